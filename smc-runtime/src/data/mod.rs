@@ -1,0 +1,196 @@
+//! Features and targets, checked at the door: no NaN, no ragged rows, no empty table.
+
+mod standardise;
+
+pub use standardise::Standardise;
+
+use crate::error::{Error, Result};
+use crate::rng::{Purpose, Streams};
+
+/// A table of N rows: features (row-major) and one target per row.
+///
+/// ```
+/// use smc_runtime::Dataset;
+/// let data = Dataset::new(2, vec![1.0, 2.0, 3.0, 4.0], vec![0.5, 1.5])?;
+/// assert_eq!((data.rows(), data.row(1), data.target(1)), (2, &[3.0, 4.0][..], 1.5));
+///
+/// let error = Dataset::new(2, vec![1.0, f32::NAN], vec![0.5]).unwrap_err();
+/// assert_eq!(error.to_string(), "feature in row 0, column 1 is NaN; every value must be finite");
+/// # Ok::<(), smc_runtime::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    columns: usize,
+    features: Vec<f32>,
+    targets: Vec<f32>,
+    names: Vec<String>,
+}
+
+impl Dataset {
+    /// A table of `columns` features per row. A model without features has `columns` = 0.
+    ///
+    /// # Errors
+    /// If there are no rows, if the numbers of features and targets do not fit, or if a value is not finite.
+    pub fn new(columns: usize, features: Vec<f32>, targets: Vec<f32>) -> Result<Self> {
+        if targets.is_empty() {
+            return Err(Error::NoRows);
+        }
+        if columns.checked_mul(targets.len()) != Some(features.len()) {
+            return Err(Error::shape(
+                "features of a data set",
+                format!("{} rows of {columns} features", targets.len()),
+                format!("{} numbers", features.len()),
+            ));
+        }
+        let data = Self {
+            names: (0..columns).map(|c| c.to_string()).collect(),
+            columns,
+            features,
+            targets,
+        };
+        data.check_finite()?;
+        Ok(data)
+    }
+
+    /// A table from one slice per row.
+    ///
+    /// # Errors
+    /// As [`Dataset::new`], and if a row is longer or shorter than the first.
+    pub fn from_rows<R: AsRef<[f32]>>(rows: &[R], targets: &[f32]) -> Result<Self> {
+        let columns = rows.first().map_or(0, |r| r.as_ref().len());
+        if rows.len() != targets.len() {
+            return Err(Error::shape(
+                "targets of a data set",
+                format!("{} targets, one per row", rows.len()),
+                format!("{} targets", targets.len()),
+            ));
+        }
+        for (i, row) in rows.iter().enumerate() {
+            if row.as_ref().len() != columns {
+                return Err(Error::shape(
+                    format!("row {i} of a data set"),
+                    format!("{columns} features, as in row 0"),
+                    format!("{} features", row.as_ref().len()),
+                ));
+            }
+        }
+        let features = rows.iter().flat_map(|r| r.as_ref()).copied().collect();
+        Self::new(columns, features, targets.to_vec())
+    }
+
+    /// Names the columns, for messages and reports.
+    ///
+    /// # Errors
+    /// If there are more or fewer names than columns.
+    pub fn with_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Result<Self> {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        if names.len() != self.columns {
+            return Err(Error::shape(
+                "names of columns",
+                format!("{} names", self.columns),
+                format!("{} names", names.len()),
+            ));
+        }
+        self.names = names;
+        Ok(self)
+    }
+
+    fn check_finite(&self) -> Result<()> {
+        if let Some(i) = self.features.iter().position(|x| !x.is_finite()) {
+            return Err(Error::NotFinite {
+                what: "feature",
+                row: i / self.columns,
+                column: self.names[i % self.columns].clone(),
+                value: f64::from(self.features[i]),
+            });
+        }
+        if let Some(row) = self.targets.iter().position(|y| !y.is_finite()) {
+            return Err(Error::NotFinite {
+                what: "target",
+                row,
+                column: "target".to_owned(),
+                value: f64::from(self.targets[row]),
+            });
+        }
+        Ok(())
+    }
+
+    /// Number of rows N.
+    pub fn rows(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Number of features per row.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Names of the columns; their numbers unless named.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The features of row `i`.
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.features[i * self.columns..(i + 1) * self.columns]
+    }
+
+    /// All features, row after row.
+    pub fn features(&self) -> &[f32] {
+        &self.features
+    }
+
+    /// All targets.
+    pub fn targets(&self) -> &[f32] {
+        &self.targets
+    }
+
+    /// The target of row `i`.
+    pub fn target(&self, i: usize) -> f32 {
+        self.targets[i]
+    }
+
+    /// The rows `order`, in that order; rows may repeat.
+    ///
+    /// # Errors
+    /// If `order` is empty or names a row that does not exist.
+    pub fn select(&self, order: &[usize]) -> Result<Self> {
+        if order.is_empty() {
+            return Err(Error::NoRows);
+        }
+        if let Some(bad) = order.iter().find(|&&i| i >= self.rows()) {
+            return Err(Error::shape(
+                "rows of a data set",
+                format!("row numbers below {}", self.rows()),
+                format!("row {bad}"),
+            ));
+        }
+        Ok(Self {
+            columns: self.columns,
+            features: order.iter().flat_map(|&i| self.row(i)).copied().collect(),
+            targets: order.iter().map(|&i| self.targets[i]).collect(),
+            names: self.names.clone(),
+        })
+    }
+
+    /// A seeded random split; the second part gets `fraction` of the rows, rounded, and at least one.
+    ///
+    /// # Errors
+    /// If `fraction` is not between 0 and 1, or leaves either part without rows.
+    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
+        if !(fraction > 0.0 && fraction < 1.0) {
+            return Err(Error::config("split fraction", fraction, "a number between 0 and 1 is needed"));
+        }
+        let held_out = ((self.rows() as f64 * fraction).round() as usize).max(1);
+        if held_out >= self.rows() {
+            return Err(Error::config(
+                "split fraction",
+                fraction,
+                format!("{} rows leave nothing for the first part", self.rows()),
+            ));
+        }
+        let order = Streams::new(seed).stream(Purpose::Rows, 1, 0, 0).permutation(self.rows());
+        let (test, train) = order.split_at(held_out);
+        Ok((self.select(train)?, self.select(test)?))
+    }
+}

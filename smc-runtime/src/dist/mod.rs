@@ -1,0 +1,148 @@
+//! Distributions: priors over parameters, likelihoods over targets. A formula is written once in [`Algebra`] and serves
+//! both.
+//!
+//! [`Algebra`]: crate::algebra::Algebra
+
+mod categorical;
+mod half_normal;
+mod normal;
+mod term;
+
+pub use categorical::Categorical;
+pub use half_normal::HalfNormal;
+pub use normal::Normal;
+pub use term::Term;
+
+use std::fmt::Debug;
+
+use crate::algebra::Num;
+#[cfg(feature = "autodiff")]
+use crate::engine::autodiff::{Device, Heads, PerRow, Real, Tape, Targets};
+use crate::nn::check::Key;
+use crate::rng::Stream;
+use crate::transform::Support;
+
+/// A univariate distribution over a parameter: what `#[prior(..)]` takes.
+///
+/// Its arguments are [`Num`]s, so that they may depend on other parameters; the derivative with respect to the value and
+/// to every argument follows from the one formula. A prior of your own:
+///
+/// ```
+/// use smc_runtime::prelude::*;
+/// use smc_runtime::{algebra::Num, rng::Stream, transform::Support};
+///
+/// #[derive(Clone, Copy, Debug)]
+/// struct Logistic(Num, Num);
+///
+/// impl Prior for Logistic {
+///     const SUPPORT: Support = Support::Real;
+///     fn log_density(&self, x: Num) -> Num {
+///         let z = (x - self.0) / self.1;
+///         -z - self.1.ln() - 2.0 * (1.0 + (-z).exp()).ln()
+///     }
+///     fn sample(&self, stream: &mut Stream) -> f64 {
+///         let u = stream.uniform();
+///         self.0.value() + self.1.value() * (u / (1.0 - u)).ln()
+///     }
+/// }
+/// let density = Logistic(0.0.into(), 1.0.into()).log_density(Num::variable(0.0, 0));
+/// assert!((density.value() - 0.25f64.ln()).abs() < 1e-15);
+/// ```
+pub trait Prior: Clone + Debug {
+    /// Where it gives density. It must be the support of the field it stands on; both are compared at compile time.
+    const SUPPORT: Support;
+
+    /// The normalised log-density at x, in the parameter's own (constrained) coordinates.
+    fn log_density(&self, x: Num) -> Num;
+
+    /// One draw, in constrained coordinates.
+    fn sample(&self, stream: &mut Stream) -> f64;
+
+    /// Why the arguments are out of range, if they are (a scale of zero, say).
+    ///
+    /// # Errors
+    /// The reason, in words.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The sum of [`Prior::log_density`] over a block, its lanes 1 to 7 filled, with d/dx added to `gradient`.
+    ///
+    /// Override it where a closed form is faster; it must return what this one does up to rounding.
+    fn log_density_of(&self, x: &[f32], mut gradient: Option<&mut [f32]>) -> Num {
+        let mut sum = Num::constant(0.0);
+        for (i, &x) in x.iter().enumerate() {
+            let term = self.log_density(Num::variable(f64::from(x), 0));
+            if let Some(g) = gradient.as_deref_mut() {
+                g[i] += term.partial(0) as f32;
+            }
+            sum = sum + term;
+        }
+        sum
+    }
+}
+
+/// What the targets of a likelihood are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// Any finite number.
+    Real,
+    /// A class `0, 1, ..., K - 1`, one per output.
+    Class,
+}
+
+/// The distribution of one target, given the numbers that a likelihood's keys have for its row.
+///
+/// `arguments` holds them in the order of [`Likelihood::terms`]; a key that takes a row has one number per output.
+pub trait Predictive: Debug + Send + Sync {
+    /// What the targets are.
+    fn response(&self) -> Response;
+
+    /// log p(y | arguments).
+    fn log_density(&self, arguments: &[f64], y: f64) -> f64;
+
+    /// Mean of y. For classes: the vector of probabilities is [`Predictive::probabilities`]; this is the likeliest class.
+    fn mean(&self, arguments: &[f64]) -> f64;
+
+    /// Variance of y.
+    fn variance(&self, arguments: &[f64]) -> f64;
+
+    /// P(Y <= y), for real targets.
+    fn cdf(&self, arguments: &[f64], y: f64) -> Option<f64>;
+
+    /// One draw of y.
+    fn sample(&self, arguments: &[f64], stream: &mut Stream) -> f64;
+
+    /// Class probabilities, for classes.
+    fn probabilities(&self, arguments: &[f64]) -> Option<Vec<f64>>;
+}
+
+/// The distribution of the targets given the network's output: what `#[likelihood(..)]` takes.
+///
+/// `Normal(mean = output, sd = noise)` is sugar for `Normal::default().mean(output).sd(noise)`, where a field of the
+/// model is a [`Term`].
+pub trait Likelihood: Predictive + Clone + 'static {
+    /// The keys of the sugar, each of which must be given.
+    const KEYS: &'static [Key];
+
+    /// The value of each key, in the order of [`Likelihood::KEYS`].
+    fn terms(&self) -> Vec<Term>;
+
+    /// log p(y | ..) for each (particle, row), normalised.
+    #[cfg(feature = "autodiff")]
+    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+        &self,
+        heads: &Heads<'_, E, D, T>,
+        targets: &Targets<E, D>,
+    ) -> PerRow<E, D, T>;
+}
+
+/// A scale argument that must be positive.
+fn positive(name: &str, value: Num) -> Result<(), String> {
+    let value = value.value();
+    if value > 0.0 && value.is_finite() {
+        Ok(())
+    } else {
+        Err(format!("{name} is {value}; it must be positive and finite"))
+    }
+}

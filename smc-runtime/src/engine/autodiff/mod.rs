@@ -1,0 +1,492 @@
+//! Gradients by automatic differentiation of the model's dfdx expression, on the CPU or on CUDA.
+//!
+//! A group of particles is one leading axis of every tensor; rows come in tiles of a fixed size, so that the memory of
+//! the tape does not depend on N and a particle's bits do not depend on the group. Each thread has a device and a tape
+//! of its own.
+
+mod tape;
+mod tensor;
+
+pub use tape::{SharedTape, Tape};
+pub use tensor::{Act, Device, FieldParams, Heads, Leaf, Params, PerRow, Real, Targets};
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use dfdx::prelude::{Axis, BroadcastTo, Cpu, Gradients, NoneTape, PutTape, SplitTape};
+
+use self::tensor::from_vec;
+use super::common::{Common, keyed};
+use crate::architecture::Architecture;
+use crate::data::Dataset;
+use crate::dist::{Likelihood, Predictive};
+use crate::error::{Error, Result};
+use crate::layout::Layout;
+use crate::model::Model;
+use crate::nn::check::Takes;
+use crate::population::Population;
+use crate::problem::{Arguments, Counts, Part, Problem, RowSums, Segment};
+use crate::rng::Streams;
+use crate::transform::Support;
+
+/// Where the tensors live, and how the work is cut for it.
+pub(crate) trait Backend<E: Real>: Device<E> {
+    /// Runs `f` on this thread's device.
+    fn with<R>(ordinal: usize, f: impl FnOnce(&Self) -> R) -> R;
+
+    /// Particles per expression.
+    fn group(particles: usize) -> usize;
+
+    /// The name in reports.
+    const NAME: &'static str;
+}
+
+thread_local! {
+    static CPU: Cpu = {
+        let cpu = Cpu::default();
+        dfdx::prelude::Cache::enable_cache(&cpu);
+        cpu
+    };
+}
+
+impl<E: Real> Backend<E> for Cpu
+where
+    Self: Device<E>,
+{
+    fn with<R>(_: usize, f: impl FnOnce(&Self) -> R) -> R {
+        CPU.with(f)
+    }
+
+    /// One: a thread's tile then stays in its cache, and threads share the particles.
+    fn group(_: usize) -> usize {
+        1
+    }
+
+    const NAME: &'static str = "autodiff (dfdx, CPU)";
+}
+
+#[cfg(feature = "cuda")]
+mod cuda {
+    use std::cell::OnceCell;
+
+    use dfdx::prelude::Cuda;
+
+    use super::{Backend, Device, Real};
+
+    thread_local! {
+        static CUDA: OnceCell<(usize, Cuda)> = const { OnceCell::new() };
+    }
+
+    impl<E: Real> Backend<E> for Cuda
+    where
+        Self: Device<E>,
+    {
+        fn with<R>(ordinal: usize, f: impl FnOnce(&Self) -> R) -> R {
+            CUDA.with(|cell| {
+                let (bound, device) = cell.get_or_init(|| (ordinal, Cuda::seed_from_u64_on(ordinal)));
+                assert_eq!(*bound, ordinal, "one thread drives one CUDA device");
+                f(device)
+            })
+        }
+
+        fn group(particles: usize) -> usize {
+            particles
+        }
+
+        const NAME: &'static str = "autodiff (dfdx, CUDA)";
+    }
+
+    trait OnOrdinal {
+        fn seed_from_u64_on(ordinal: usize) -> Self;
+    }
+
+    impl OnOrdinal for Cuda {
+        fn seed_from_u64_on(ordinal: usize) -> Self {
+            Self::try_build(ordinal, 0).expect("the device was there when the model was bound")
+        }
+    }
+}
+
+/// A model bound to data, differentiated by dfdx on device type `D`.
+pub(crate) struct Autodiff<M, D> {
+    common: Common<M>,
+    ordinal: usize,
+    tile: usize,
+    device: PhantomData<fn() -> D>,
+}
+
+pub(crate) fn on_cpu<M: Model>(common: Common<M>) -> Autodiff<M, Cpu> {
+    Autodiff::new(common, 0)
+}
+
+/// # Errors
+/// If there is no such device.
+#[cfg(feature = "cuda")]
+pub(crate) fn on_cuda<M: Model>(common: Common<M>, ordinal: usize) -> Result<Autodiff<M, dfdx::prelude::Cuda>> {
+    dfdx::prelude::Cuda::try_build(ordinal, 0).map_err(|e| Error::Engine {
+        engine: "cuda",
+        reason: format!("device {ordinal}: {e:?}"),
+    })?;
+    Ok(Autodiff::new(common, ordinal))
+}
+
+/// Rows per tile: the widest activation of a tile is about 128 KiB. It depends on the model alone.
+fn tile_rows(architecture: &Architecture) -> usize {
+    let widths = architecture.nodes.iter().map(|n| n.outputs);
+    let widest = widths.chain([architecture.inputs]).max().unwrap_or(1).max(1);
+    (32_768 / widest).next_power_of_two().clamp(32, 1024)
+}
+
+impl<M: Model, D> Autodiff<M, D> {
+    fn new(common: Common<M>, ordinal: usize) -> Self {
+        Self {
+            tile: tile_rows(&common.architecture),
+            common,
+            ordinal,
+            device: PhantomData,
+        }
+    }
+
+    /// The parameters of `thetas` as leaves, constrained.
+    fn leaves<E: Real>(&self, device: &D, thetas: &[&[E]]) -> Vec<Leaf<E, D, NoneTape>>
+    where
+        D: Device<E>,
+    {
+        let leaf = |block: &crate::layout::Block| {
+            let of = |theta: &&[E]| {
+                let values = theta[block.range.clone()].iter();
+                values.map(|&u| constrain(block.support, u)).collect::<Vec<_>>()
+            };
+            let values = thetas.iter().flat_map(of).collect();
+            from_vec::<E, E, D, _>(device, values, (thetas.len(), block.range.len()))
+        };
+        self.common.layout.blocks().iter().map(leaf).collect()
+    }
+
+    fn params<E: Real, T: Tape<E, D>>(&self, leaves: &[Leaf<E, D, NoneTape>], tape: &T) -> Params<E, D, T>
+    where
+        D: Device<E>,
+    {
+        let mut start = 0;
+        let fields = (0..self.common.parameters.len()).map(|f| {
+            let end = start + self.common.layout.of_field(f).len();
+            let range = start..end;
+            start = end;
+            range
+        });
+        Params {
+            particles: dfdx::prelude::HasShape::shape(&leaves[0]).0,
+            fields: fields.collect(),
+            blocks: leaves.iter().map(|l| l.clone().put_tape(tape.clone())).collect(),
+            parameters: self.common.parameters.clone(),
+        }
+    }
+
+    fn features<E: Real, T: Tape<E, D>>(
+        &self,
+        device: &D,
+        data: &Dataset,
+        rows: Range<usize>,
+        particles: usize,
+    ) -> Act<E, D, T>
+    where
+        D: Device<E>,
+    {
+        let shape = (rows.len(), data.columns());
+        let values = data.features()[rows.start * shape.1..rows.end * shape.1].iter();
+        let values = values.map(|&x| E::narrow(f64::from(x))).collect();
+        let x = from_vec::<E, E, D, _>(device, values, shape);
+        x.broadcast_like::<_, Axis<0>>(&(particles, shape.0, shape.1)).retaped::<T>()
+    }
+
+    /// log p(y | x, θ) at a tile of bound rows.
+    fn tile<E: Real, T: Tape<E, D>>(&self, device: &D, params: &Params<E, D, T>, rows: Range<usize>) -> Leaf<E, D, T>
+    where
+        D: Device<E>,
+    {
+        let common = &self.common;
+        let features = self.features(device, &common.data, rows.clone(), params.particles);
+        let output = common.model.output(params, features.clone());
+        let heads = Heads {
+            params,
+            features: &features,
+            output: &output,
+        };
+        let targets = Targets {
+            particles: params.particles,
+            device: device.clone(),
+            values: common.data.targets()[rows].to_vec(),
+            marker: PhantomData,
+        };
+        common.model.likelihood().expr(&heads, &targets).into_tensor()
+    }
+
+    fn tiles(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let (start, end, tile) = (rows.start, rows.end, self.tile);
+        (start..end).step_by(tile).map(move |a| a..(a + tile).min(end))
+    }
+
+    /// The sums of one group, and the gradient with respect to unconstrained parameters added to `gradient`, one row
+    /// of `dim` per particle.
+    fn group<E: Real>(
+        &self,
+        device: &D,
+        thetas: &[&[E]],
+        segments: &[Segment],
+        mut gradient: Option<&mut [E]>,
+    ) -> Vec<RowSums>
+    where
+        D: Device<E>,
+    {
+        let leaves = self.leaves(device, thetas);
+        let mut sums = vec![RowSums::default(); thetas.len()];
+        let mut add = |part: Part, rows: &[E]| {
+            for (sum, rows) in sums.iter_mut().zip(rows.chunks(rows.len() / thetas.len())) {
+                let total: f64 = rows.iter().map(|l| l.widen()).sum();
+                match part {
+                    Part::Full => sum.full += total,
+                    Part::Ramp => sum.ramp += total,
+                }
+            }
+        };
+        for segment in segments {
+            for rows in self.tiles(segment.rows.clone()) {
+                match gradient.as_deref_mut() {
+                    Some(gradient) if segment.weight != 0.0 => {
+                        let tape = SharedTape::recording();
+                        let params = self.params(&leaves, &tape);
+                        let (value, tape_out) = self.tile(device, &params, rows).split_tape();
+                        drop((params, tape_out));
+                        add(segment.part, &value.as_vec());
+                        self.backward(&leaves, &value, tape, thetas, segment.weight, gradient);
+                    }
+                    _ => {
+                        let params = self.params(&leaves, &NoneTape);
+                        add(segment.part, &self.tile(device, &params, rows).as_vec());
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    fn backward<E: Real>(
+        &self,
+        leaves: &[Leaf<E, D, NoneTape>],
+        value: &Leaf<E, D, NoneTape>,
+        tape: SharedTape<E, D>,
+        thetas: &[&[E]],
+        weight: f64,
+        gradient: &mut [E],
+    ) where
+        D: Device<E>,
+    {
+        // An operation on the CPU fails only where allocation aborts; on CUDA, where the device is lost.
+        let lost = "the device computes";
+        let mut gradients = Gradients::leaky();
+        for leaf in leaves {
+            gradients.get_or_alloc_mut(&leaf.ghost()).expect(lost);
+        }
+        let seed = gradients.get_or_alloc_mut(&value.ghost()).expect(lost);
+        value.device().try_fill_with_ones(seed).expect(lost);
+        tape.backward(&mut gradients).expect(lost);
+        let dim = self.common.layout.dim();
+        let weight = E::narrow(weight);
+        for (block, leaf) in self.common.layout.blocks().iter().zip(leaves) {
+            let by_x = gradients.get(leaf).as_vec();
+            for (p, by_x) in by_x.chunks(block.range.len()).enumerate() {
+                let theta = &thetas[p][block.range.clone()];
+                let g = &mut gradient[p * dim..][block.range.clone()];
+                for ((g, &by_x), &u) in g.iter_mut().zip(by_x).zip(theta) {
+                    *g += weight * by_x * slope(block.support, u);
+                }
+            }
+        }
+    }
+
+    /// Sums and gradients of every vector in element type `E`; thetas and gradient are (particles × dim).
+    pub(crate) fn evaluate<E: Real>(
+        &self,
+        dim: usize,
+        thetas: &[E],
+        segments: &[Segment],
+        gradient: Option<&mut [E]>,
+    ) -> Vec<RowSums>
+    where
+        D: Backend<E>,
+    {
+        use rayon::prelude::*;
+        let particles = thetas.len() / dim;
+        let group = D::group(particles).max(1);
+        let rows: usize = segments.iter().map(|s| s.rows.len()).sum();
+        let differentiated: usize =
+            segments.iter().filter(|s| gradient.is_some() && s.weight != 0.0).map(|s| s.rows.len()).sum();
+        self.common.count(particles, differentiated, true);
+        self.common.count(particles, rows - differentiated, false);
+        let run = |thetas: &[E], gradient: Option<&mut [E]>| {
+            let thetas: Vec<&[E]> = thetas.chunks(dim).collect();
+            D::with(self.ordinal, |device| self.group(device, &thetas, segments, gradient))
+        };
+        let sums: Vec<Vec<RowSums>> = match gradient {
+            Some(gradient) => thetas
+                .par_chunks(group * dim)
+                .zip(gradient.par_chunks_mut(group * dim))
+                .map(|(t, g)| run(t, Some(g)))
+                .collect(),
+            None => thetas.par_chunks(group * dim).map(|t| run(t, None)).collect(),
+        };
+        sums.concat()
+    }
+
+    /// `f(device, params, thetas)` for every group of particles, without a tape, in order.
+    fn forward<R: Send>(&self, thetas: &Population, f: impl Fn(&D, &Params<f32, D, NoneTape>) -> R + Sync) -> Vec<R>
+    where
+        D: Backend<f32>,
+    {
+        let group = D::group(thetas.len()).max(1);
+        crate::exec::map(thetas.len().div_ceil(group), |g| {
+            let end = ((g + 1) * group).min(thetas.len());
+            let thetas: Vec<&[f32]> = (g * group..end).map(|i| thetas.row(i)).collect();
+            D::with(self.ordinal, |device| {
+                let leaves = self.leaves(device, &thetas);
+                f(device, &self.params(&leaves, &NoneTape))
+            })
+        })
+    }
+}
+
+fn constrain<E: Real>(support: Support, u: E) -> E {
+    match support {
+        Support::Real => u,
+        Support::Positive => E::narrow(support.constrain(u.widen())),
+    }
+}
+
+fn slope<E: Real>(support: Support, u: E) -> E {
+    match support {
+        Support::Real => E::narrow(1.0),
+        Support::Positive => E::narrow(support.slope(support.constrain(u.widen()))),
+    }
+}
+
+impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
+    fn layout(&self) -> &Layout {
+        &self.common.layout
+    }
+
+    fn architecture(&self) -> &Architecture {
+        &self.common.architecture
+    }
+
+    fn rows(&self) -> usize {
+        self.common.data.rows()
+    }
+
+    fn order(&self) -> &[usize] {
+        &self.common.order
+    }
+
+    fn engine(&self) -> &'static str {
+        D::NAME
+    }
+
+    fn counts(&self) -> Counts {
+        self.common.counts()
+    }
+
+    fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
+        self.common.sample_prior(streams, draw, thetas);
+    }
+
+    fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
+        self.common.log_prior(thetas, gradient)
+    }
+
+    fn log_likelihood(
+        &self,
+        thetas: &Population,
+        segments: &[Segment],
+        gradient: Option<&mut Population>,
+    ) -> Vec<RowSums> {
+        self.evaluate(thetas.dim(), thetas.values(), segments, gradient.map(Population::values_mut))
+    }
+
+    fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
+        let rows = self.rows();
+        let order = &self.common.order;
+        let groups = self.forward(thetas, |device, params| {
+            let mut out = vec![0.0; params.particles * rows];
+            for tile in self.tiles(0..rows) {
+                let values = self.tile(device, params, tile.clone()).as_vec();
+                for (p, values) in values.chunks(tile.len()).enumerate() {
+                    for (i, value) in tile.clone().zip(values) {
+                        out[p * rows + order[i]] = f64::from(*value);
+                    }
+                }
+            }
+            out
+        });
+        self.common.count(thetas.len(), rows, false);
+        groups.concat()
+    }
+
+    fn arguments(&self, thetas: &Population, data: &Dataset) -> Result<Arguments> {
+        if data.columns() != self.common.data.columns() {
+            return Err(Error::Shape {
+                what: format!("data to predict with `{}`", self.common.model.name()),
+                expected: format!("{} features", self.common.data.columns()),
+                found: format!("{} features", data.columns()),
+            });
+        }
+        let likelihood = self.common.model.likelihood();
+        let terms = keyed(&likelihood);
+        let outputs = self.common.architecture.outputs();
+        let widths: Vec<usize> = terms
+            .iter()
+            .map(|((_, takes), _)| if *takes == Takes::Row { outputs } else { 1 })
+            .collect();
+        let (rows, width) = (data.rows(), widths.iter().sum::<usize>());
+        let groups = self.forward(thetas, |device, params| {
+            let mut out = vec![0.0; params.particles * rows * width];
+            for tile in self.tiles(0..rows) {
+                let features = self.features(device, data, tile.clone(), params.particles);
+                let output = self.common.model.output(params, features.clone());
+                let heads = Heads {
+                    params,
+                    features: &features,
+                    output: &output,
+                };
+                let mut first = 0;
+                for (((_, takes), term), &w) in terms.iter().zip(&widths) {
+                    let values = match takes {
+                        Takes::Column => heads.column(term).into_tensor().as_vec(),
+                        Takes::Row => heads.row(term).as_vec(),
+                    };
+                    for (at, numbers) in values.chunks(w).enumerate() {
+                        let (p, row) = (at / tile.len(), tile.start + at % tile.len());
+                        let slot = &mut out[(p * rows + row) * width + first..][..w];
+                        for (slot, &x) in slot.iter_mut().zip(numbers) {
+                            *slot = f64::from(x);
+                        }
+                    }
+                    first += w;
+                }
+            }
+            out
+        });
+        self.common.count(thetas.len(), rows, false);
+        Ok(Arguments {
+            rows,
+            width,
+            values: groups.concat(),
+        })
+    }
+
+    fn predictive(&self) -> &dyn Predictive {
+        &*self.common.predictive
+    }
+
+    fn check_targets(&self, data: &Dataset) -> Result<()> {
+        self.common.check_targets(data)
+    }
+}

@@ -1,0 +1,160 @@
+//! What every engine shares: the resolved model, the permuted data, the prior and the counters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::architecture::Architecture;
+use crate::data::Dataset;
+use crate::dist::{Likelihood, Predictive, Response, Term};
+use crate::error::{Error, Result};
+use crate::layout::Layout;
+use crate::model::{Model, settle};
+use crate::nn::Rule;
+use crate::nn::check::Takes;
+use crate::population::Population;
+use crate::prior;
+use crate::problem::Counts;
+use crate::rng::{Purpose, Streams};
+
+pub(crate) struct Common<M> {
+    pub(crate) model: M,
+    pub(crate) layout: Layout,
+    pub(crate) architecture: Architecture,
+    /// Permuted.
+    pub(crate) data: Dataset,
+    pub(crate) order: Vec<usize>,
+    /// For each field, whether it is a parameter beside the chain.
+    pub(crate) parameters: Vec<bool>,
+    pub(crate) predictive: Arc<dyn Predictive>,
+    row_gradients: AtomicU64,
+    row_values: AtomicU64,
+}
+
+impl<M: Model> Common<M> {
+    pub(crate) fn new(model: M, data: &Dataset, seed: u64) -> Result<Self> {
+        let (model, layout, architecture) = settle(model, data.columns())?;
+        if layout.dim() == 0 {
+            return Err(Error::config("parameters of the model", 0, "at least one parameter is needed"));
+        }
+        let fields = model.fields();
+        let streams = Streams::new(seed);
+        let order = streams.stream(Purpose::Rows, 0, 0, 0).permutation(data.rows());
+        let mut theta = vec![0.0; layout.dim()];
+        let names: Vec<_> = fields.iter().map(|f| f.shape.name).collect();
+        let mut stream = streams.stream(Purpose::Start, 0, 0, 0x00ff_ffff);
+        prior::sample(|p| model.priors(p), &layout, &mut theta, &mut stream);
+        prior::check(|p| model.priors(p), &layout, &names, &theta)?;
+        let common = Self {
+            predictive: Arc::new(model.likelihood()),
+            data: data.select(&order)?,
+            order,
+            parameters: fields.iter().map(|f| f.shape.rule == Rule::Parameter).collect(),
+            model,
+            layout,
+            architecture,
+            row_gradients: AtomicU64::new(0),
+            row_values: AtomicU64::new(0),
+        };
+        common.check_likelihood()?;
+        common.check_targets(data)?;
+        Ok(common)
+    }
+
+    /// The compile-time rules on the likelihood's terms, for models written by hand and sizes known only now.
+    fn check_likelihood(&self) -> Result<()> {
+        let likelihood = self.model.likelihood();
+        for (key, term) in keyed(&likelihood) {
+            let wrong = |expected: String, found: String| {
+                Err(Error::Shape {
+                    what: format!("`{}` in the likelihood of `{}`", key.0, self.model.name()),
+                    expected,
+                    found,
+                })
+            };
+            self.check_term(&term, key.1).or_else(|(e, f)| wrong(e, f))?;
+        }
+        Ok(())
+    }
+
+    fn check_term(&self, term: &Term, takes: Takes) -> Result<(), (String, String)> {
+        let outputs = self.architecture.outputs();
+        let needs = |e: &str, f: String| Err((e.to_owned(), f));
+        match (term, takes) {
+            (Term::Unset, _) => needs("a value", "none".to_owned()),
+            (Term::Field(f) | Term::Column(f, _), _) if *f >= self.parameters.len() => {
+                needs("a field of the model", format!("field number {f}"))
+            }
+            (Term::Field(f), Takes::Column) if !self.parameters[*f] && outputs != 1 => {
+                needs("one number per row", format!("{outputs} outputs"))
+            }
+            (Term::Field(f), Takes::Row) if self.parameters[*f] || outputs < 2 => {
+                needs("at least two outputs", format!("{outputs}"))
+            }
+            (Term::Column(_, c), Takes::Column) if *c >= outputs => {
+                needs("an output of the network", format!("output {c} of {outputs}"))
+            }
+            (Term::Feature(c), Takes::Column) if *c >= self.data.columns() => {
+                needs("a feature of the data", format!("feature {c} of {}", self.data.columns()))
+            }
+            (Term::Constant(c), _) if !c.is_finite() => needs("a finite number", c.to_string()),
+            (Term::Exp(inner), Takes::Column) => self.check_term(inner, takes),
+            (Term::Column(..) | Term::Feature(_) | Term::Constant(_) | Term::Exp(_), Takes::Row) => {
+                needs("all outputs of the network", format!("{term:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_targets(&self, data: &Dataset) -> Result<()> {
+        if self.predictive.response() == Response::Real {
+            return Ok(());
+        }
+        let classes = self.architecture.outputs();
+        for (row, &y) in data.targets().iter().enumerate() {
+            if y < 0.0 || y.fract() != 0.0 || y >= classes as f32 {
+                return Err(Error::UnknownClass {
+                    row,
+                    value: f64::from(y),
+                    classes,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            row_gradients: self.row_gradients.load(Ordering::Relaxed),
+            row_values: self.row_values.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Counts `rows` rows for each of `particles`, with or without a gradient.
+    pub(crate) fn count(&self, particles: usize, rows: usize, gradient: bool) {
+        let counter = if gradient { &self.row_gradients } else { &self.row_values };
+        counter.fetch_add((particles * rows) as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
+        thetas.map_rows(|i, theta| {
+            let mut stream = streams.stream(Purpose::Start, 0, i, draw);
+            prior::sample(|p| self.model.priors(p), &self.layout, theta, &mut stream);
+        });
+    }
+
+    pub(crate) fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
+        let at = |i: usize, gradient: Option<&mut [f32]>| {
+            prior::log_density(|p| self.model.priors(p), &self.layout, thetas.row(i), gradient)
+        };
+        match gradient {
+            Some(gradient) => gradient.map_rows(|i, row| at(i, Some(row))),
+            None => crate::exec::map(thetas.len(), |i| at(i, None)),
+        }
+    }
+}
+
+/// The likelihood's keys with their terms.
+pub(crate) fn keyed<L: Likelihood>(likelihood: &L) -> Vec<((&'static str, Takes), Term)> {
+    let keys = L::KEYS.iter().map(|k| (k.name, k.takes));
+    keys.zip(likelihood.terms()).collect()
+}

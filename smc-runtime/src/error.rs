@@ -1,0 +1,145 @@
+//! The one error type. Every variant names what was wrong, where, and what was expected.
+
+use std::path::PathBuf;
+
+/// What a fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong, from a malformed table to a collapsed population.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A feature or a target that is NaN or infinite.
+    #[error("{what} in row {row}, column {column} is {value}; every value must be finite")]
+    NotFinite {
+        /// `feature` or `target`.
+        what: &'static str,
+        /// Zero-based row.
+        row: usize,
+        /// Name of the column, or its zero-based number.
+        column: String,
+        /// What was found there.
+        value: f64,
+    },
+    /// A table without rows.
+    #[error("the data have no rows; at least one is needed")]
+    NoRows,
+    /// Features and targets that do not fit together.
+    #[error("{what}: expected {expected}, found {found}")]
+    Shape {
+        /// What was being built.
+        what: String,
+        /// The expected size, in words.
+        expected: String,
+        /// The size found, in words.
+        found: String,
+    },
+    /// Layers whose sizes do not chain, in the words of the compile-time check.
+    #[error("{0}")]
+    Chain(String),
+    /// A target that is not one of the classes `0, 1, ..., classes - 1`.
+    #[error("target in row {row} is {value}, which is not a class; the likelihood has classes 0 to {last}", last = classes - 1)]
+    UnknownClass {
+        /// Zero-based row.
+        row: usize,
+        /// What was found there.
+        value: f64,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// A setting that no run can honour.
+    #[error("{what} = {found}: {expected}")]
+    Config {
+        /// The setting's name as a user writes it.
+        what: String,
+        /// The value given.
+        found: String,
+        /// What is allowed.
+        expected: String,
+    },
+    /// A prior whose arguments are out of range.
+    #[error("the prior of `{field}`: {problem}")]
+    Prior {
+        /// The field that carries the prior.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Every particle lost all of its weight.
+    #[error("all {particles} particles have weight zero at stage {stage} ({rows} rows in, ramp at {phi:.3}): {advice}")]
+    Collapse {
+        /// The stage that was entered, counted from 1.
+        stage: usize,
+        /// Population size.
+        particles: usize,
+        /// Rows that are fully in at this stage.
+        rows: usize,
+        /// Exponent of the ramping rows.
+        phi: f64,
+        /// What to try.
+        advice: &'static str,
+    },
+    /// An annealing policy that proposed a stage no run can enter.
+    #[error("the annealing policy proposed an impossible stage after stage {stage}: {problem}")]
+    Schedule {
+        /// The last valid stage.
+        stage: usize,
+        /// What is impossible about the next.
+        problem: String,
+    },
+    /// An engine that this build or this machine does not have.
+    #[error("engine `{engine}` is not available: {reason}")]
+    Engine {
+        /// The engine asked for.
+        engine: &'static str,
+        /// Why it cannot be had.
+        reason: String,
+    },
+    /// A run that an observer stopped.
+    #[error("stopped by an observer after {steps} steps")]
+    Stopped {
+        /// Steps taken before the stop.
+        steps: usize,
+    },
+    /// A file that could not be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's word.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// A setting `what` that was given `found` although `expected` is required.
+    ///
+    /// ```
+    /// use smc_runtime::Error;
+    /// let error = Error::config("particles", 0, "at least one particle is needed");
+    /// assert_eq!(error.to_string(), "particles = 0: at least one particle is needed");
+    /// ```
+    pub fn config(
+        what: impl Into<String>,
+        found: impl std::fmt::Display,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Config {
+            what: what.into(),
+            found: found.to_string(),
+            expected: expected.into(),
+        }
+    }
+
+    pub(crate) fn shape(
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self::Shape {
+            what: what.into(),
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The only room that knows threads. Work is cut into pieces whose number does not depend on how many threads there
+//! are, and reductions run over them in order, so results do not either.
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+
+/// Runs `work` with `threads` threads (all cores if `None`).
+pub fn with_threads<R: Send>(threads: Option<usize>, work: impl FnOnce() -> R + Send) -> Result<R> {
+    let Some(threads) = threads else {
+        return Ok(work());
+    };
+    if threads == 0 {
+        return Err(Error::config("threads", 0, "at least one thread is needed"));
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::config("threads", threads, e.to_string()))?;
+    Ok(pool.install(work))
+}
+
+/// `f(i)` for every i below `n`, in parallel; the results come in order.
+pub fn map<R: Send>(n: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+    (0..n).into_par_iter().with_max_len(1).map(f).collect()
+}
+
+/// `f(i, row)` for every row of `width` numbers, in parallel; the results come in order.
+pub fn map_rows<R: Send>(
+    rows: &mut [f32],
+    width: usize,
+    f: impl Fn(usize, &mut [f32]) -> R + Sync + Send,
+) -> Vec<R> {
+    debug_assert!(width > 0);
+    rows.par_chunks_mut(width).enumerate().map(|(i, row)| f(i, row)).collect()
+}

@@ -1,0 +1,115 @@
+//! What a model is made of: layers and parameters. One per file; each states its shape rule, its parameter blocks and
+//! its mathematics as a tensor expression. No gradient code lives here.
+
+mod activation;
+pub mod check;
+mod linear;
+mod scale;
+mod view;
+
+pub use activation::{Relu, Tanh};
+pub use linear::{Linear, LinearShaped, LinearView};
+pub use scale::Scale;
+pub use view::{BlockSlices, Matrix, View};
+
+use crate::architecture::Op;
+#[cfg(feature = "autodiff")]
+use crate::engine::autodiff::{Act, Device, FieldParams, Real, Tape};
+use crate::layout::BlockSpec;
+use crate::transform::Support;
+
+/// A size that is known only at run time: `Linear<Dyn, 32>`.
+///
+/// An input width left `Dyn` is the width of what comes before it (the number of features for the first layer); an
+/// output width is given by value, as in `Linear::sized(11, 32)`.
+#[allow(non_upper_case_globals)]
+pub const Dyn: usize = usize::MAX;
+
+/// How a field acts on the width of what flows through the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// An activation: as many features out as in.
+    Same,
+    /// A parameter: stands beside the chain.
+    Parameter,
+    /// A layer that takes `inputs` features and gives `outputs`; either may be [`Dyn`].
+    Features {
+        /// Features taken.
+        inputs: usize,
+        /// Features given.
+        outputs: usize,
+    },
+}
+
+/// A field of a model: a layer, an activation or a parameter.
+///
+/// Fields chain in the order in which they are declared, except those whose rule is [`Rule::Parameter`]. A layer of
+/// your own needs nothing of the macro:
+///
+/// ```
+/// use smc_runtime::layers::*;
+///
+/// /// sin(x), element by element.
+/// #[derive(Clone, Debug, Default)]
+/// struct Sine;
+///
+/// impl Field for Sine {
+///     type View<'a> = ();
+///     fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+///         &self,
+///         _: FieldParams<'_, E, D, T>,
+///         x: Act<E, D, T>,
+///     ) -> Act<E, D, T> {
+///         x.sin()
+///     }
+/// }
+/// ```
+///
+/// A layer with parameters also states [`Field::SUPPORT`], [`Field::RULE`] and [`Field::blocks`].
+pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
+    /// The compile-time shape rule; sizes that are known only at run time are [`Dyn`] in it.
+    const RULE: Rule = Rule::Same;
+
+    /// Where the parameters live, or `None` for a field without parameters. A prior must fit it.
+    const SUPPORT: Option<Support> = None;
+
+    /// What `posterior.draw(i).field` is: `()` without parameters, [`Matrix`]-like or your own type with them.
+    type View<'a>: View<'a>;
+
+    /// The rule with run-time sizes filled in.
+    fn rule(&self) -> Rule {
+        Self::RULE
+    }
+
+    /// Learns at `bind` how many features arrive.
+    fn resolve(&mut self, inputs: usize) {
+        let _ = inputs;
+    }
+
+    /// The parameter tensors, in the order in which [`Field::expr`] takes them.
+    fn blocks(&self) -> Vec<BlockSpec> {
+        Vec::new()
+    }
+
+    /// What the architecture says of this field.
+    fn op(&self) -> Op {
+        Op::Other(std::any::type_name::<Self>())
+    }
+
+    /// The mathematics, on activations of shape (particles, rows, features). Defaults to the identity.
+    #[cfg(feature = "autodiff")]
+    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+        &self,
+        parameters: FieldParams<'_, E, D, T>,
+        x: Act<E, D, T>,
+    ) -> Act<E, D, T> {
+        let _ = parameters;
+        x
+    }
+}
+
+/// A field whose sizes may be written [`Dyn`]: its view then carries them at run time.
+pub trait DynField: Field {
+    /// What `posterior.draw(i).field` is where the macro sees `Dyn` in the field's type.
+    type Shaped<'a>: View<'a>;
+}

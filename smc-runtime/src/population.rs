@@ -1,0 +1,147 @@
+//! The cloud's parameter vectors and the bulk operations on them. Kernels speak this vocabulary, never a loop over one
+//! particle's slice, so that the same kernel can later run where the particles are.
+
+use serde::{Deserialize, Serialize};
+
+use crate::exec;
+use crate::rng::{Purpose, Streams};
+
+/// J vectors of length d, row-major, `f32`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Population {
+    particles: usize,
+    dim: usize,
+    values: Vec<f32>,
+}
+
+impl Population {
+    /// `particles` vectors of `dim` zeros.
+    pub fn zeros(particles: usize, dim: usize) -> Self {
+        Self {
+            particles,
+            dim,
+            values: vec![0.0; particles * dim],
+        }
+    }
+
+    /// The vectors in `values`, or `None` if its length is not a multiple of `dim`.
+    pub fn from_values(dim: usize, values: Vec<f32>) -> Option<Self> {
+        (dim > 0 && values.len().is_multiple_of(dim)).then(|| Self {
+            particles: values.len() / dim,
+            dim,
+            values,
+        })
+    }
+
+    /// Number of vectors J.
+    pub fn len(&self) -> usize {
+        self.particles
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.particles == 0
+    }
+
+    /// Length d of each vector.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Vector number `i`.
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.values[i * self.dim..(i + 1) * self.dim]
+    }
+
+    /// Vector number `i`, writable.
+    pub fn row_mut(&mut self, i: usize) -> &mut [f32] {
+        &mut self.values[i * self.dim..(i + 1) * self.dim]
+    }
+
+    /// All vectors, one after the other.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// All vectors, writable.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// `f(i, row)` on every vector, in parallel; results in order.
+    pub fn map_rows<R: Send>(&mut self, f: impl Fn(usize, &mut [f32]) -> R + Sync + Send) -> Vec<R> {
+        if self.dim == 0 {
+            return (0..self.particles).map(|i| f(i, &mut [])).collect();
+        }
+        exec::map_rows(&mut self.values, self.dim, f)
+    }
+
+    /// Sets every element to zero.
+    pub fn clear(&mut self) {
+        self.map_rows(|_, row| row.fill(0.0));
+    }
+
+    /// Fills every vector with standard normal numbers, each from its own stream.
+    pub fn fill_normal(&mut self, streams: Streams, purpose: Purpose, stage: usize, draw: usize) {
+        self.map_rows(|i, row| streams.stream(purpose, stage, i, draw).fill_normal(row));
+    }
+
+    /// self += a · scale ∘ x, where `scale` has one number per coordinate.
+    pub fn axpy(&mut self, a: f32, scale: &[f32], x: &Self) {
+        self.map_rows(|i, row| {
+            for ((y, s), x) in row.iter_mut().zip(scale).zip(x.row(i)) {
+                *y += a * s * x;
+            }
+        });
+    }
+
+    /// |row|² of every vector, in f64.
+    pub fn squared_norms(&self) -> Vec<f64> {
+        exec::map(self.particles, |i| {
+            let mut sums = [0.0f64; 8];
+            let (chunks, rest) = self.row(i).as_chunks::<8>();
+            for chunk in chunks {
+                for (s, &x) in sums.iter_mut().zip(chunk) {
+                    *s += f64::from(x) * f64::from(x);
+                }
+            }
+            for (s, &x) in sums.iter_mut().zip(rest) {
+                *s += f64::from(x) * f64::from(x);
+            }
+            sums.iter().sum()
+        })
+    }
+
+    /// Replaces vector i by that of `other` wherever `mask[i]`.
+    pub fn select(&mut self, mask: &[bool], other: &Self) {
+        self.map_rows(|i, row| {
+            if mask[i] {
+                row.copy_from_slice(other.row(i));
+            }
+        });
+    }
+
+    /// The vectors of `ancestors`, in that order.
+    pub fn gather(&self, ancestors: &[usize]) -> Self {
+        let mut out = Self::zeros(ancestors.len(), self.dim);
+        out.map_rows(|i, row| row.copy_from_slice(self.row(ancestors[i])));
+        out
+    }
+
+    /// The weighted variance of every coordinate; `weights` sum to 1.
+    pub fn variances(&self, weights: &[f64]) -> Vec<f64> {
+        let mut mean = vec![0.0; self.dim];
+        let mut square = vec![0.0; self.dim];
+        for (i, &w) in weights.iter().enumerate() {
+            for (m, &x) in mean.iter_mut().zip(self.row(i)) {
+                *m += w * f64::from(x);
+            }
+        }
+        for (i, &w) in weights.iter().enumerate() {
+            for ((s, m), &x) in square.iter_mut().zip(&mean).zip(self.row(i)) {
+                *s += w * (f64::from(x) - m).powi(2);
+            }
+        }
+        square
+    }
+}

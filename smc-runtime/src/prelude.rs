@@ -1,0 +1,13 @@
+//! What a user imports: `use smc_runtime::prelude::*;`.
+
+pub use smc_macros::bayes_model;
+
+pub use crate::data::{Dataset, Standardise};
+pub use crate::dist::{Categorical, HalfNormal, Likelihood, Normal, Prior, Term};
+pub use crate::engine::Engine;
+pub use crate::error::{Error, Result};
+pub use crate::infer::{Inference, smc};
+pub use crate::model::Model;
+pub use crate::nn::{Dyn, Linear, Relu, Scale, Tanh};
+pub use crate::posterior::Posterior;
+pub use crate::run::Run;
