@@ -2,12 +2,15 @@
 
 pub use smc_macros::bayes_model;
 
+pub use crate::anneal::{SmoothDataAnnealing, Tempering};
 pub use crate::data::{Dataset, Standardise};
 pub use crate::dist::{Categorical, HalfNormal, Likelihood, Normal, Prior, Term};
 pub use crate::engine::Engine;
 pub use crate::error::{Error, Result};
-pub use crate::infer::{Inference, smc};
+pub use crate::infer::{Inference, mcmc, smc};
+pub use crate::kernel::Hmc;
 pub use crate::model::Model;
 pub use crate::nn::{Dyn, Linear, Relu, Scale, Tanh};
+pub use crate::observe::Progress;
 pub use crate::posterior::Posterior;
 pub use crate::run::Run;

@@ -1,11 +1,16 @@
 //! One inference, set up step by step: `Wine::infer(&train).seed(1).run()?`.
 
+use std::time::Instant;
+
 use crate::data::Dataset;
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::error::Result;
-use crate::infer::Inference;
+use crate::exec;
+use crate::infer::{Inference, Session};
 use crate::model::Model;
+use crate::observe::Observer;
 use crate::posterior::Posterior;
+use crate::report::Report;
 
 /// An inference that has not run yet.
 pub struct Run<'a, M> {
@@ -15,6 +20,7 @@ pub struct Run<'a, M> {
     engine: Engine,
     seed: u64,
     threads: Option<usize>,
+    observers: Vec<Box<dyn Observer>>,
 }
 
 impl<'a, M: Model> Run<'a, M> {
@@ -27,6 +33,7 @@ impl<'a, M: Model> Run<'a, M> {
             engine: Engine::auto(),
             seed: 0,
             threads: None,
+            observers: Vec::new(),
         }
     }
 
@@ -36,13 +43,19 @@ impl<'a, M: Model> Run<'a, M> {
         self
     }
 
+    /// Another algorithm, chosen at run time.
+    pub fn with_boxed(mut self, algorithm: Box<dyn Inference>) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
     /// The seed of every random number of the run; 0 unless given.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Number of threads; all cores unless given.
+    /// Number of threads; all cores unless given. It changes the speed and nothing else.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
@@ -54,9 +67,36 @@ impl<'a, M: Model> Run<'a, M> {
         self
     }
 
+    /// Something that watches the run, such as [`Progress::bar`](crate::observe::Progress::bar).
+    pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
     /// Runs it.
+    ///
+    /// # Errors
+    /// If data and model do not fit, if a setting is impossible, if all particles lose their weight, or if an observer
+    /// stops the run.
     pub fn run(self) -> Result<Posterior<M>> {
-        let _ = (self.model, self.data, self.algorithm, self.engine, self.seed, self.threads);
-        todo!()
+        let (threads, data, engine, seed) = (self.threads, self.data, self.engine, self.seed);
+        let (model, algorithm, mut observers) = (self.model, self.algorithm, self.observers);
+        exec::with_threads(threads, move || {
+            let start = Instant::now();
+            let bound = engine::bind(model, data, engine, seed)?;
+            let before = bound.problem.counts();
+            let mut session = Session::new(seed, &mut observers);
+            let draws = algorithm.infer(&*bound.problem, &mut session)?;
+            let report = Report {
+                algorithm: algorithm.name(),
+                engine: bound.problem.engine(),
+                seconds: start.elapsed().as_secs_f64(),
+                counts: bound.problem.counts() - before,
+                rows: bound.problem.rows(),
+                steps: session.into_steps(),
+                cautions: draws.cautions.clone(),
+            };
+            Ok(Posterior::new(bound, draws, report))
+        })?
     }
 }

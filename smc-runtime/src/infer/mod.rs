@@ -1,15 +1,98 @@
-//! temp
-/// An algorithm that turns a problem into posterior draws.
+//! Algorithms: from a problem to posterior draws. One per file.
+
+mod mcmc;
+mod smc;
+
+pub use mcmc::{Mcmc, mcmc};
+pub use smc::{Smc, SmcRun, SmcState, smc};
+
+use std::fmt::Debug;
+
+use crate::error::{Error, Result};
+use crate::observe::{Observer, Step};
+use crate::population::Population;
+use crate::problem::Problem;
+use crate::rng::Streams;
+
+/// An algorithm that turns a problem into posterior draws: what `#[infer(..)]` takes.
+///
+/// Contract. All randomness comes from `session.streams()`; every step is handed to [`Session::report`]; nothing
+/// depends on the number of threads.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an algorithm: it does not implement `Inference`",
     label = "not an `Inference`",
     note = "`#[infer(..)]` takes any Rust expression that implements `Inference`, such as `smc(particles = 64)`"
 )]
-pub trait Inference: std::fmt::Debug + Send + Sync {}
-/// temp
-#[derive(Debug, Clone)] pub struct Smc { particles: usize }
-impl Inference for Smc {}
-impl Smc { /// temp
- pub fn particles(mut self, n: usize) -> Self { self.particles = n; self } }
-/// temp
-pub fn smc() -> Smc { Smc { particles: 64 } }
+pub trait Inference: Debug + Send + Sync {
+    /// Its name in reports.
+    fn name(&self) -> &'static str;
+
+    /// Draws from the posterior of `problem`.
+    ///
+    /// # Errors
+    /// If a setting is impossible, if all particles lose their weight, or if an observer stops the run.
+    fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws>;
+}
+
+const _: fn(&dyn Inference) = |_| ();
+
+/// What an algorithm gets from the run around it: its streams and its observers.
+pub struct Session<'a> {
+    streams: Streams,
+    observers: &'a mut [Box<dyn Observer>],
+    steps: Vec<Step>,
+}
+
+impl<'a> Session<'a> {
+    /// A session whose streams have that seed.
+    pub fn new(seed: u64, observers: &'a mut [Box<dyn Observer>]) -> Self {
+        Self {
+            streams: Streams::new(seed),
+            observers,
+            steps: Vec::new(),
+        }
+    }
+
+    /// The streams of the run.
+    pub fn streams(&self) -> Streams {
+        self.streams
+    }
+
+    /// Shows a step to every observer and keeps it for the report.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] if an observer says so.
+    pub fn report(&mut self, step: Step) -> Result<()> {
+        let mut stop = false;
+        for observer in &mut *self.observers {
+            stop |= observer.step(&step).is_break();
+        }
+        self.steps.push(step);
+        if stop {
+            return Err(Error::Stopped {
+                steps: self.steps.len(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The steps reported so far.
+    pub fn into_steps(self) -> Vec<Step> {
+        self.steps
+    }
+}
+
+/// Weighted draws of a posterior.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draws {
+    /// Unconstrained parameter vectors.
+    pub positions: Population,
+    /// Normalised log-weights.
+    pub log_weights: Vec<f64>,
+    /// log Z, where the algorithm has one: it began at a normalised density and ended at all rows.
+    pub log_evidence: Option<f64>,
+    /// Number of independent chains, whose draws follow one another; 1 for a weighted cloud.
+    pub chains: usize,
+    /// Words of caution about these draws.
+    pub cautions: Vec<String>,
+}

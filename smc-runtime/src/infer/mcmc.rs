@@ -1,0 +1,269 @@
+//! Markov chain Monte Carlo: many chains at once on the posterior.
+
+use std::sync::Arc;
+
+use super::{Draws, Inference, Session};
+use crate::cloud::{Cloud, Target};
+use crate::error::{Error, Result};
+use crate::kernel::{At, Hmc, Kernel, Tuning};
+use crate::observe::Step;
+use crate::population::Population;
+use crate::problem::{Counts, Problem};
+use crate::stage::Stage;
+use crate::weights::Weights;
+
+/// 8 chains of HMC from the prior, 500 warm-up moves and 500 draws each, unless set otherwise.
+///
+/// ```
+/// use smc_runtime::prelude::*;
+/// let algorithm = mcmc().chains(4).warmup(1000).draws(200).thin(5).kernel(Hmc::leapfrogs(20));
+/// ```
+pub fn mcmc() -> Mcmc {
+    Mcmc::default()
+}
+
+/// The settings of Markov chain Monte Carlo; see [`mcmc`].
+#[derive(Clone, Debug)]
+pub struct Mcmc {
+    chains: usize,
+    warmup: usize,
+    draws: usize,
+    thin: usize,
+    kernel: Arc<dyn Kernel>,
+}
+
+impl Default for Mcmc {
+    fn default() -> Self {
+        Self {
+            chains: 8,
+            warmup: 500,
+            draws: 500,
+            thin: 1,
+            kernel: Arc::new(Hmc::default()),
+        }
+    }
+}
+
+impl Mcmc {
+    /// Number of independent chains.
+    pub fn chains(mut self, chains: usize) -> Self {
+        self.chains = chains;
+        self
+    }
+
+    /// Moves of each chain before the first draw, in which the kernel adapts.
+    pub fn warmup(mut self, moves: usize) -> Self {
+        self.warmup = moves;
+        self
+    }
+
+    /// Draws kept of each chain.
+    pub fn draws(mut self, draws: usize) -> Self {
+        self.draws = draws;
+        self
+    }
+
+    /// Moves per kept draw.
+    pub fn thin(mut self, moves: usize) -> Self {
+        self.thin = moves;
+        self
+    }
+
+    /// How chains move. It must leave the posterior invariant.
+    pub fn kernel(mut self, kernel: impl Kernel + 'static) -> Self {
+        self.kernel = Arc::new(kernel);
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        for (what, value) in [("chains", self.chains), ("draws", self.draws), ("thin", self.thin)] {
+            if value == 0 {
+                return Err(Error::config(what, 0, "at least 1 is needed"));
+            }
+        }
+        self.kernel.check()
+    }
+}
+
+impl Inference for Mcmc {
+    fn name(&self) -> &'static str {
+        "mcmc"
+    }
+
+    fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
+        self.check()?;
+        let mut run = Chains::start(self, problem, session)?;
+        run.warm_up(session)?;
+        run.sample(session)
+    }
+}
+
+/// The chains of a run.
+struct Chains<'a> {
+    settings: &'a Mcmc,
+    problem: &'a dyn Problem,
+    stage: Stage,
+    cloud: Cloud,
+    tuning: Tuning,
+    moves: usize,
+    before: Counts,
+}
+
+impl<'a> Chains<'a> {
+    fn start(settings: &'a Mcmc, problem: &'a dyn Problem, session: &Session<'_>) -> Result<Self> {
+        let before = problem.counts();
+        let mut positions = Population::zeros(settings.chains, problem.layout().dim());
+        problem.sample_prior(session.streams(), 0, &mut positions);
+        let stage = Stage::of(0..problem.rows());
+        let terms = stage.evaluate(problem, &positions, None);
+        let cloud = Cloud {
+            positions,
+            terms,
+            gradient: None,
+        };
+        if !cloud.terms.iter().any(|t| stage.log_density(t).is_finite()) {
+            return Err(Error::Collapse {
+                stage: 0,
+                particles: settings.chains,
+                rows: problem.rows(),
+                phi: 0.0,
+                advice: "no chain starts at a finite log-density; try smaller prior scales or standardised data",
+            });
+        }
+        Ok(Self {
+            tuning: settings.kernel.start(problem),
+            settings,
+            problem,
+            stage,
+            cloud,
+            moves: 0,
+            before,
+        })
+    }
+
+    fn advance(&mut self, session: &mut Session<'_>) -> Result<crate::kernel::Moved> {
+        let target = Target {
+            problem: self.problem,
+            stage: &self.stage,
+        };
+        let at = At {
+            streams: session.streams(),
+            stage: self.moves + 1,
+            draw: 0,
+        };
+        let moved = self.settings.kernel.step(&self.tuning, &target, &mut self.cloud, at);
+        if moved.corrections.is_some() {
+            return Err(Error::config(
+                "kernel",
+                format!("{:?}", self.settings.kernel),
+                "mcmc has no weights; it needs a kernel that leaves the posterior invariant",
+            ));
+        }
+        self.moves += 1;
+        let rows = self.problem.rows();
+        let all = self.settings.warmup + self.settings.draws * self.settings.thin;
+        session.report(Step {
+            step: self.moves,
+            done: self.moves as f64 / all as f64,
+            rows: rows as f64,
+            all_rows: rows,
+            cess: 1.0,
+            ess: 1.0,
+            resampled: false,
+            acceptance: moved.acceptance,
+            moves: 1,
+            step_size: self.tuning.step,
+            ancestors: self.settings.chains,
+            log_evidence: None,
+            non_finite: moved.non_finite,
+            counts: self.problem.counts() - self.before,
+        })?;
+        Ok(moved)
+    }
+
+    /// The step size settles while the scales are renewed three times from what the chains have visited since.
+    fn warm_up(&mut self, session: &mut Session<'_>) -> Result<()> {
+        let warmup = self.settings.warmup;
+        let renew = [warmup / 4, warmup / 2, 3 * warmup / 4];
+        let mut visited = Visited::default();
+        let (mut since, mut log_step, mut averaged) = (0.0f64, 0.0, 0.0);
+        for k in 1..=warmup {
+            let moved = self.advance(session)?;
+            since += 1.0;
+            let gain = since.powf(-0.6) * 3.0;
+            self.settings.kernel.learn(&mut self.tuning, &moved, gain.min(1.0));
+            if k > 7 * warmup / 8 {
+                log_step += self.tuning.step.ln();
+                averaged += 1.0;
+            }
+            visited.see(&self.cloud.positions);
+            if renew.contains(&k) {
+                let seen = std::mem::take(&mut visited).into_cloud(self.cloud.positions.dim());
+                if let Some(seen) = seen {
+                    let weights = Weights::uniform(seen.terms.len());
+                    self.settings.kernel.tune(&mut self.tuning, self.problem, &seen, &weights);
+                    since = 0.0;
+                }
+            }
+        }
+        if averaged > 0.0 {
+            self.tuning.step = (log_step / averaged).exp();
+        }
+        Ok(())
+    }
+
+    fn sample(mut self, session: &mut Session<'_>) -> Result<Draws> {
+        let (chains, draws, dim) = (self.settings.chains, self.settings.draws, self.cloud.positions.dim());
+        let mut positions = Population::zeros(chains * draws, dim);
+        for draw in 0..draws {
+            for _ in 0..self.settings.thin {
+                self.advance(session)?;
+            }
+            for chain in 0..chains {
+                positions.row_mut(chain * draws + draw).copy_from_slice(self.cloud.positions.row(chain));
+            }
+        }
+        Ok(Draws {
+            log_weights: Weights::uniform(chains * draws).log().to_vec(),
+            positions,
+            log_evidence: None,
+            chains,
+            cautions: Vec::new(),
+        })
+    }
+}
+
+/// Up to a thousand positions that chains have visited, evenly thinned.
+#[derive(Default)]
+struct Visited {
+    values: Vec<f32>,
+    every: usize,
+    seen: usize,
+}
+
+impl Visited {
+    const MOST: usize = 1024;
+
+    fn see(&mut self, positions: &Population) {
+        self.every = self.every.max(1);
+        if self.seen.is_multiple_of(self.every) {
+            self.values.extend_from_slice(positions.values());
+        }
+        self.seen += 1;
+        let (block, kept) = (positions.values().len(), self.values.len() / positions.values().len().max(1));
+        if kept * positions.len() > Self::MOST && kept > 1 {
+            // Keep every other visit from now on, and of those already kept.
+            self.values = self.values.chunks(block).step_by(2).flatten().copied().collect();
+            self.every *= 2;
+        }
+    }
+
+    fn into_cloud(self, dim: usize) -> Option<Cloud> {
+        let positions = Population::from_values(dim, self.values)?;
+        (positions.len() > 1).then(|| Cloud {
+            terms: vec![crate::stage::Terms::default(); positions.len()],
+            positions,
+            gradient: None,
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! Hamiltonian Monte Carlo.
+
+use super::{At, Kernel, Moved, Tuning};
+use crate::cloud::{Cloud, Target};
+use crate::error::{Error, Result};
+use crate::population::Population;
+use crate::problem::Problem;
+use crate::rng::Purpose;
+use crate::weights::Weights;
+
+/// Metropolised Hamiltonian Monte Carlo with a fixed number of leapfrog steps.
+///
+/// One move draws v ~ N(0, I), makes L steps of v ← v + (ε/2)·s∘∇log π(θ); θ ← θ + ε·s∘v; v ← v + (ε/2)·s∘∇log π(θ),
+/// and accepts with probability min(1, exp(−ΔH)), H = −log π + ½|v|². The scales s are the standard deviations of the
+/// weighted cloud, the step ε follows an acceptance of 0.8; both can be fixed.
+///
+/// ```
+/// use smc_runtime::kernel::Hmc;
+/// let adaptive = Hmc::leapfrogs(8).acceptance(0.7);
+/// let frozen = Hmc::leapfrogs(8).step_size(0.1);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hmc {
+    leapfrogs: usize,
+    acceptance: f64,
+    step_size: Option<f64>,
+}
+
+impl Hmc {
+    /// L leapfrog steps per move.
+    pub fn leapfrogs(leapfrogs: usize) -> Self {
+        Self {
+            leapfrogs,
+            acceptance: 0.8,
+            step_size: None,
+        }
+    }
+
+    /// The mean acceptance that the step size follows.
+    pub fn acceptance(mut self, acceptance: f64) -> Self {
+        self.acceptance = acceptance;
+        self
+    }
+
+    /// Freezes the step size at this value and the scales at 1: the kernel then does not depend on the cloud.
+    pub fn step_size(mut self, step: f64) -> Self {
+        self.step_size = Some(step);
+        self
+    }
+}
+
+impl Default for Hmc {
+    fn default() -> Self {
+        Self::leapfrogs(8)
+    }
+}
+
+impl Kernel for Hmc {
+    fn start(&self, problem: &dyn Problem) -> Tuning {
+        let mut tuning = Tuning::new(problem.layout().dim());
+        if let Some(step) = self.step_size {
+            tuning.step = step;
+        }
+        tuning
+    }
+
+    fn tune(&self, tuning: &mut Tuning, problem: &dyn Problem, cloud: &Cloud, weights: &Weights) {
+        if self.step_size.is_none() {
+            let variances = cloud.positions.variances(&weights.normalised());
+            let n = weights.ess() * cloud.terms.len() as f64;
+            tuning.scale_from(&variances, problem.layout(), n);
+        }
+    }
+
+    fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
+        let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
+        let (step, scale) = (tuning.step as f32, &tuning.scale);
+        let start = cloud.gradient.take().unwrap_or_else(|| {
+            let mut gradient = Population::zeros(particles, dim);
+            target.gradient(&cloud.positions, &mut gradient);
+            gradient
+        });
+
+        let mut momenta = Population::zeros(particles, dim);
+        momenta.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
+        let kinetic_before = momenta.squared_norms();
+
+        let mut positions = cloud.positions.clone();
+        let mut gradient = start.clone();
+        let mut terms = Vec::new();
+        momenta.axpy(0.5 * step, scale, &gradient);
+        for leapfrog in 1..=self.leapfrogs {
+            positions.axpy(step, scale, &momenta);
+            terms = target.gradient(&positions, &mut gradient);
+            let half = if leapfrog == self.leapfrogs { 0.5 } else { 1.0 };
+            momenta.axpy(half * step, scale, &gradient);
+        }
+        let kinetic_after = momenta.squared_norms();
+
+        let before = target.log_density(&cloud.terms);
+        let after = target.log_density(&terms);
+        let mut accepted = vec![false; particles];
+        let (mut acceptance, mut non_finite) = (0.0, 0);
+        for i in 0..particles {
+            non_finite += usize::from(!after[i].is_finite());
+            let log_ratio = after[i] - before[i] - 0.5 * (kinetic_after[i] - kinetic_before[i]);
+            let probability = acceptance_probability(log_ratio);
+            acceptance += probability / particles as f64;
+            accepted[i] = at.streams.stream(Purpose::Accept, at.stage, i, at.draw).uniform() < probability;
+        }
+        cloud.positions.select(&accepted, &positions);
+        let mut kept = start;
+        kept.select(&accepted, &gradient);
+        cloud.gradient = Some(kept);
+        for (i, terms) in terms.into_iter().enumerate() {
+            if accepted[i] {
+                cloud.terms[i] = terms;
+            }
+        }
+        Moved {
+            corrections: None,
+            acceptance,
+            non_finite,
+        }
+    }
+
+    fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
+        if self.step_size.is_none() {
+            tuning.follow(moved.acceptance, self.acceptance, gain);
+        }
+    }
+
+    fn target_acceptance(&self) -> Option<f64> {
+        self.step_size.is_none().then_some(self.acceptance)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.leapfrogs == 0 {
+            return Err(Error::config("leapfrogs", 0, "at least one leapfrog step is needed"));
+        }
+        if !(self.acceptance > 0.0 && self.acceptance < 1.0) {
+            return Err(Error::config("acceptance", self.acceptance, "a fraction between 0 and 1, both excluded"));
+        }
+        if let Some(step) = self.step_size
+            && !(step > 0.0 && step.is_finite())
+        {
+            return Err(Error::config("step_size", step, "a positive, finite number is needed"));
+        }
+        Ok(())
+    }
+}
+
+/// min(1, e^x), and 0 where x is NaN.
+pub(crate) fn acceptance_probability(log_ratio: f64) -> f64 {
+    if log_ratio.is_nan() { 0.0 } else { log_ratio.min(0.0).exp() }
+}

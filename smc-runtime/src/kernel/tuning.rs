@@ -1,0 +1,58 @@
+//! What a kernel has learned in a run: a step size and a scale for every coordinate.
+
+use serde::{Deserialize, Serialize};
+
+use crate::layout::Layout;
+
+/// The settings of a kernel that adapt. They belong to the run, so that a kernel is a plain value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tuning {
+    /// Step size, in units of [`Tuning::scale`].
+    pub step: f64,
+    /// A standard deviation for every coordinate (a diagonal metric is its inverse square).
+    pub scale: Vec<f32>,
+    /// Variance of each block before any data were seen, on which [`Tuning::scale_from`] puts its floor.
+    reference: Vec<f64>,
+}
+
+impl Tuning {
+    /// Unit scales and the step that has about the right order in `dim` dimensions, ½·d^(−1/4).
+    pub fn new(dim: usize) -> Self {
+        Self {
+            step: 0.5 * (dim.max(1) as f64).powf(-0.25),
+            scale: vec![1.0; dim],
+            reference: Vec::new(),
+        }
+    }
+
+    /// Multiplies the step by exp(gain · (acceptance − target)), the difference kept within −½ and 0.2.
+    ///
+    /// A constant gain follows a target that changes from stage to stage; a falling one settles.
+    pub fn follow(&mut self, acceptance: f64, target: f64, gain: f64) {
+        self.step *= (gain * (acceptance - target).clamp(-0.5, 0.2)).exp();
+    }
+
+    /// Scales from the variances of a cloud of effective size `n`, shrunk towards the mean variance of their block as
+    /// (n·v + 10·v̄)/(n + 10), with a floor at 10⁻⁴ of the block's variance under the prior.
+    ///
+    /// The first call sets that reference.
+    pub fn scale_from(&mut self, variances: &[f64], layout: &Layout, n: f64) {
+        const PSEUDO: f64 = 10.0;
+        let mean = |block: &crate::layout::Block| {
+            variances[block.range.clone()].iter().sum::<f64>() / block.range.len() as f64
+        };
+        let means: Vec<f64> = layout.blocks().iter().map(mean).collect();
+        if self.reference.is_empty() {
+            self.reference.clone_from(&means);
+        }
+        for ((block, mean), reference) in layout.blocks().iter().zip(&means).zip(&self.reference) {
+            for i in block.range.clone() {
+                let shrunk = (n * variances[i] + PSEUDO * mean) / (n + PSEUDO);
+                let variance = shrunk.max(1e-4 * reference).max(f64::from(f32::MIN_POSITIVE));
+                if variance.is_finite() {
+                    self.scale[i] = variance.sqrt() as f32;
+                }
+            }
+        }
+    }
+}

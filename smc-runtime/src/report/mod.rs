@@ -1,0 +1,89 @@
+//! What a run did and what it cost, for people to read.
+
+use std::fmt;
+
+use crate::observe::Step;
+use crate::problem::Counts;
+
+/// The account of a run. Its `Display` is a few lines for a terminal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The algorithm.
+    pub algorithm: &'static str,
+    /// The engine.
+    pub engine: &'static str,
+    /// Wall time.
+    pub seconds: f64,
+    /// What the engine computed.
+    pub counts: Counts,
+    /// Rows of the data.
+    pub rows: usize,
+    /// Every step.
+    pub steps: Vec<Step>,
+    /// Words of caution about the draws.
+    pub cautions: Vec<String>,
+}
+
+impl Report {
+    /// Mean acceptance over all moves.
+    pub fn acceptance(&self) -> f64 {
+        let moves: usize = self.steps.iter().map(|s| s.moves).sum();
+        self.steps.iter().map(|s| s.acceptance * s.moves as f64).sum::<f64>() / moves.max(1) as f64
+    }
+
+    /// Smallest effective sample size before a resampling, as a fraction of J.
+    pub fn ess_min(&self) -> f64 {
+        self.steps.iter().map(|s| s.ess).fold(1.0, f64::min)
+    }
+
+    /// Smallest conditional effective sample size of a step, as a fraction of J.
+    pub fn cess_min(&self) -> f64 {
+        self.steps.iter().map(|s| s.cess).fold(1.0, f64::min)
+    }
+
+    /// Initial particles that have descendants at the end.
+    pub fn ancestors(&self) -> usize {
+        self.steps.last().map_or(0, |s| s.ancestors)
+    }
+
+    /// Log-densities that were not finite.
+    pub fn non_finite(&self) -> usize {
+        self.steps.iter().map(|s| s.non_finite).sum()
+    }
+
+    /// Row-gradients in units of one gradient of all rows for one particle.
+    pub fn full_gradients(&self) -> f64 {
+        self.counts.row_gradients as f64 / self.rows.max(1) as f64
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} on {}, {:.1} s, {} steps", self.algorithm, self.engine, self.seconds, self.steps.len())?;
+        writeln!(
+            f,
+            "  cost        {} row-gradients ({:.0} gradients of all {} rows), {} row-values",
+            self.counts.row_gradients,
+            self.full_gradients(),
+            self.rows,
+            self.counts.row_values
+        )?;
+        write!(f, "  acceptance  {:.2}", self.acceptance())?;
+        if self.steps.last().is_some_and(|s| s.log_evidence.is_some()) {
+            write!(
+                f,
+                "\n  particles   ESS at least {:.2}, CESS at least {:.2}, {} initial particles have descendants",
+                self.ess_min(),
+                self.cess_min(),
+                self.ancestors()
+            )?;
+        }
+        if self.non_finite() > 0 {
+            write!(f, "\n  caution     {} log-densities were not finite and count as -inf", self.non_finite())?;
+        }
+        for caution in &self.cautions {
+            write!(f, "\n  caution     {caution}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! Systematic resampling.
+
+use super::Resample;
+use crate::rng::Stream;
+
+/// One uniform number places J equally spaced points on the cumulative weights; particle i has ⌊J·Wᵢ⌋ or ⌈J·Wᵢ⌉
+/// offspring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Systematic;
+
+impl Resample for Systematic {
+    fn ancestors(&self, weights: &[f64], stream: &mut Stream) -> Vec<usize> {
+        let n = weights.len();
+        let offset = stream.uniform();
+        let mut ancestors = Vec::with_capacity(n);
+        let mut cumulative = weights.first().copied().unwrap_or(0.0);
+        // Rounding may leave the last points beyond the total; they go to the last particle that has weight.
+        let last = weights.iter().rposition(|&w| w > 0.0).unwrap_or(0);
+        let mut i = 0;
+        for k in 0..n {
+            let point = (k as f64 + offset) / n as f64;
+            while point >= cumulative && i < last {
+                i += 1;
+                cumulative += weights[i];
+            }
+            ancestors.push(i);
+        }
+        ancestors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, Streams};
+
+    #[test]
+    fn offspring_counts_are_unbiased_and_within_one() {
+        let weights = [0.05, 0.0, 0.41, 0.24, 0.3];
+        let (n, runs) = (weights.len(), 20_000);
+        let mut total = [0.0; 5];
+        for run in 0..runs {
+            let mut stream = Streams::new(11).stream(Purpose::Resample, run, 0, 0);
+            let mut counts = [0.0; 5];
+            for a in Systematic.ancestors(&weights, &mut stream) {
+                counts[a] += 1.0;
+            }
+            for (i, w) in weights.iter().enumerate() {
+                assert!((counts[i] - n as f64 * w).abs() < 1.0);
+                total[i] += counts[i];
+            }
+        }
+        for (i, w) in weights.iter().enumerate() {
+            let mean = total[i] / f64::from(runs as u32);
+            // A count is one of two neighbours of n·w, so its variance is f(1 − f) with f the fractional part.
+            let f = (n as f64 * w).fract();
+            let se = (f * (1.0 - f) / runs as f64).sqrt();
+            assert!((mean - n as f64 * w).abs() <= 4.0 * se + 1e-12, "particle {i}: {mean}");
+        }
+    }
+}

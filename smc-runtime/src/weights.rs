@@ -1,0 +1,156 @@
+//! The importance weights of a population. [`Weights::reweight`] is the only door: stage increments and kernel
+//! corrections pass through it alike, and it alone normalises, adds to the log-evidence and decides what a non-finite
+//! number means.
+
+use serde::{Deserialize, Serialize};
+
+/// log Σ exp(x), in f64, in order; −∞ for an empty slice.
+///
+/// ```
+/// use smc_runtime::weights::log_sum_exp;
+/// assert_eq!(log_sum_exp(&[1000.0, 1000.0]), 1000.0 + 2f64.ln());
+/// assert_eq!(log_sum_exp(&[f64::NEG_INFINITY]), f64::NEG_INFINITY);
+/// ```
+pub fn log_sum_exp(x: &[f64]) -> f64 {
+    let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if max.is_infinite() {
+        return max;
+    }
+    max + x.iter().map(|x| (x - max).exp()).sum::<f64>().ln()
+}
+
+/// The conditional effective sample size of `increments` under normalised log-weights, as a fraction of J:
+/// (ΣWu)²/ΣWu² with u = exp(increment).
+pub fn cess(log_weights: &[f64], increments: &[f64]) -> f64 {
+    let first: Vec<f64> = log_weights.iter().zip(increments).map(|(w, u)| finite(w + u)).collect();
+    let second: Vec<f64> = log_weights.iter().zip(increments).map(|(w, u)| finite(w + 2.0 * u)).collect();
+    let value = (2.0 * log_sum_exp(&first) - log_sum_exp(&second)).exp();
+    if value.is_nan() { 0.0 } else { value }
+}
+
+/// The rule for log-densities that are not finite: they count as −∞.
+fn finite(x: f64) -> f64 {
+    if x.is_nan() || x == f64::INFINITY { f64::NEG_INFINITY } else { x }
+}
+
+/// Normalised weights W of J particles and the log-evidence that has passed through them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weights {
+    log: Vec<f64>,
+    log_evidence: f64,
+}
+
+/// What a reweighting did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reweighted {
+    /// Conditional effective sample size of the increments, as a fraction of J.
+    pub cess: f64,
+    /// Effective sample size 1/ΣW² after it, as a fraction of J.
+    pub ess: f64,
+    /// Particles whose increment was not finite and that had weight before.
+    pub non_finite: usize,
+}
+
+/// No particle has weight left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collapsed;
+
+impl Weights {
+    /// Equal weights on `particles` particles.
+    pub fn uniform(particles: usize) -> Self {
+        Self {
+            log: vec![-(particles as f64).ln(); particles],
+            log_evidence: 0.0,
+        }
+    }
+
+    /// Multiplies every weight by exp(increment), adds log Σ W exp(increment) to the log-evidence and normalises.
+    ///
+    /// An increment that is NaN or +∞ counts as −∞.
+    ///
+    /// # Errors
+    /// If no weight is left; the weights are then unchanged.
+    pub fn reweight(&mut self, increments: &[f64]) -> Result<Reweighted, Collapsed> {
+        let lost = |(w, u): &(&f64, &f64)| **w > f64::NEG_INFINITY && !u.is_finite();
+        let non_finite = self.log.iter().zip(increments).filter(lost).count();
+        let log: Vec<f64> = self.log.iter().zip(increments).map(|(w, u)| finite(w + u)).collect();
+        let total = log_sum_exp(&log);
+        if !total.is_finite() {
+            return Err(Collapsed);
+        }
+        let cess = cess(&self.log, increments);
+        self.log = log.into_iter().map(|w| w - total).collect();
+        self.log_evidence += total;
+        Ok(Reweighted {
+            cess,
+            ess: self.ess(),
+            non_finite,
+        })
+    }
+
+    /// After the particles were resampled in proportion to these weights: W = 1/J. The log-evidence stays.
+    pub fn resampled(&mut self) {
+        let n = self.log.len();
+        self.log.fill(-(n as f64).ln());
+    }
+
+    /// Normalised log-weights.
+    pub fn log(&self) -> &[f64] {
+        &self.log
+    }
+
+    /// Normalised weights.
+    pub fn normalised(&self) -> Vec<f64> {
+        self.log.iter().map(|w| w.exp()).collect()
+    }
+
+    /// Effective sample size 1/ΣW², as a fraction of J.
+    pub fn ess(&self) -> f64 {
+        let double: Vec<f64> = self.log.iter().map(|w| 2.0 * w).collect();
+        (-log_sum_exp(&double)).exp() / self.log.len() as f64
+    }
+
+    /// The log-evidence accumulated so far. Whether it is one is the run's to say.
+    pub fn log_evidence(&self) -> f64 {
+        self.log_evidence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_reweightings_equal_one() {
+        let (a, b) = ([0.3, -1.0, 2.0], [-0.5, 0.25, 4.0]);
+        let sum: Vec<f64> = a.iter().zip(b).map(|(a, b)| a + b).collect();
+        let mut twice = Weights::uniform(3);
+        twice.reweight(&a).unwrap();
+        twice.reweight(&b).unwrap();
+        let mut once = Weights::uniform(3);
+        once.reweight(&sum).unwrap();
+        assert!((twice.log_evidence() - once.log_evidence()).abs() < 1e-14);
+        for (t, o) in twice.log().iter().zip(once.log()) {
+            assert!((t - o).abs() < 1e-14);
+        }
+        assert!((once.normalised().iter().sum::<f64>() - 1.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn a_lost_particle_stays_lost_and_is_counted_once() {
+        let mut weights = Weights::uniform(2);
+        let first = weights.reweight(&[f64::NAN, 0.0]).unwrap();
+        assert_eq!((first.non_finite, first.ess), (1, 0.5));
+        let second = weights.reweight(&[f64::NAN, 1.0]).unwrap();
+        assert_eq!(second.non_finite, 0);
+        assert_eq!(weights.log()[0], f64::NEG_INFINITY);
+        assert_eq!(weights.reweight(&[0.0, f64::NEG_INFINITY]), Err(Collapsed));
+    }
+
+    #[test]
+    fn cess_of_a_constant_increment_is_one() {
+        let mut weights = Weights::uniform(4);
+        weights.reweight(&[0.0, 1.0, 2.0, -3.0]).unwrap();
+        assert!((cess(weights.log(), &[7.0; 4]) - 1.0).abs() < 1e-12);
+    }
+}
