@@ -1,1 +1,95 @@
-//! What the examples share.
+//! What the examples share: flags, the wine data, and the line of JSON.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use smc_runtime::prelude::*;
+
+/// The flags that every example has.
+#[derive(Clone, Debug, Parser)]
+pub struct Flags {
+    /// Seed of every random number.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Number of threads; all cores unless given.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Engine: auto, autodiff or cuda.
+    #[arg(long, default_value = "auto")]
+    pub engine: Engine,
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// A tiny run that only shows that everything works.
+    #[arg(long)]
+    pub smoke: bool,
+}
+
+impl Flags {
+    /// `full`, or `small` in a smoke run.
+    pub fn size<T>(&self, full: T, small: T) -> T {
+        if self.smoke { small } else { full }
+    }
+
+    /// A run with the seed, threads and engine of these flags.
+    pub fn apply<'a, M: Model>(&self, run: Run<'a, M>) -> Run<'a, M> {
+        let run = run.seed(self.seed).engine(self.engine);
+        match self.threads {
+            Some(threads) => run.threads(threads),
+            None => run,
+        }
+    }
+
+    /// Prints `value` if JSON was asked for.
+    pub fn print(&self, value: &serde_json::Value) {
+        if self.json {
+            println!("{value}");
+        }
+    }
+}
+
+/// Runs an example; an error goes to standard error in words.
+pub fn exit(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Red-wine quality from eleven measurements (Cortez et al., 2009; 1599 rows), as it comes.
+///
+/// # Errors
+/// Never, as long as the embedded table is intact.
+pub fn wine() -> Result<Dataset> {
+    let table = linfa_datasets::winequality();
+    let features = table.records().iter().map(|&x| x as f32).collect();
+    let targets = table.targets().iter().map(|&y| y as f32).collect();
+    Dataset::new(table.records().ncols(), features, targets)?.with_names(table.feature_names())
+}
+
+/// A table split and standardised by its training rows.
+pub struct Prepared {
+    /// Training rows.
+    pub train: Dataset,
+    /// Held-out rows.
+    pub test: Dataset,
+    /// The scale, to take scores back.
+    pub scale: Standardise,
+}
+
+/// A fifth of `data` held out; features and target standardised by the rest.
+///
+/// # Errors
+/// If there are too few rows.
+pub fn prepare(data: &Dataset, seed: u64) -> Result<Prepared> {
+    let (train, test) = data.split(0.2, seed)?;
+    let scale = Standardise::fit(&train);
+    Ok(Prepared {
+        train: scale.apply(&train)?,
+        test: scale.apply(&test)?,
+        scale,
+    })
+}

@@ -2,7 +2,8 @@
 
 #[cfg(feature = "autodiff")]
 pub mod autodiff;
-#[cfg(feature = "autodiff")]
+// Without an engine only the checks of model and data are used.
+#[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 mod common;
 
 use std::sync::Arc;
@@ -62,15 +63,22 @@ pub struct Bound<M> {
     pub problem: Arc<dyn Problem>,
 }
 
+/// The engine on the CPU itself, for checks that need it in `f64`.
+#[cfg(feature = "autodiff")]
+pub(crate) fn on_cpu<M: Model>(model: M, data: &Dataset, seed: u64) -> Result<autodiff::Autodiff<M, dfdx::prelude::Cpu>> {
+    Ok(autodiff::on_cpu(common::Common::new(model, data, seed)?))
+}
+
 /// Binds `model` to `data`. `seed` orders the rows.
 ///
 /// # Errors
 /// If the sizes of the layers do not chain, if `data` do not fit them, if a target is not a class of the likelihood, or
 /// if the engine is not available.
 pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Result<Bound<M>> {
+    let common = common::Common::new(model, data, seed)?;
     #[cfg(not(feature = "autodiff"))]
     {
-        let _ = (model, data, seed);
+        drop(common);
         Err(Error::Engine {
             engine: match engine.0 {
                 Kind::Auto | Kind::Autodiff => "autodiff",
@@ -81,7 +89,6 @@ pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Re
     }
     #[cfg(feature = "autodiff")]
     {
-        let common = common::Common::new(model, data, seed)?;
         let model = common.model.clone();
         let problem: Arc<dyn Problem> = match engine.0 {
             Kind::Auto | Kind::Autodiff => Arc::new(autodiff::on_cpu(common)),

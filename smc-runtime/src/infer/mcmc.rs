@@ -14,6 +14,9 @@ use crate::weights::Weights;
 
 /// 8 chains of HMC from the prior, 500 warm-up moves and 500 draws each, unless set otherwise.
 ///
+/// In the first half of the warm-up the likelihood enters by tempering, so that a chain does not have to climb from a
+/// draw of the prior to the posterior at once; in the second half the step size settles and the scales are renewed.
+///
 /// ```
 /// use smc_runtime::prelude::*;
 /// let algorithm = mcmc().chains(4).warmup(1000).draws(200).thin(5).kernel(Hmc::leapfrogs(20));
@@ -115,10 +118,9 @@ impl<'a> Chains<'a> {
         let mut positions = Population::zeros(settings.chains, problem.layout().dim());
         problem.sample_prior(session.streams(), 0, &mut positions);
         let stage = Stage::of(0..problem.rows());
-        let terms = stage.evaluate(problem, &positions, None);
         let cloud = Cloud {
+            terms: stage.evaluate(problem, &positions, None),
             positions,
-            terms,
             gradient: None,
         };
         if !cloud.terms.iter().any(|t| stage.log_density(t).is_finite()) {
@@ -181,35 +183,60 @@ impl<'a> Chains<'a> {
         Ok(moved)
     }
 
-    /// The step size settles while the scales are renewed three times from what the chains have visited since.
+    /// Tempering from about one row's worth of likelihood to all, with a gain that follows; then a gain that settles,
+    /// while the scales are renewed from what the chains have visited since.
     fn warm_up(&mut self, session: &mut Session<'_>) -> Result<()> {
         let warmup = self.settings.warmup;
-        let renew = [warmup / 4, warmup / 2, 3 * warmup / 4];
+        let (tempering, rows) = (warmup / 2, self.problem.rows());
+        let all = std::mem::replace(&mut self.stage, Stage::prior());
         let mut visited = Visited::default();
         let (mut since, mut log_step, mut averaged) = (0.0f64, 0.0, 0.0);
         for k in 1..=warmup {
+            if k <= tempering {
+                let phi = (rows as f64).powf(k as f64 / tempering as f64 - 1.0).min(1.0);
+                self.enter(Stage::ramping(0..0, 0..rows, phi));
+            } else if k == tempering + 1 {
+                self.enter(all.clone());
+            }
             let moved = self.advance(session)?;
             since += 1.0;
-            let gain = since.powf(-0.6) * 3.0;
-            self.settings.kernel.learn(&mut self.tuning, &moved, gain.min(1.0));
+            let gain = if k <= tempering { 1.0 } else { (3.0 * since.powf(-0.6)).min(1.0) };
+            self.settings.kernel.learn(&mut self.tuning, &moved, gain);
             if k > 7 * warmup / 8 {
                 log_step += self.tuning.step.ln();
                 averaged += 1.0;
             }
             visited.see(&self.cloud.positions);
-            if renew.contains(&k) {
-                let seen = std::mem::take(&mut visited).into_cloud(self.cloud.positions.dim());
-                if let Some(seen) = seen {
-                    let weights = Weights::uniform(seen.terms.len());
-                    self.settings.kernel.tune(&mut self.tuning, self.problem, &seen, &weights);
-                    since = 0.0;
-                }
+            if k.is_multiple_of((warmup / 8).max(1)) && k <= 6 * warmup / 8 {
+                self.renew_scales(std::mem::take(&mut visited));
+                since = 0.0;
             }
         }
         if averaged > 0.0 {
             self.tuning.step = (log_step / averaged).exp();
         }
+        self.enter(all);
         Ok(())
+    }
+
+    /// Goes to another target; what is cached of the old one is of no use there, except where only φ differs.
+    fn enter(&mut self, stage: Stage) {
+        if stage == self.stage {
+            return;
+        }
+        if stage.ramp() != self.stage.ramp() || stage.full() != self.stage.full() {
+            let terms = stage.evaluate(self.problem, &self.cloud.positions, None);
+            self.cloud.enter(terms);
+        }
+        self.cloud.gradient = None;
+        self.stage = stage;
+    }
+
+    fn renew_scales(&mut self, visited: Visited) {
+        if let Some(seen) = visited.into_cloud(self.cloud.positions.dim()) {
+            let weights = Weights::uniform(seen.terms.len());
+            self.settings.kernel.tune(&mut self.tuning, self.problem, &seen, &weights);
+        }
     }
 
     fn sample(mut self, session: &mut Session<'_>) -> Result<Draws> {

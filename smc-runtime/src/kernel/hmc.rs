@@ -1,6 +1,6 @@
 //! Hamiltonian Monte Carlo.
 
-use super::{At, Kernel, Moved, Tuning};
+use super::{At, Kernel, Moved, Proposal, Tuning, metropolis};
 use crate::cloud::{Cloud, Target};
 use crate::error::{Error, Result};
 use crate::population::Population;
@@ -75,18 +75,18 @@ impl Kernel for Hmc {
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
         let (step, scale) = (tuning.step as f32, &tuning.scale);
-        let start = cloud.gradient.take().unwrap_or_else(|| {
+        let start = cloud.gradient.get_or_insert_with(|| {
             let mut gradient = Population::zeros(particles, dim);
             target.gradient(&cloud.positions, &mut gradient);
             gradient
         });
+        let mut gradient = start.clone();
 
         let mut momenta = Population::zeros(particles, dim);
         momenta.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
         let kinetic_before = momenta.squared_norms();
 
         let mut positions = cloud.positions.clone();
-        let mut gradient = start.clone();
         let mut terms = Vec::new();
         momenta.axpy(0.5 * step, scale, &gradient);
         for leapfrog in 1..=self.leapfrogs {
@@ -99,29 +99,15 @@ impl Kernel for Hmc {
 
         let before = target.log_density(&cloud.terms);
         let after = target.log_density(&terms);
-        let mut accepted = vec![false; particles];
-        let (mut acceptance, mut non_finite) = (0.0, 0);
-        for i in 0..particles {
-            non_finite += usize::from(!after[i].is_finite());
-            let log_ratio = after[i] - before[i] - 0.5 * (kinetic_after[i] - kinetic_before[i]);
-            let probability = acceptance_probability(log_ratio);
-            acceptance += probability / particles as f64;
-            accepted[i] = at.streams.stream(Purpose::Accept, at.stage, i, at.draw).uniform() < probability;
-        }
-        cloud.positions.select(&accepted, &positions);
-        let mut kept = start;
-        kept.select(&accepted, &gradient);
-        cloud.gradient = Some(kept);
-        for (i, terms) in terms.into_iter().enumerate() {
-            if accepted[i] {
-                cloud.terms[i] = terms;
-            }
-        }
-        Moved {
-            corrections: None,
-            acceptance,
-            non_finite,
-        }
+        let log_ratios: Vec<f64> = (0..particles)
+            .map(|i| after[i] - before[i] - 0.5 * (kinetic_after[i] - kinetic_before[i]))
+            .collect();
+        let proposal = Proposal {
+            positions,
+            terms,
+            gradient: Some(gradient),
+        };
+        metropolis(cloud, proposal, &log_ratios, at)
     }
 
     fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
@@ -148,9 +134,4 @@ impl Kernel for Hmc {
         }
         Ok(())
     }
-}
-
-/// min(1, e^x), and 0 where x is NaN.
-pub(crate) fn acceptance_probability(log_ratio: f64) -> f64 {
-    if log_ratio.is_nan() { 0.0 } else { log_ratio.min(0.0).exp() }
 }

@@ -1,9 +1,11 @@
 //! Kernels: how particles move on a target. One kernel per file.
 
 mod hmc;
+mod metropolis;
 mod tuning;
 
 pub use hmc::Hmc;
+pub use metropolis::{Proposal, metropolis};
 pub use tuning::Tuning;
 
 use std::fmt::Debug;
