@@ -5,7 +5,7 @@ pub use crate::dist::{Likelihood, Prior, Term};
 pub use crate::infer::Inference;
 pub use crate::model::{FieldSpec, Model, Views, resolve};
 pub use crate::nn::check;
-pub use crate::nn::{DynField, Field};
+pub use crate::nn::{Dyn, DynField, Field};
 pub use crate::prior::{Priors, Scope};
 pub use crate::run::Run;
 
@@ -18,8 +18,36 @@ pub const fn keys_of<L: Likelihood>(_: fn() -> L) -> &'static [check::Key] {
 }
 
 /// The support of a prior expression, without evaluating it.
-pub const fn support_of<P: Prior>(_: fn() -> P) -> crate::transform::Support {
+pub const fn support_of<P: Prior>(_: fn(&Scope<'_>) -> P) -> crate::transform::Support {
     P::SUPPORT
+}
+
+/// The expression of `#[infer(..)]`.
+pub fn boxed<I: Algorithm>(algorithm: I) -> Box<dyn Inference> {
+    algorithm.boxed()
+}
+
+/// [`Inference`] under another name, so that the message for what is none does not list every algorithm there is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an algorithm: it does not implement `Inference`",
+    label = "not an `Inference`",
+    note = "`#[infer(..)]` takes any Rust expression that implements `Inference`, such as `smc(particles = 64)`"
+)]
+pub trait Algorithm {
+    /// Itself.
+    fn boxed(self) -> Box<dyn Inference>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<I: Inference + 'static> Algorithm for I {
+    fn boxed(self) -> Box<dyn Inference> {
+        Box::new(self)
+    }
+}
+
+/// In place of a likelihood that has been reported; never run.
+pub fn no_likelihood() -> impl Likelihood {
+    crate::dist::Normal::<Term>::default()
 }
 
 /// Its tokens where the feature `autodiff` is on, nothing elsewhere: generated code cannot see this crate's features.

@@ -51,7 +51,15 @@ pub enum Use {
     Whole,
     /// Output number so-and-so.
     Column(usize),
+    /// As part of an expression that is not a field or its exponential; how many numbers it takes is its own affair.
+    Inside,
 }
+
+/// In place of a key where a field stands inside an expression.
+pub const ANY: Key = Key {
+    name: "",
+    takes: Takes::Column,
+};
 
 /// A text that const evaluation can build.
 #[derive(Clone, Copy)]
@@ -180,7 +188,8 @@ pub const fn chain(
     }
     let (width, giver) = width_before(fields, at);
     let width = if giver.is_none() { features } else { width };
-    if width == Dyn || inputs == Dyn || width == inputs {
+    // A width of zero has been reported where it is declared.
+    if width == Dyn || width == 0 || inputs == Dyn || width == inputs {
         return Ok(());
     }
     let text = Text::new().field(model, field).str(" takes ").features(inputs, generics).str(", but ");
@@ -280,7 +289,8 @@ pub const fn head(
             .str(" is not the last of the chain; the likelihood can name only the network's output and parameters"));
     }
     let (width, _) = width_before(fields, at + 1);
-    if width == Dyn {
+    // A width of zero has been reported where it is declared.
+    if width == Dyn || width == 0 {
         return Ok(());
     }
     match (used, key.takes) {
@@ -322,29 +332,51 @@ const fn takes(text: Text, likelihood: &str, key: &Key) -> Text {
     })
 }
 
-/// Whether every output of the network is used by the likelihood: `columns` holds the indices that appear in it, and is
-/// empty where the whole output does.
+/// Whether the likelihood, which has the keys `keys` and uses the fields `uses`, uses every output of the network.
 ///
 /// # Errors
 /// The message for the user.
 pub const fn unused(
     model: &str,
     fields: &[FieldShape],
-    columns: &[usize],
+    uses: &[(usize, Use)],
+    keys: &[Key],
     generics: &[Generic],
 ) -> Result<(), Text> {
     let last = last_of_chain(fields);
+    if matches!(fields[last].rule, Rule::Parameter) {
+        return Ok(());
+    }
     let (width, _) = width_before(fields, last + 1);
-    if width == Dyn || columns.is_empty() || is_generic(width, generics) {
+    let mut columns = false;
+    let mut i = 0;
+    while i < uses.len() {
+        let (field, used) = uses[i];
+        if field == last {
+            match used {
+                // A column too many has been reported where it stands.
+                Use::Column(column) if column < width => columns = true,
+                Use::Column(_) | Use::Whole | Use::Inside => return Ok(()),
+            }
+        } else if !matches!(fields[field].rule, Rule::Parameter) {
+            // So has a layer in place of the output.
+            return Ok(());
+        }
+        i += 1;
+    }
+    if !columns {
+        return Err(Text::new()
+            .field(model, &fields[last])
+            .str(" is the network's output, but the likelihood does not use `")
+            .str(fields[last].name)
+            .str("`"));
+    }
+    if width == Dyn || is_generic(width, generics) || takes_row(keys) {
         return Ok(());
     }
     let mut column = 0;
     while column < width {
-        let mut i = 0;
-        while i < columns.len() && columns[i] != column {
-            i += 1;
-        }
-        if i == columns.len() {
+        if !uses_column(uses, last, column) {
             return Err(Text::new()
                 .field(model, &fields[last])
                 .str(" gives ")
@@ -358,6 +390,32 @@ pub const fn unused(
         column += 1;
     }
     Ok(())
+}
+
+/// Whether a key takes all outputs; a single one in its place has been reported where it stands.
+const fn takes_row(keys: &[Key]) -> bool {
+    let mut i = 0;
+    while i < keys.len() {
+        if matches!(keys[i].takes, Takes::Row) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+const fn uses_column(uses: &[(usize, Use)], at: usize, column: usize) -> bool {
+    let mut i = 0;
+    while i < uses.len() {
+        if let (field, Use::Column(used)) = uses[i]
+            && field == at
+            && used == column
+        {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 const fn is_generic(n: usize, generics: &[Generic]) -> bool {
@@ -497,7 +555,10 @@ mod tests {
     #[test]
     fn an_unused_output_is_named() {
         let fields = [layer("output", "Linear<3, 2>", 3, 2)];
-        assert!(message(unused("M", &fields, &[0], &[])).contains("does not use `output[1]`"));
-        assert_eq!(message(unused("M", &fields, &[1, 0], &[])), "");
+        let unused = |uses: &[(usize, Use)]| message(unused("M", &fields, uses, &[], &[]));
+        assert!(unused(&[(0, Use::Column(0))]).contains("does not use `output[1]`"));
+        assert_eq!(unused(&[(0, Use::Column(1)), (0, Use::Column(0))]), "");
+        assert_eq!(unused(&[(0, Use::Column(0)), (0, Use::Inside)]), "");
+        assert!(unused(&[]).contains("does not use `output`"));
     }
 }

@@ -1,0 +1,289 @@
+//! What the user wrote, with spans: the struct without the language's attributes, and their expressions.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::{
+    Attribute, Expr, Fields, GenericParam, Generics, Ident, Item, ItemStruct, Type, Visibility,
+    parse_quote,
+};
+
+use crate::attr::{self, Given, Helper};
+use crate::ctxt::Ctxt;
+use crate::fallback;
+
+/// A struct that can be a model.
+pub(crate) struct Source {
+    /// The struct as it is emitted again: without the language's attributes, with the derives that it lacked.
+    pub(crate) item: ItemStruct,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) likelihood: Given<Expr>,
+    pub(crate) infer: Given<Expr>,
+}
+
+/// A named field.
+pub(crate) struct Field {
+    pub(crate) ident: Ident,
+    /// The identifier without `r#`.
+    pub(crate) name: String,
+    pub(crate) ty: Type,
+    /// The type as a reader would write it.
+    pub(crate) text: String,
+    pub(crate) prior: Given<Expr>,
+}
+
+impl Source {
+    /// Reads the item under the attribute. If it cannot be a model: what to emit in place of one.
+    pub(crate) fn read(ctxt: &Ctxt, item: TokenStream) -> Result<Self, TokenStream> {
+        match syn::parse2::<Item>(item.clone()) {
+            Ok(Item::Struct(item)) => Self::of(ctxt, item),
+            Ok(other) => {
+                let (place, what) = match &other {
+                    Item::Enum(item) => (item.enum_token.to_token_stream(), "an enum"),
+                    Item::Union(item) => (item.union_token.to_token_stream(), "a union"),
+                    // No tokens: the attribute itself.
+                    _ => (TokenStream::new(), "this item"),
+                };
+                ctxt.error(
+                    place,
+                    format!("a model is a struct with named fields, not {what}"),
+                );
+                Err(fallback::item(other))
+            }
+            Err(error) => {
+                ctxt.push(error);
+                Err(item)
+            }
+        }
+    }
+
+    fn of(ctxt: &Ctxt, mut item: ItemStruct) -> Result<Self, TokenStream> {
+        if !can_be_a_model(ctxt, &item) {
+            return Err(fallback::item(Item::Struct(item)));
+        }
+        let likelihood = attr::take(ctxt, Helper::Likelihood, &mut item.attrs);
+        let infer = attr::take(ctxt, Helper::Infer, &mut item.attrs);
+        attr::refuse(ctxt, Helper::Prior, &mut item.attrs);
+        if matches!(likelihood, Given::Absent) {
+            ctxt.error(
+                &item.ident,
+                "a model needs one `#[likelihood(..)]`, for example `#[likelihood(Normal(mean = output, sd = noise))]`",
+            );
+        }
+        let fields = item
+            .fields
+            .iter_mut()
+            .filter_map(|f| Field::of(ctxt, f))
+            .collect();
+        add_derives(&mut item.attrs, Derives::All);
+        Ok(Self {
+            item,
+            fields,
+            likelihood,
+            infer,
+        })
+    }
+}
+
+impl Field {
+    /// `None` for a field without a name, which `can_be_a_model` has refused.
+    fn of(ctxt: &Ctxt, field: &mut syn::Field) -> Option<Self> {
+        let prior = attr::take(ctxt, Helper::Prior, &mut field.attrs);
+        attr::refuse(ctxt, Helper::Likelihood, &mut field.attrs);
+        attr::refuse(ctxt, Helper::Infer, &mut field.attrs);
+        for attribute in field.attrs.iter().filter(|a| a.path().is_ident("cfg")) {
+            ctxt.error(
+                &attribute.meta,
+                "a field of a model cannot depend on `cfg`; put the attribute on the struct",
+            );
+        }
+        let ident = field.ident.clone()?;
+        Some(Self {
+            name: ident.unraw().to_string(),
+            ident,
+            text: text_of(&field.ty),
+            ty: field.ty.clone(),
+            prior,
+        })
+    }
+
+    /// Whether a size in the type is written `Dyn`.
+    pub(crate) fn is_dyn(&self) -> bool {
+        fn names_dyn(tokens: TokenStream) -> bool {
+            tokens.into_iter().any(|token| match token {
+                proc_macro2::TokenTree::Ident(ident) => ident == "Dyn",
+                proc_macro2::TokenTree::Group(group) => names_dyn(group.stream()),
+                _ => false,
+            })
+        }
+        names_dyn(self.ty.to_token_stream())
+    }
+}
+
+/// Reports everything that keeps `item` from being a model whatever its attributes say.
+fn can_be_a_model(ctxt: &Ctxt, item: &ItemStruct) -> bool {
+    let named = match &item.fields {
+        Fields::Named(fields) if fields.named.is_empty() => {
+            ctxt.error(&item.ident, "a model needs at least one field: a layer such as `output: Linear<11, 1>`, or a parameter such as `mean: Scale`");
+            false
+        }
+        Fields::Named(_) => true,
+        Fields::Unnamed(fields) => {
+            ctxt.error(fields, "the fields of a model have names, which priors and the likelihood use: write `{ output: Linear<11, 1>, .. }`");
+            false
+        }
+        Fields::Unit => {
+            ctxt.error(
+                &item.ident,
+                "a model is a struct with named fields: write `{ output: Linear<11, 1>, .. }`",
+            );
+            false
+        }
+    };
+    // Not `named && ..`: both are reported.
+    named & generics_are_sizes(ctxt, &item.generics)
+}
+
+fn generics_are_sizes(ctxt: &Ctxt, generics: &Generics) -> bool {
+    let mut fine = true;
+    for parameter in &generics.params {
+        if !matches!(parameter, GenericParam::Const(c) if c.ty == parse_quote!(usize)) {
+            ctxt.error(
+                parameter,
+                "the generics of a model are sizes, such as `const D: usize`",
+            );
+            fine = false;
+        }
+    }
+    if let Some(clause) = &generics.where_clause {
+        ctxt.error(
+            clause,
+            "a model has no where-clause: its generics are sizes",
+        );
+        fine = false;
+    }
+    fine
+}
+
+/// Which derives an item gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Derives {
+    All,
+    /// An enum has no default variant.
+    WithoutDefault,
+}
+
+/// Adds the derives that every model has, where the user did not write them.
+pub(crate) fn add_derives(attributes: &mut Vec<Attribute>, derives: Derives) {
+    let mut add = |name, derive: Attribute| {
+        if !attr::derives(attributes, name) {
+            attributes.push(derive);
+        }
+    };
+    add("Clone", parse_quote!(#[derive(::core::clone::Clone)]));
+    add("Debug", parse_quote!(#[derive(::core::fmt::Debug)]));
+    if derives == Derives::All {
+        add("Default", parse_quote!(#[derive(::core::default::Default)]));
+    }
+}
+
+/// The names of all generics, lifetimes first.
+pub(crate) fn parameters(generics: &Generics) -> Vec<TokenStream> {
+    let name = |parameter: &GenericParam| match parameter {
+        GenericParam::Lifetime(l) => l.lifetime.to_token_stream(),
+        GenericParam::Type(t) => t.ident.to_token_stream(),
+        GenericParam::Const(c) => c.ident.to_token_stream(),
+    };
+    generics.params.iter().map(name).collect()
+}
+
+/// The first and the last token's span: rustc underlines from one to the other where a call begins at the first and its
+/// parentheses are at the last.
+pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let mut tokens = tokens.into_token_stream().into_iter();
+    let first = tokens.next().map_or_else(Span::call_site, |t| match t {
+        proc_macro2::TokenTree::Group(group) => group.span_open(),
+        other => other.span(),
+    });
+    let last = tokens.last().map_or(first, |t| match t {
+        proc_macro2::TokenTree::Group(group) => group.span_close(),
+        other => other.span(),
+    });
+    (first, last)
+}
+
+/// Tokens as a reader would write them: `Linear<11, 32>`.
+pub(crate) fn text_of(tokens: impl ToTokens) -> String {
+    let mut text = String::new();
+    write_tokens(&mut text, tokens.into_token_stream());
+    text
+}
+
+fn write_tokens(text: &mut String, tokens: TokenStream) {
+    use proc_macro2::{Delimiter, TokenTree};
+    let mut word_before = false;
+    for token in tokens {
+        let word = matches!(token, TokenTree::Ident(_) | TokenTree::Literal(_));
+        if word && word_before {
+            text.push(' ');
+        }
+        word_before = word;
+        match token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{ ", " }"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                text.push_str(open);
+                write_tokens(text, group.stream());
+                text.push_str(close);
+            }
+            TokenTree::Punct(punct) => match punct.as_char() {
+                c @ (',' | ';') => text.extend([c, ' ']),
+                c @ ('+' | '*' | '/' | '=') => text.extend([' ', c, ' ']),
+                c => text.push(c),
+            },
+            other => text.push_str(&other.to_string()),
+        }
+    }
+}
+
+/// What the expansion needs of the struct besides its fields.
+impl Source {
+    pub(crate) fn vis(&self) -> &Visibility {
+        &self.item.vis
+    }
+
+    pub(crate) fn ident(&self) -> &Ident {
+        &self.item.ident
+    }
+
+    /// The names of the const generics.
+    pub(crate) fn sizes(&self) -> Vec<&Ident> {
+        self.item
+            .generics
+            .const_params()
+            .map(|p| &p.ident)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_written_as_a_reader_would() {
+        for text in [
+            "Linear<11, 32>",
+            "nn::Linear<Dyn, { H }>",
+            "[f32; 3]",
+            "Linear<{ A * 2 }, 1>",
+        ] {
+            let ty: Type = syn::parse_str(text).unwrap();
+            assert_eq!(text_of(ty), text);
+        }
+    }
+}

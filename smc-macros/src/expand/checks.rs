@@ -1,0 +1,181 @@
+//! The rules of the language as constants, each judged at the token that it is about. They are visible under
+//! `cargo check`; the rules themselves live in `smc_runtime::nn::check`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+
+use super::model::{likelihood_function, prior_function};
+use super::{of_field, parenthesised, private, unjudged};
+use crate::ast;
+use crate::attr::Given;
+use crate::check::{Likelihood, Model, Prior, Use};
+
+/// One anonymous constant that holds the fields as data and one constant per rule.
+pub(super) fn checks(model: &Model) -> TokenStream {
+    let (p, unjudged) = (private(), unjudged());
+    let primes = primes(model.source.sizes().len());
+    // Const evaluation under `cargo check` needs numbers: a prime of its own stands for each size.
+    let sizes = model
+        .source
+        .sizes()
+        .into_iter()
+        .zip(&primes)
+        .map(|(size, prime)| quote!(const #size: ::core::primitive::usize = #prime;));
+    let generics = model
+        .source
+        .sizes()
+        .into_iter()
+        .zip(&primes)
+        .map(|(size, prime)| {
+            let name = size.to_string();
+            quote!(#p::check::Generic { name: #name, prime: #prime })
+        });
+    let shapes = model.source.fields.iter().map(|f| {
+        let (name, text) = (&f.name, &f.text);
+        let (rule, support) = (of_field(f, "RULE"), of_field(f, "SUPPORT"));
+        quote!(#p::check::FieldShape { name: #name, ty: #text, rule: #rule, support: #support })
+    });
+    let ident = model.source.ident();
+    let instance = quote!(<#ident<#(#primes),*>>);
+    let fields = fields(model, &instance);
+    let likelihood = model
+        .likelihood
+        .as_ref()
+        .map(|l| self::likelihood(model, l, &instance));
+    quote! {
+        #[allow(dead_code, non_upper_case_globals)]
+        #unjudged
+        const _: () = {
+            #(#sizes)*
+            const __SMC_SIZES: &[#p::check::Generic] = &[#(#generics),*];
+            const __SMC_FIELDS: &[#p::check::FieldShape] = &[#(#shapes),*];
+            #fields
+            #likelihood
+        };
+    }
+}
+
+/// A rule that is reported from `first` to `last`.
+fn rule((first, last): (Span, Span), judgement: TokenStream) -> TokenStream {
+    let expect = quote_spanned!(first=> ::smc_runtime::__private::check::expect);
+    let argument = parenthesised(last, judgement);
+    quote!(const _: () = #expect #argument;)
+}
+
+fn fields(model: &Model, instance: &TokenStream) -> TokenStream {
+    let (p, name) = (private(), model.source.ident().to_string());
+    let mut rules = TokenStream::new();
+    for (i, (field, prior)) in model.source.fields.iter().zip(&model.priors).enumerate() {
+        let ends = ast::ends(&field.ty);
+        let chain = quote!(#p::check::chain(#name, __SMC_FIELDS, #i, #p::Dyn, __SMC_SIZES));
+        rules.extend(rule(ends, chain));
+        match prior {
+            Given::Absent => rules.extend(rule(
+                ends,
+                quote!(#p::check::no_prior(#name, __SMC_FIELDS, #i)),
+            )),
+            Given::Wrong => {}
+            Given::Is(prior) => rules.extend(self::prior(model, i, prior, instance)),
+        }
+    }
+    rules
+}
+
+fn prior(model: &Model, field: usize, prior: &Prior, instance: &TokenStream) -> TokenStream {
+    let (p, name) = (private(), model.source.ident().to_string());
+    let (function, text) = (
+        prior_function(&model.source.fields[field].name),
+        &prior.text,
+    );
+    let support = quote!(#p::support_of(#instance::#function));
+    let fits = quote!(#p::check::prior(#name, __SMC_FIELDS, #field, #text, #support));
+    let fits = rule(prior.ends, fits);
+    let named = prior.named.iter().map(|m| {
+        let (span, at) = (m.ident.span(), m.field);
+        rule(
+            (span, span),
+            quote!(#p::check::named(#name, __SMC_FIELDS, #at)),
+        )
+    });
+    quote!(#fits #(#named)*)
+}
+
+fn likelihood(model: &Model, likelihood: &Likelihood, instance: &TokenStream) -> TokenStream {
+    let (p, name, text) = (
+        private(),
+        model.source.ident().to_string(),
+        &likelihood.text,
+    );
+    let function = likelihood_function();
+    let uses = likelihood.uses.iter().map(|used| {
+        let (at, how) = (used.mention.field, how(used));
+        quote!((#at, #how))
+    });
+    let heads = likelihood.uses.iter().map(|used| head(&name, text, used));
+    let keys = likelihood.keys.as_ref().map(|keys| {
+        let given = keys.iter().map(ToString::to_string);
+        quote!(#p::check::keys_given(#text, __SMC_KEYS, &[#(#given),*]))
+    });
+    let unused =
+        quote!(#p::check::unused(#name, __SMC_FIELDS, &[#(#uses),*], __SMC_KEYS, __SMC_SIZES));
+    // An output that a missing key would have used is not worth a second message.
+    let whole = match keys {
+        Some(keys) => quote!(match #keys {
+            ::core::result::Result::Ok(()) => #unused,
+            missing => missing,
+        }),
+        None => unused,
+    };
+    let whole = rule(likelihood.ends, whole);
+    quote! {
+        const __SMC_KEYS: &[#p::check::Key] = #p::keys_of(#instance::#function);
+        #(#heads)*
+        #whole
+    }
+}
+
+fn how(used: &Use) -> TokenStream {
+    let p = private();
+    match (&used.key, used.mention.column) {
+        (_, Some(column)) => {
+            let index = column.index;
+            quote!(#p::check::Use::Column(#index))
+        }
+        (Some(_), None) => quote!(#p::check::Use::Whole),
+        (None, None) => quote!(#p::check::Use::Inside),
+    }
+}
+
+fn head(name: &str, likelihood: &str, used: &Use) -> TokenStream {
+    let (p, how, at) = (private(), how(used), used.mention.field);
+    let first = used.mention.ident.span();
+    let last = used.mention.column.map_or(first, |c| c.end);
+    let key = if let Some(key) = &used.key {
+        let key = key.to_string();
+        quote!(&#p::check::key(__SMC_KEYS, #key))
+    } else {
+        quote!(&#p::check::ANY)
+    };
+    rule(
+        (first, last),
+        quote!(#p::check::head(#name, __SMC_FIELDS, #at, #how, #likelihood, #key, __SMC_SIZES)),
+    )
+}
+
+/// The first `n` primes above 1000: larger than most sizes, and alike only to themselves.
+fn primes(n: usize) -> Vec<usize> {
+    let is_prime = |m: &usize| {
+        (2..*m)
+            .take_while(|d| d * d <= *m)
+            .all(|d| !m.is_multiple_of(d))
+    };
+    (1009..).filter(is_prime).take(n).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sizes_stand_for_themselves() {
+        assert_eq!(super::primes(4), [1009, 1013, 1019, 1021]);
+    }
+}

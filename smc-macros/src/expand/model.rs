@@ -1,0 +1,253 @@
+//! `impl Model for Wine`, and `Wine::infer`.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::Ident;
+use syn::ext::IdentExt;
+
+use super::{draw, of_field, of_self, parenthesised, private, unjudged};
+use crate::ast;
+use crate::check::{Likelihood, Model, Prior};
+
+/// The function that holds the prior of a field: the only place where the user's expression stands, so that rustc
+/// reports a mistake in it once.
+pub(super) fn prior_function(field: &str) -> Ident {
+    format_ident!("__smc_prior_{field}")
+}
+
+/// The function that holds the likelihood.
+pub(super) fn likelihood_function() -> Ident {
+    format_ident!("__smc_likelihood")
+}
+
+/// `impl Model for Wine`.
+pub(super) fn implementation(model: &Model) -> TokenStream {
+    let (p, unjudged) = (private(), unjudged());
+    let ident = model.source.ident();
+    let (impl_generics, ty_generics, _) = model.source.item.generics.split_for_impl();
+    let sizes = model.source.sizes();
+    let (draw, name) = (draw::name(model), ident.unraw().to_string());
+    let (fields, resolve, draws) = (fields(model), resolve(model), draws(model));
+    let (priors, likelihood, inference, output) = (
+        priors(model),
+        likelihood(model),
+        inference(model),
+        output(model),
+    );
+    quote! {
+        #[automatically_derived]
+        #unjudged
+        impl #impl_generics #p::Model for #ident #ty_generics {
+            type Draw<'draw> = #draw<'draw, #(#sizes),*>;
+
+            fn name(&self) -> &'static str {
+                #name
+            }
+            #fields
+            #resolve
+            #priors
+            #likelihood
+            #draws
+            #inference
+            #output
+        }
+    }
+}
+
+fn fields(model: &Model) -> TokenStream {
+    let p = private();
+    let specs = model.source.fields.iter().map(|f| {
+        let (field, name, text) = (of_self(f, false), &f.name, &f.text);
+        quote!(#p::FieldSpec::of(#name, #text, #field))
+    });
+    let rules = rules_first(model);
+    quote! {
+        fn fields(&self) -> ::std::vec::Vec<#p::FieldSpec> {
+            #rules
+            ::std::vec![#(#specs),*]
+        }
+    }
+}
+
+/// Named before anything else of a field: rustc then reports a type that is no `Field` once and at the type, instead of
+/// once for every function that takes one.
+fn rules_first(model: &Model) -> TokenStream {
+    let rules = model.source.fields.iter().map(|f| of_field(f, "RULE"));
+    quote!(#(let _ = #rules;)*)
+}
+
+fn resolve(model: &Model) -> TokenStream {
+    let p = private();
+    let fields = model.source.fields.iter().map(|f| of_self(f, true));
+    let rules = rules_first(model);
+    quote! {
+        fn resolve(&mut self, features: ::core::primitive::usize) {
+            #rules
+            let width = features;
+            #(let width = #p::resolve(#fields, width);)*
+            let _ = width;
+        }
+    }
+}
+
+fn priors(model: &Model) -> TokenStream {
+    let p = private();
+    let walk = model.order.iter().filter_map(|&field| {
+        let prior = model.priors[field].as_ref()?;
+        let function = prior_function(&model.source.fields[field].name);
+        let named = prior.named.iter().map(|m| m.field);
+        Some(quote!(priors.of(#field, &[#(#named),*], Self::#function);))
+    });
+    quote! {
+        fn priors(&self, priors: &mut #p::Priors<'_>) {
+            let _ = &priors;
+            #(#walk)*
+        }
+    }
+}
+
+fn likelihood(model: &Model) -> TokenStream {
+    let (p, sizes) = (private(), model.source.sizes());
+    let value = if model.likelihood.as_ref().is_some() {
+        let function = likelihood_function();
+        quote!(Self::#function())
+    } else {
+        quote!(#p::no_likelihood())
+    };
+    quote! {
+        fn likelihood(&self) -> impl #p::Likelihood + use<#(#sizes),*> {
+            #value
+        }
+    }
+}
+
+fn draws(model: &Model) -> TokenStream {
+    let (p, draw) = (private(), draw::name(model));
+    let fields = model.source.fields.iter().enumerate().map(|(i, f)| {
+        let (mut ident, (first, last)) = (f.ident.clone(), ast::ends(&f.ty));
+        ident.set_span(first);
+        let view = quote_spanned!(first=> blocks.field);
+        let argument = parenthesised(last, quote!(#i));
+        quote!(#ident: #view #argument)
+    });
+    quote! {
+        fn draw<'draw>(&self, blocks: #p::Views<'draw>) -> Self::Draw<'draw> {
+            #draw { #(#fields),* }
+        }
+    }
+}
+
+fn inference(model: &Model) -> Option<TokenStream> {
+    let (p, value) = (private(), model.infer.as_ref()?);
+    Some(quote! {
+        fn inference(&self) -> ::std::boxed::Box<dyn #p::Inference> {
+            #p::boxed(#value)
+        }
+    })
+}
+
+fn output(model: &Model) -> TokenStream {
+    let p = private();
+    let steps = model.source.fields.iter().enumerate().map(|(i, f)| {
+        let (field, expr, last) = (of_self(f, false), of_field(f, "expr"), ast::ends(&f.ty).1);
+        let arguments = parenthesised(last, quote!(#field, parameters.field(#i), x));
+        quote!(let x = #expr #arguments;)
+    });
+    // The prefixes keep clear of the struct's own generics, which may be called `D` or `T`.
+    quote! {
+        #p::autodiff! {
+            fn output<__E: #p::Real, __D: #p::Device<__E>, __T: #p::Tape<__E, __D>>(
+                &self,
+                parameters: &#p::Params<__E, __D, __T>,
+                x: #p::Act<__E, __D, __T>,
+            ) -> #p::Act<__E, __D, __T> {
+                #(#steps)*
+                x
+            }
+        }
+    }
+}
+
+/// `Wine::infer`, `Wine::infer_with`, and the functions that hold the user's expressions.
+pub(super) fn inherent(model: &Model) -> TokenStream {
+    let (p, unjudged) = (private(), unjudged());
+    let (ident, vis) = (model.source.ident(), model.source.vis());
+    let (impl_generics, ty_generics, _) = model.source.item.generics.split_for_impl();
+    let functions = expressions(model);
+    quote! {
+        #[automatically_derived]
+        #[allow(dead_code, unused_parens)]
+        #unjudged
+        impl #impl_generics #ident #ty_generics {
+            /// The posterior of this model given `data`, by the model's own algorithm unless the run is given another.
+            #vis fn infer(data: &#p::Dataset) -> #p::Run<'_, Self> {
+                #p::Run::new(<Self as ::core::default::Default>::default(), data)
+            }
+
+            /// As [`infer`](Self::infer), for a model by value: one that carries sizes written `Dyn`.
+            #vis fn infer_with(self, data: &#p::Dataset) -> #p::Run<'_, Self> {
+                #p::Run::new(self, data)
+            }
+
+            #functions
+        }
+    }
+}
+
+fn expressions(model: &Model) -> TokenStream {
+    let priors = model
+        .source
+        .fields
+        .iter()
+        .zip(&model.priors)
+        .filter_map(|(field, prior)| {
+            let prior = prior.as_ref()?;
+            Some(prior_body(model, &prior_function(&field.name), prior))
+        });
+    let likelihood = model.likelihood.as_ref().map(|l| likelihood_body(model, l));
+    quote!(#(#priors)* #likelihood)
+}
+
+fn prior_body(model: &Model, function: &Ident, prior: &Prior) -> TokenStream {
+    let (p, sizes) = (private(), model.source.sizes());
+    let (first, last) = prior.ends;
+    // What is not a prior is underlined from its first to its last token.
+    let implements = quote_spanned!(first=> impl);
+    let bound = quote_spanned!(last=> ::smc_runtime::__private::Prior + use<#(#sizes),*>);
+    let named = prior.named.iter().enumerate().map(|(i, m)| {
+        let ident = &m.ident;
+        quote!(let #ident = __scope.named(#i);)
+    });
+    let fan_in = prior
+        .fan_in
+        .as_ref()
+        .map(|ident| quote!(let #ident = __scope.fan_in();));
+    let value = &prior.value;
+    quote! {
+        fn #function(__scope: &#p::Scope<'_>) -> #implements #bound {
+            let _ = &__scope;
+            #(#named)*
+            #fan_in
+            #value
+        }
+    }
+}
+
+fn likelihood_body(model: &Model, likelihood: &Likelihood) -> TokenStream {
+    let (p, sizes, function) = (private(), model.source.sizes(), likelihood_function());
+    let (first, last) = likelihood.ends;
+    let implements = quote_spanned!(first=> impl);
+    let bound = quote_spanned!(last=> ::smc_runtime::__private::Likelihood + use<#(#sizes),*>);
+    let fields = model.source.fields.iter().enumerate().filter_map(|(i, _)| {
+        let first = likelihood.uses.iter().find(|u| u.mention.field == i)?;
+        let ident = &first.mention.ident;
+        Some(quote!(let #ident = #p::Term::Field(#i);))
+    });
+    let value = &likelihood.value;
+    quote! {
+        fn #function() -> #implements #bound {
+            #(#fields)*
+            #value
+        }
+    }
+}

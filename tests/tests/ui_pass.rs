@@ -1,0 +1,6 @@
+//! What the language accepts, one file per form.
+
+#[test]
+fn every_form_builds() {
+    trybuild::TestCases::new().pass("ui/pass/*.rs");
+}

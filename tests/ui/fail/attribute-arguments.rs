@@ -1,0 +1,13 @@
+//! The attribute itself takes no arguments.
+use smc_runtime::prelude::*;
+
+#[bayes_model(smc)]
+#[likelihood(Normal(mean = output, sd = 0.5))]
+pub struct M {
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<4, 1>,
+}
+
+fn main() {
+    let _ = M::infer;
+}

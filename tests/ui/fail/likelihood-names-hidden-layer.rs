@@ -1,0 +1,15 @@
+//! The likelihood sees the output of the network alone.
+use smc_runtime::prelude::*;
+
+#[bayes_model]
+#[likelihood(Normal(mean = hidden[0], sd = 0.5))]
+pub struct M {
+    #[prior(Normal(0.0, 1.0))]
+    hidden: Linear<11, 4>,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<4, 1>,
+}
+
+fn main() {
+    let _ = M::infer;
+}

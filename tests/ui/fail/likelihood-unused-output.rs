@@ -1,0 +1,13 @@
+//! Every output of the network is used.
+use smc_runtime::prelude::*;
+
+#[bayes_model]
+#[likelihood(Normal(mean = output[0], sd = 0.5))]
+pub struct M {
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<4, 2>,
+}
+
+fn main() {
+    let _ = M::infer;
+}

@@ -1,0 +1,13 @@
+//! A prior gives density to what its parameter can be.
+use smc_runtime::prelude::*;
+
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.5))]
+pub struct M {
+    #[prior(HalfNormal(1.0))]
+    output: Linear<4, 1>,
+}
+
+fn main() {
+    let _ = M::infer;
+}

@@ -1,0 +1,15 @@
+//! A model has one algorithm of its own.
+use smc_runtime::prelude::*;
+
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.5))]
+#[infer(smc())]
+#[infer(smc(particles = 8))]
+pub struct M {
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<4, 1>,
+}
+
+fn main() {
+    let _ = M::infer;
+}

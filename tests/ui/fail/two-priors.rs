@@ -1,0 +1,14 @@
+//! A field has one prior.
+use smc_runtime::prelude::*;
+
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.5))]
+pub struct M {
+    #[prior(Normal(0.0, 1.0))]
+    #[prior(HalfNormal(1.0))]
+    output: Linear<4, 1>,
+}
+
+fn main() {
+    let _ = M::infer;
+}

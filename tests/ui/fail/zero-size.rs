@@ -1,0 +1,16 @@
+//! A size is at least one.
+use smc_runtime::prelude::*;
+
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.5))]
+pub struct M {
+    #[prior(Normal(0.0, 1.0))]
+    hidden: Linear<11, 0>,
+    activation: Tanh,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<4, 1>,
+}
+
+fn main() {
+    let _ = M::infer;
+}
