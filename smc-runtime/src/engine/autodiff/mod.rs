@@ -13,7 +13,7 @@ pub use tensor::{Act, Device, FieldParams, Heads, Leaf, Params, PerRow, Real, Ta
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use dfdx::prelude::{Axis, BroadcastTo, Cpu, Gradients, NoneTape, PutTape, SplitTape};
+use dfdx::prelude::{Axis, BroadcastTo, Cpu, Gradients, Merge, NoneTape, PutTape, SplitTape};
 
 use self::tensor::from_vec;
 use super::common::{Common, keyed};
@@ -256,9 +256,9 @@ impl<M: Model, D> Autodiff<M, D> {
                         let tape = SharedTape::recording();
                         let params = self.params(&leaves, &tape);
                         let (value, tape_out) = self.tile(device, &params, rows).split_tape();
-                        drop((params, tape_out));
+                        drop(params);
                         add(segment.part, &value.as_vec());
-                        self.backward(&leaves, &value, tape, thetas, segment.weight, gradient);
+                        self.backward(&leaves, &value, tape.merge(tape_out), thetas, segment.weight, gradient);
                     }
                     _ => {
                         let params = self.params(&leaves, &NoneTape);
