@@ -29,6 +29,7 @@ pub mod resample;
 pub mod rng;
 pub mod run;
 pub mod stage;
+pub mod testing;
 pub mod transform;
 pub mod weights;
 

@@ -1,1 +1,63 @@
-//! What the laws share.
+//! What the laws share: models written by hand with known answers, the laws themselves, and simulated data.
+
+pub mod conjugate;
+pub mod laws;
+pub mod models;
+pub mod textbook;
+
+use smc_runtime::exec;
+use smc_runtime::infer::{Draws, Inference, Session};
+use smc_runtime::prelude::*;
+use smc_runtime::problem::Problem;
+use smc_runtime::rng::{Purpose, Streams};
+
+/// Mean and standard error of independent values.
+pub fn mean_se(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (mean, (variance / n).sqrt())
+}
+
+/// Whether the mean of independent values is `truth` within `z` standard errors.
+///
+/// # Errors
+/// What was found, in words.
+pub fn near(what: &str, values: &[f64], truth: f64, z: f64) -> Result<(), String> {
+    let (mean, se) = mean_se(values);
+    if (mean - truth).abs() <= z * se {
+        Ok(())
+    } else {
+        Err(format!("{what} is {mean:.5} with standard error {se:.5}; it should be {truth:.5}"))
+    }
+}
+
+/// `n` standard normal numbers.
+pub fn normals(n: usize, seed: u64) -> Vec<f32> {
+    let mut out = vec![0.0; n];
+    Streams::new(seed).stream(Purpose::Simulate, 0, 0, 0).fill_normal(&mut out);
+    out
+}
+
+/// `n` rows of `columns` standard normal features, with the targets that `target` gives to (row number, features).
+///
+/// # Panics
+/// If `target` gives a number that is not finite.
+pub fn table(n: usize, columns: usize, seed: u64, target: impl Fn(usize, &[f32]) -> f32) -> Dataset {
+    let x = normals(n * columns, seed);
+    let y = (0..n).map(|i| target(i, &x[i * columns..(i + 1) * columns])).collect();
+    Dataset::new(columns, x, y).expect("finite data")
+}
+
+/// The draws of an algorithm on a problem, on one thread: laws run side by side.
+///
+/// # Errors
+/// If the run fails.
+pub fn infer(algorithm: &dyn Inference, problem: &dyn Problem, seed: u64) -> Result<Draws> {
+    exec::with_threads(Some(1), || algorithm.infer(problem, &mut Session::new(seed, &mut [])))?
+}
+
+/// The weighted mean of a function of the draws.
+pub fn expectation(draws: &Draws, f: impl Fn(&[f32]) -> f64) -> f64 {
+    draws.log_weights.iter().enumerate().map(|(i, w)| w.exp() * f(draws.positions.row(i))).sum()
+}

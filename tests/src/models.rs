@@ -1,0 +1,170 @@
+//! Models written by hand, on which the laws are tried.
+
+use smc_runtime::dist::Likelihood;
+use smc_runtime::engine::autodiff::Params;
+use smc_runtime::layers::{Act, Device, Real, Tape};
+use smc_runtime::model::{FieldSpec, Model, Views};
+use smc_runtime::nn::Field;
+use smc_runtime::prelude::*;
+use smc_runtime::prior::Priors;
+
+/// A regression network with one hidden layer of three and its noise: 11 parameters.
+#[derive(Clone, Debug, Default)]
+pub struct Net {
+    hidden: Linear<1, 3>,
+    output: Linear<3, 1>,
+}
+
+impl Model for Net {
+    type Draw<'a> = Views<'a>;
+
+    fn name(&self) -> &'static str {
+        "Net"
+    }
+
+    fn fields(&self) -> Vec<FieldSpec> {
+        vec![
+            FieldSpec::of("hidden", "Linear<1, 3>", &self.hidden),
+            FieldSpec::of("activation", "Tanh", &Tanh),
+            FieldSpec::of("output", "Linear<3, 1>", &self.output),
+            FieldSpec::of("noise", "Scale", &Scale),
+        ]
+    }
+
+    fn priors(&self, priors: &mut Priors<'_>) {
+        priors.of(0, &[], |_| Normal(0.0.into(), 1.0.into()));
+        priors.of(2, &[], |_| Normal(0.0.into(), 1.0.into()));
+        priors.of(3, &[], |_| HalfNormal(1.0.into()));
+    }
+
+    fn likelihood(&self) -> impl Likelihood + use<> {
+        Normal::default().mean(Term::Field(2)).sd(Term::Field(3))
+    }
+
+    fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {
+        blocks
+    }
+
+    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(&self, p: &Params<E, D, T>, x: Act<E, D, T>) -> Act<E, D, T> {
+        let x = Tanh.expr(p.field(1), self.hidden.expr(p.field(0), x));
+        self.output.expr(p.field(2), x)
+    }
+}
+
+/// A network whose weights have a learned scale, and whose second output is the logarithm of the noise.
+#[derive(Clone, Debug, Default)]
+pub struct Hierarchical {
+    hidden: Linear<2, 3>,
+    output: Linear<3, 2>,
+}
+
+impl Model for Hierarchical {
+    type Draw<'a> = Views<'a>;
+
+    fn name(&self) -> &'static str {
+        "Hierarchical"
+    }
+
+    fn fields(&self) -> Vec<FieldSpec> {
+        vec![
+            FieldSpec::of("tau", "Scale", &Scale),
+            FieldSpec::of("lambda", "Scale", &Scale),
+            FieldSpec::of("hidden", "Linear<2, 3>", &self.hidden),
+            FieldSpec::of("activation", "Relu", &Relu),
+            FieldSpec::of("output", "Linear<3, 2>", &self.output),
+        ]
+    }
+
+    fn priors(&self, priors: &mut Priors<'_>) {
+        priors.of(0, &[], |_| HalfNormal(1.0.into()));
+        priors.of(1, &[0], |s| HalfNormal(s.named(0)));
+        priors.of(2, &[0], |s| Normal(0.0.into(), s.named(0) / s.fan_in().sqrt()));
+        priors.of(4, &[1, 0], |s| Normal(s.named(1) * 0.25, s.named(0) + 0.5));
+    }
+
+    fn likelihood(&self) -> impl Likelihood + use<> {
+        Normal::default().mean(Term::Field(4).column(0)).sd(Term::Field(4).column(1).exp())
+    }
+
+    fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {
+        blocks
+    }
+
+    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(&self, p: &Params<E, D, T>, x: Act<E, D, T>) -> Act<E, D, T> {
+        let x = Relu.expr(p.field(3), self.hidden.expr(p.field(2), x));
+        self.output.expr(p.field(4), x)
+    }
+}
+
+/// Softmax regression of `K` classes on `D` features, every parameter ~ N(0, 1).
+#[derive(Clone, Debug, Default)]
+pub struct Softmax<const D: usize, const K: usize> {
+    layer: Linear<D, K>,
+}
+
+impl<const D: usize, const K: usize> Model for Softmax<D, K> {
+    type Draw<'a> = Views<'a>;
+
+    fn name(&self) -> &'static str {
+        "Softmax"
+    }
+
+    fn fields(&self) -> Vec<FieldSpec> {
+        vec![FieldSpec::of("layer", "Linear<D, K>", &self.layer)]
+    }
+
+    fn priors(&self, priors: &mut Priors<'_>) {
+        priors.of(0, &[], |_| Normal(0.0.into(), 1.0.into()));
+    }
+
+    fn likelihood(&self) -> impl Likelihood + use<D, K> {
+        Categorical::default().logits(Term::Field(0))
+    }
+
+    fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {
+        blocks
+    }
+
+    fn output<E: Real, Dev: Device<E>, T: Tape<E, Dev>>(
+        &self,
+        p: &Params<E, Dev, T>,
+        x: Act<E, Dev, T>,
+    ) -> Act<E, Dev, T> {
+        self.layer.expr(p.field(0), x)
+    }
+}
+
+/// y ~ N(x, `noise`) with x the one feature: nothing but a positive parameter.
+#[derive(Clone, Debug, Default)]
+pub struct Noise {
+    /// Scale of the half-normal prior of the noise.
+    pub scale: f64,
+}
+
+impl Model for Noise {
+    type Draw<'a> = f32;
+
+    fn name(&self) -> &'static str {
+        "Noise"
+    }
+
+    fn fields(&self) -> Vec<FieldSpec> {
+        vec![FieldSpec::of("noise", "Scale", &Scale)]
+    }
+
+    fn priors(&self, priors: &mut Priors<'_>) {
+        priors.of(0, &[], |_| HalfNormal(self.scale.into()));
+    }
+
+    fn likelihood(&self) -> impl Likelihood + use<> {
+        Normal::default().mean(Term::Feature(0)).sd(Term::Field(0))
+    }
+
+    fn draw<'a>(&self, blocks: Views<'a>) -> f32 {
+        blocks.field(0)
+    }
+
+    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(&self, _: &Params<E, D, T>, x: Act<E, D, T>) -> Act<E, D, T> {
+        x
+    }
+}

@@ -1,0 +1,101 @@
+//! The weighting of sequential Monte Carlo as Del Moral et al. (2006) write it, with the places where it can go wrong as
+//! parts, so that a law can be shown to catch each fault.
+
+use smc_runtime::cloud::{Cloud, Target};
+use smc_runtime::kernel::{At, Kernel};
+use smc_runtime::population::Population;
+use smc_runtime::problem::Problem;
+use smc_runtime::resample::{Resample, Systematic};
+use smc_runtime::rng::{Purpose, Streams};
+use smc_runtime::stage::{Stage, Terms};
+use smc_runtime::testing::{Perfect, Regression};
+use smc_runtime::weights::Weights;
+
+/// When the weights of a stage are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// On the old particles, before they move under the new target.
+    ReweightThenMove,
+    /// On the moved particles.
+    MoveThenReweight,
+}
+
+/// A run of SMC over a fixed list of stages with a perfectly mixing kernel.
+#[derive(Clone, Copy)]
+pub struct Textbook {
+    /// The increment of a log-weight from one stage to the next, given the terms under both.
+    pub increment: fn(&Stage, &Terms, &Stage, &Terms) -> f64,
+    /// What happens to the weights when the particles have been resampled.
+    pub after_resampling: fn(&mut Weights),
+    /// When the weights are computed.
+    pub order: Order,
+}
+
+impl Default for Textbook {
+    fn default() -> Self {
+        Self {
+            increment: Stage::increment,
+            after_resampling: Weights::resampled,
+            order: Order::ReweightThenMove,
+        }
+    }
+}
+
+/// What a run says of the posterior.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// Mean of the first coordinate.
+    pub mean: f64,
+    /// Log-evidence.
+    pub log_evidence: f64,
+}
+
+impl Textbook {
+    /// Runs `particles` particles through `stages`, resampling at each.
+    ///
+    /// # Panics
+    /// If all particles lose their weight.
+    pub fn run(&self, problem: &Regression, stages: &[Stage], particles: usize, seed: u64) -> Answer {
+        let streams = Streams::new(seed);
+        let kernel = Perfect::of(problem);
+        let tuning = kernel.start(problem);
+        let mut positions = Population::zeros(particles, problem.layout().dim());
+        problem.sample_prior(streams, 0, &mut positions);
+        let mut cloud = Cloud::at_prior(problem, positions);
+        let mut weights = Weights::uniform(particles);
+        let mut now = Stage::prior();
+        for (number, next) in stages.iter().enumerate() {
+            let target = Target { problem, stage: next };
+            let at = At {
+                streams,
+                stage: number + 1,
+                draw: 0,
+            };
+            if self.order == Order::MoveThenReweight {
+                kernel.step(&tuning, &target, &mut cloud, at);
+            }
+            let old = now.evaluate(problem, &cloud.positions, None);
+            let new = next.evaluate(problem, &cloud.positions, None);
+            let pairs = old.iter().zip(&new);
+            let increments: Vec<f64> = pairs.map(|(old, new)| (self.increment)(&now, old, next, new)).collect();
+            weights.reweight(&increments).expect("particles with weight");
+            cloud.enter(new);
+            if self.order == Order::ReweightThenMove {
+                let mut stream = streams.stream(Purpose::Resample, number + 1, 0, 0);
+                cloud.resample(&Systematic.ancestors(&weights.normalised(), &mut stream));
+                (self.after_resampling)(&mut weights);
+                kernel.step(&tuning, &target, &mut cloud, at);
+            } else if number + 1 < stages.len() {
+                let mut stream = streams.stream(Purpose::Resample, number + 1, 0, 0);
+                cloud.resample(&Systematic.ancestors(&weights.normalised(), &mut stream));
+                (self.after_resampling)(&mut weights);
+            }
+            now = next.clone();
+        }
+        let first = weights.normalised().iter().enumerate().map(|(i, w)| w * f64::from(cloud.positions.row(i)[0])).sum();
+        Answer {
+            mean: first,
+            log_evidence: weights.log_evidence(),
+        }
+    }
+}

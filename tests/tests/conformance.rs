@@ -1,0 +1,31 @@
+//! The workspace's own kernels, policies and schemes pass the conformance kit that third parties run on theirs.
+
+use smc_runtime::prelude::*;
+use smc_runtime::resample::Systematic;
+use smc_runtime::testing::{Perfect, Regression, check_annealing, check_kernel, check_resampler};
+
+#[test]
+fn systematic_resampling_conforms() {
+    check_resampler(&Systematic).unwrap();
+}
+
+#[test]
+fn hmc_conforms() {
+    for leapfrogs in [1, 4] {
+        check_kernel(&Hmc::leapfrogs(leapfrogs)).unwrap();
+    }
+    check_kernel(&Hmc::leapfrogs(3).step_size(0.3)).unwrap();
+}
+
+#[test]
+fn the_perfect_kernel_conforms() {
+    check_kernel(&Perfect::of(&Regression::simulated(12, 2, 0.8, 1.0, 5).unwrap())).unwrap();
+}
+
+#[test]
+fn annealing_policies_conform() {
+    check_annealing(&Tempering::adaptive()).unwrap();
+    check_annealing(&Tempering::ladder([0.01, 0.05, 0.2, 0.5, 1.0])).unwrap();
+    check_annealing(&SmoothDataAnnealing::geometric()).unwrap();
+    check_annealing(&SmoothDataAnnealing::geometric().first(3).ratio(1.5).ramps(3)).unwrap();
+}
