@@ -93,3 +93,8 @@ pub fn prepare(data: &Dataset, seed: u64) -> Result<Prepared> {
         scale,
     })
 }
+
+/// The README's snippets, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

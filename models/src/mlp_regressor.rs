@@ -1,0 +1,36 @@
+//! A network with one hidden layer for real targets.
+
+use smc_runtime::prelude::*;
+
+/// y = v·tanh(W x + b) + c with normal noise, H hidden units, and learned scales of both layers and of the noise.
+///
+/// For tables with up to some thousand rows and a target that is not linear in the features. Standardise features and
+/// target.
+///
+/// ```
+/// use models::MlpRegressor;
+/// use smc_runtime::prelude::*;
+///
+/// let x: Vec<f32> = (0..40).map(|i| i as f32 / 10.0 - 2.0).collect();
+/// let y = x.iter().map(|x| x.sin()).collect();
+/// let data = Dataset::new(1, x, y)?;
+/// let posterior = MlpRegressor::<8>::infer(&data).with(smc().particles(16)).run()?;
+/// assert!(posterior.predict(&data)?.summary().rmse < Some(0.3));
+/// # Ok::<(), Error>(())
+/// ```
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = noise))]
+#[infer(smc(particles = 64))]
+pub struct MlpRegressor<const H: usize> {
+    #[prior(Normal(0.0, hidden_scale))]
+    hidden: Linear<Dyn, H>,
+    activation: Tanh,
+    #[prior(Normal(0.0, output_scale / fan_in.sqrt()))]
+    output: Linear<H, 1>,
+    #[prior(HalfNormal(1.0))]
+    hidden_scale: Scale,
+    #[prior(HalfNormal(1.0))]
+    output_scale: Scale,
+    #[prior(HalfNormal(1.0))]
+    noise: Scale,
+}
