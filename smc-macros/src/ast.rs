@@ -260,6 +260,11 @@ impl Source {
         &self.item.ident
     }
 
+    /// The model's name in messages.
+    pub(crate) fn name(&self) -> String {
+        self.item.ident.unraw().to_string()
+    }
+
     /// The names of the const generics.
     pub(crate) fn sizes(&self) -> Vec<&Ident> {
         self.item

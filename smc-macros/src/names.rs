@@ -8,8 +8,8 @@ use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Arm, Block, Expr, ExprClosure, ExprForLoop, ExprIf, ExprIndex, ExprWhile, Ident, Item, Lit,
-    Local, Pat, PatIdent,
+    Arm, Block, Expr, ExprClosure, ExprForLoop, ExprIf, ExprIndex, ExprLit, ExprWhile, Ident, Item,
+    Lit, Local, Pat, PatIdent,
 };
 
 use crate::ctxt::Ctxt;
@@ -65,13 +65,15 @@ pub(crate) fn resolve(
         place,
         locals: Vec::new(),
         names: Names::default(),
-        unknown: Vec::new(),
+        mistakes: Vec::new(),
     };
     resolver.visit_expr_mut(expression);
-    for ident in &resolver.unknown {
-        ctxt.error(ident, unknown(&ident.unraw().to_string(), fields, place));
-    }
-    resolver.unknown.is_empty().then_some(resolver.names)
+    let fine = resolver.mistakes.is_empty();
+    resolver
+        .mistakes
+        .into_iter()
+        .for_each(|mistake| ctxt.push(mistake));
+    fine.then_some(resolver.names)
 }
 
 fn unknown(name: &str, fields: &[String], place: Place) -> String {
@@ -119,7 +121,7 @@ struct Resolver<'a> {
     /// Names that the expression itself binds, innermost last.
     locals: Vec<Ident>,
     names: Names,
-    unknown: Vec<Ident>,
+    mistakes: Vec<syn::Error>,
 }
 
 impl Resolver<'_> {
@@ -151,7 +153,8 @@ impl Resolver<'_> {
             .to_string()
             .starts_with(|c: char| c.is_lowercase() || c == '_')
         {
-            self.unknown.push(ident.clone());
+            let text = unknown(&ident.unraw().to_string(), self.fields, self.place);
+            self.mistakes.push(syn::Error::new(ident.span(), text));
         }
         false
     }
@@ -174,28 +177,24 @@ impl Resolver<'_> {
         self.locals.truncate(outside);
     }
 
-    /// `output[1]` as `output.column(1)`.
+    /// `output[1]` as `output.column(1)`; `None` where it is not a field that is indexed.
     fn column(&mut self, index: &ExprIndex) -> Option<Expr> {
         let ident = bare(&index.expr)?;
-        let Expr::Lit(literal) = &*index.index else {
-            return None;
-        };
-        let Lit::Int(number) = &literal.lit else {
-            return None;
-        };
         self.field(&ident)?;
-        let end = index.bracket_token.span.close();
+        let number = integer(&index.index);
+        if number.is_none() {
+            let text = format!("an output is picked by a whole number, such as `{ident}[0]`");
+            self.mistakes
+                .push(syn::Error::new_spanned(&index.index, text));
+        }
         let column = Column {
-            index: number.base10_parse().ok()?,
-            end,
+            index: number.unwrap_or_default(),
+            end: index.bracket_token.span.close(),
         };
         self.mention(&ident, Some(column));
-        let name = Ident::new("column", number.span());
-        Some(sugar::method(
-            (*index.expr).clone(),
-            name,
-            [(*index.index).clone()],
-        ))
+        let name = Ident::new("column", index.index.span());
+        let argument = (*index.index).clone();
+        Some(sugar::method((*index.expr).clone(), name, [argument]))
     }
 
     /// A field in a likelihood as a copy of its own, so that it can be named more than once.
@@ -209,6 +208,16 @@ impl Resolver<'_> {
 pub(crate) fn bare(expression: &Expr) -> Option<Ident> {
     match expression {
         Expr::Path(path) if path.qself.is_none() => path.path.get_ident().cloned(),
+        _ => None,
+    }
+}
+
+fn integer(expression: &Expr) -> Option<usize> {
+    match expression {
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        }) => number.base10_parse().ok(),
         _ => None,
     }
 }

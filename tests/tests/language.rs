@@ -118,6 +118,24 @@ fn a_draw_has_the_types_of_the_model() {
 }
 
 #[test]
+fn a_draw_shows_the_parameters_where_they_live() {
+    let data = data(2);
+    let wide = Wide::infer(&data)
+        .with(smc().particles(8))
+        .seed(1)
+        .run()
+        .unwrap();
+    let (draw, theta) = (wide.draw(5), wide.positions().row(5));
+    assert_eq!(draw.hidden.weight[(2, 1)].to_bits(), theta[5].to_bits());
+    assert_eq!(draw.hidden.bias, &theta[6..9]);
+    assert_eq!(draw.output.weight.as_flattened(), &theta[9..12]);
+    let data = self::data(1);
+    let tree = Tree::infer(&data).with(smc().particles(8)).run().unwrap();
+    let (draw, theta) = (tree.draw(0), tree.positions().row(0));
+    assert!((draw.lambda - theta[3].exp()).abs() <= 1e-6 * draw.lambda);
+}
+
+#[test]
 fn a_width_left_open_is_that_of_the_data() {
     for columns in [2, 5] {
         let blocks = blocks(Wide::default(), columns);

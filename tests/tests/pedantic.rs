@@ -1,5 +1,27 @@
 //! Generated code passes the lints that a user may deny. A mistake here is reported while this file compiles.
-#![deny(warnings, missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+#![deny(warnings, missing_docs, clippy::all, clippy::pedantic)]
+#![deny(
+    unused,
+    unused_qualifications,
+    unreachable_pub,
+    nonstandard_style,
+    future_incompatible,
+    rust_2018_idioms
+)]
+#![deny(
+    single_use_lifetimes,
+    unused_lifetimes,
+    missing_debug_implementations,
+    missing_copy_implementations
+)]
+#![deny(
+    explicit_outlives_requirements,
+    let_underscore_drop,
+    trivial_casts,
+    unused_results,
+    redundant_lifetimes
+)]
+#![forbid(unsafe_code)]
 
 use smc_runtime::prelude::*;
 

@@ -3,6 +3,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 
 use super::model::{likelihood_function, prior_function};
 use super::{of_field, parenthesised, private, unjudged};
@@ -27,7 +28,7 @@ pub(super) fn checks(model: &Model) -> TokenStream {
         .into_iter()
         .zip(&primes)
         .map(|(size, prime)| {
-            let name = size.to_string();
+            let name = size.unraw().to_string();
             quote!(#p::check::Generic { name: #name, prime: #prime })
         });
     let shapes = model.source.fields.iter().map(|f| {
@@ -63,7 +64,7 @@ fn rule((first, last): (Span, Span), judgement: TokenStream) -> TokenStream {
 }
 
 fn fields(model: &Model, instance: &TokenStream) -> TokenStream {
-    let (p, name) = (private(), model.source.ident().to_string());
+    let (p, name) = (private(), model.source.name());
     let mut rules = TokenStream::new();
     for (i, (field, prior)) in model.source.fields.iter().zip(&model.priors).enumerate() {
         let ends = ast::ends(&field.ty);
@@ -82,7 +83,7 @@ fn fields(model: &Model, instance: &TokenStream) -> TokenStream {
 }
 
 fn prior(model: &Model, field: usize, prior: &Prior, instance: &TokenStream) -> TokenStream {
-    let (p, name) = (private(), model.source.ident().to_string());
+    let (p, name) = (private(), model.source.name());
     let (function, text) = (
         prior_function(&model.source.fields[field].name),
         &prior.text,
@@ -101,37 +102,39 @@ fn prior(model: &Model, field: usize, prior: &Prior, instance: &TokenStream) -> 
 }
 
 fn likelihood(model: &Model, likelihood: &Likelihood, instance: &TokenStream) -> TokenStream {
-    let (p, name, text) = (
-        private(),
-        model.source.ident().to_string(),
-        &likelihood.text,
-    );
-    let function = likelihood_function();
-    let uses = likelihood.uses.iter().map(|used| {
-        let (at, how) = (used.mention.field, how(used));
-        quote!((#at, #how))
-    });
-    let heads = likelihood.uses.iter().map(|used| head(&name, text, used));
-    let keys = likelihood.keys.as_ref().map(|keys| {
-        let given = keys.iter().map(ToString::to_string);
-        quote!(#p::check::keys_given(#text, __SMC_KEYS, &[#(#given),*]))
-    });
-    let unused =
-        quote!(#p::check::unused(#name, __SMC_FIELDS, &[#(#uses),*], __SMC_KEYS, __SMC_SIZES));
-    // An output that a missing key would have used is not worth a second message.
-    let whole = match keys {
-        Some(keys) => quote!(match #keys {
-            ::core::result::Result::Ok(()) => #unused,
-            missing => missing,
-        }),
-        None => unused,
-    };
-    let whole = rule(likelihood.ends, whole);
+    let (p, name, function) = (private(), model.source.name(), likelihood_function());
+    let heads = likelihood
+        .uses
+        .iter()
+        .map(|used| head(&name, &likelihood.text, used));
+    let whole = whole(&name, likelihood).map(|whole| rule(likelihood.ends, whole));
     quote! {
         const __SMC_KEYS: &[#p::check::Key] = #p::keys_of(#instance::#function);
         #(#heads)*
         #whole
     }
+}
+
+/// Whether every key is given and every output is used; an output that a missing key would have used is not worth a
+/// second message. `None` for an expression that names no field: it may be written somewhere else.
+fn whole(name: &str, likelihood: &Likelihood) -> Option<TokenStream> {
+    let (p, text) = (private(), &likelihood.text);
+    let uses = likelihood.uses.iter().map(|used| {
+        let (at, how) = (used.mention.field, how(used));
+        quote!((#at, #how))
+    });
+    let unused =
+        quote!(#p::check::unused(#name, __SMC_FIELDS, &[#(#uses),*], __SMC_KEYS, __SMC_SIZES));
+    let Some(keys) = &likelihood.keys else {
+        return (!likelihood.uses.is_empty()).then_some(unused);
+    };
+    let given = keys.iter().map(|key| key.unraw().to_string());
+    Some(quote! {
+        match #p::check::keys_given(#text, __SMC_KEYS, &[#(#given),*]) {
+            ::core::result::Result::Ok(()) => #unused,
+            missing => missing,
+        }
+    })
 }
 
 fn how(used: &Use) -> TokenStream {
@@ -151,7 +154,7 @@ fn head(name: &str, likelihood: &str, used: &Use) -> TokenStream {
     let first = used.mention.ident.span();
     let last = used.mention.column.map_or(first, |c| c.end);
     let key = if let Some(key) = &used.key {
-        let key = key.to_string();
+        let key = key.unraw().to_string();
         quote!(&#p::check::key(__SMC_KEYS, #key))
     } else {
         quote!(&#p::check::ANY)

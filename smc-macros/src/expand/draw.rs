@@ -3,7 +3,6 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
-use syn::ext::IdentExt;
 
 use super::of_trait;
 use crate::ast::{self, Field};
@@ -13,7 +12,7 @@ use crate::check::Model;
 pub(super) fn name(model: &Model) -> Ident {
     format_ident!(
         "{}Draw",
-        model.source.ident().unraw(),
+        model.source.name(),
         span = model.source.ident().span()
     )
 }
@@ -24,7 +23,7 @@ pub(super) fn draw(model: &Model) -> TokenStream {
     let (name, vis, sizes) = (name(model), source.vis(), &source.item.generics.params);
     let about = format!(
         "One draw from the posterior of [`{}`]: the parameters of each field as its type shows them.",
-        source.ident().unraw()
+        source.name()
     );
     let fields = source.fields.iter().map(|field| {
         let (ident, view) = (&field.ident, view(field));

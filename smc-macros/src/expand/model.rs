@@ -3,7 +3,6 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
-use syn::ext::IdentExt;
 
 use super::{draw, of_field, of_self, parenthesised, private, unjudged};
 use crate::ast;
@@ -26,7 +25,7 @@ pub(super) fn implementation(model: &Model) -> TokenStream {
     let ident = model.source.ident();
     let (impl_generics, ty_generics, _) = model.source.item.generics.split_for_impl();
     let sizes = model.source.sizes();
-    let (draw, name) = (draw::name(model), ident.unraw().to_string());
+    let (draw, name) = (draw::name(model), model.source.name());
     let (fields, resolve, draws) = (fields(model), resolve(model), draws(model));
     let (priors, likelihood, inference, output) = (
         priors(model),

@@ -1,6 +1,9 @@
 //! The rules of the language as data, judged by one function: in const evaluation while the user compiles, and again at
 //! `bind` with the sizes that are known only then. The text is the same.
 
+// A message is built in const evaluation, where nothing can be boxed.
+#![allow(clippy::result_large_err, clippy::large_types_passed_by_value)]
+
 use super::{Dyn, Rule};
 use crate::transform::Support;
 
