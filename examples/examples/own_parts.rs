@@ -50,14 +50,21 @@ impl Prior for Logistic {
     }
 }
 
-/// An annealing policy: a tenth of the rows at a time, in equal parts.
+/// An annealing policy: as many new rows at once as keep the conditional effective sample size at a half.
 #[derive(Clone, Copy, Debug)]
-pub struct Tenths;
+pub struct AsManyAsFit;
 
-impl Annealing for Tenths {
+impl Annealing for AsManyAsFit {
     fn next(&self, ahead: &mut Lookahead<'_>) -> Result<Option<Stage>> {
         let (now, all) = (ahead.stage().full().len(), ahead.rows());
-        Ok((now < all).then(|| Stage::of(0..(now + all.div_ceil(10)).min(all))))
+        if now == all {
+            return Ok(None);
+        }
+        let mut rows = all;
+        while rows > now + 1 && ahead.cess(&Stage::of(0..rows)) < 0.5 {
+            rows = now + (rows - now) / 2;
+        }
+        Ok(Some(Stage::of(0..rows)))
     }
 }
 
@@ -122,14 +129,16 @@ impl Kernel for Walk {
 
 /// A network made of them. Attributes take any Rust expression, so these parts need nothing of the macro.
 #[bayes_model]
-#[likelihood(Normal(mean = output, sd = 0.1))]
-#[infer(smc(particles = 128, annealing = Tenths, kernel = Walk { steps: 20 }))]
+#[likelihood(Normal(mean = output, sd = noise))]
+#[infer(smc(particles = 128, annealing = AsManyAsFit, kernel = Walk { steps: 20 }))]
 pub struct Waves {
     #[prior(Logistic(0.0, 1.0))]
     hidden: Linear<1, 4>,
     activation: Snake,
     #[prior(Logistic(0.0, 0.5))]
     output: Linear<4, 1>,
+    #[prior(HalfNormal(0.5))]
+    noise: Scale,
 }
 
 fn main() -> ExitCode {
@@ -146,7 +155,7 @@ fn waves(n: usize, seed: u64) -> Result<Dataset> {
 fn run(flags: &Flags) -> Result<()> {
     let (train, test) = (waves(flags.size(200, 40), flags.seed)?, waves(100, flags.seed + 1)?);
     let run = flags.apply(Waves::infer(&train)).observe(Progress::bar("my parts"));
-    let mine = if flags.smoke { run.with(smc().particles(16).annealing(Tenths).kernel(Walk { steps: 2 })) } else { run };
+    let mine = if flags.smoke { run.with(smc().particles(16).annealing(AsManyAsFit).kernel(Walk { steps: 2 })) } else { run };
     let mine = mine.run()?;
     let built_in = flags.apply(Waves::infer(&train)).with(smc().particles(flags.size(128, 16))).run()?;
     let (a, b) = (mine.predict(&test)?.summary(), built_in.predict(&test)?.summary());

@@ -46,7 +46,7 @@ impl Default for Smc {
             annealing: Arc::new(SmoothDataAnnealing::geometric()),
             kernel: Arc::new(Hmc::default()),
             resample: Arc::new(Systematic),
-            moves: 1,
+            moves: 3,
             final_moves: 0,
             ess: 0.5,
         }
@@ -78,7 +78,8 @@ impl Smc {
         self
     }
 
-    /// Moves per stage.
+    /// Moves per stage; 3 unless set. More moves where the posterior is stiff: too few leave particles behind the target,
+    /// and the evidence too low.
     pub fn moves(mut self, moves: usize) -> Self {
         self.moves = moves;
         self
@@ -154,13 +155,16 @@ impl<'a> SmcRun<'a> {
         let at_start = problem.counts();
         let mut positions = Population::zeros(settings.particles, problem.layout().dim());
         problem.sample_prior(streams, 0, &mut positions);
+        let weights = Weights::uniform(settings.particles);
+        let mut tuning = settings.kernel.start(problem);
+        tuning.refer_to(&positions.variances(&weights.normalised()), problem.layout());
         let state = SmcState {
             streams,
             stage: Stage::prior(),
             steps: 0,
             cloud: Cloud::at_prior(problem, positions),
-            weights: Weights::uniform(settings.particles),
-            tuning: settings.kernel.start(problem),
+            weights,
+            tuning,
             roots: (0..settings.particles).collect(),
             spent: Counts::default(),
         };
@@ -291,9 +295,6 @@ impl<'a> SmcRun<'a> {
         let all_rows = self.problem.rows();
         let ramp = state.stage.phi() * state.stage.ramp().len() as f64;
         let rows = state.stage.full().len() as f64 + ramp;
-        let mut roots = state.roots.clone();
-        roots.sort_unstable();
-        roots.dedup();
         Step {
             step: state.steps,
             done: (rows.ln_1p() / (all_rows as f64).ln_1p()).min(1.0),
@@ -305,7 +306,7 @@ impl<'a> SmcRun<'a> {
             acceptance: moved.acceptance / moved.moves.max(1) as f64,
             moves: moved.moves,
             step_size: state.tuning.step,
-            ancestors: roots.len(),
+            ancestors: distinct(&state.roots),
             log_evidence: Some(state.weights.log_evidence()),
             non_finite: reweighted.non_finite + moved.non_finite,
             counts: self.counts(),
@@ -322,6 +323,13 @@ impl<'a> SmcRun<'a> {
                     .to_owned(),
             );
         }
+        let ancestors = distinct(&self.state.roots);
+        if ancestors < FEW.min(self.settings.particles) {
+            cautions.push(format!(
+                "only {ancestors} of {} initial particles have descendants: the draws are moves from few starts; take more particles or more moves",
+                self.settings.particles
+            ));
+        }
         Draws {
             log_weights: self.state.weights.log().to_vec(),
             log_evidence: complete.then(|| self.state.weights.log_evidence()),
@@ -330,6 +338,16 @@ impl<'a> SmcRun<'a> {
             cautions,
         }
     }
+}
+
+/// Fewer distinct initial particles than this is worth a word of caution.
+const FEW: usize = 4;
+
+fn distinct(roots: &[usize]) -> usize {
+    let mut roots = roots.to_vec();
+    roots.sort_unstable();
+    roots.dedup();
+    roots.len()
 }
 
 #[derive(Default)]

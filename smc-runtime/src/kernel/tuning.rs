@@ -32,27 +32,38 @@ impl Tuning {
         self.step *= (gain * (acceptance - target).clamp(-0.5, 0.2)).exp();
     }
 
-    /// Scales from the variances of a cloud of effective size `n`, shrunk towards the mean variance of their block as
-    /// (n·v + 10·v̄)/(n + 10), with a floor at 10⁻⁴ of the block's variance under the prior.
+    /// Remembers the variances of a cloud that has seen no data: scales start from them and never fall far below.
+    pub fn refer_to(&mut self, variances: &[f64], layout: &Layout) {
+        self.reference = block_means(variances, layout);
+    }
+
+    /// Scales from the variances of a cloud of effective size `n`.
     ///
-    /// The first call sets that reference.
+    /// A variance is shrunk towards the mean v̄ of its block as (n·v + 10·v̄)/(n + 10), then towards the square of the
+    /// scale before as (n·v + 10·s²)/(n + 10), so that a cloud that has collapsed onto one particle teaches little; its
+    /// floor is 10⁻⁴ of the block's variance before any data.
     pub fn scale_from(&mut self, variances: &[f64], layout: &Layout, n: f64) {
         const PSEUDO: f64 = 10.0;
-        let mean = |block: &crate::layout::Block| {
-            variances[block.range.clone()].iter().sum::<f64>() / block.range.len() as f64
-        };
-        let means: Vec<f64> = layout.blocks().iter().map(mean).collect();
+        let towards = |v: f64, target: f64| (n * v + PSEUDO * target) / (n + PSEUDO);
+        let means = block_means(variances, layout);
         if self.reference.is_empty() {
             self.reference.clone_from(&means);
         }
         for ((block, mean), reference) in layout.blocks().iter().zip(&means).zip(&self.reference) {
             for i in block.range.clone() {
-                let shrunk = (n * variances[i] + PSEUDO * mean) / (n + PSEUDO);
-                let variance = shrunk.max(1e-4 * reference).max(f64::from(f32::MIN_POSITIVE));
+                let before = f64::from(self.scale[i]).powi(2);
+                let variance = towards(towards(variances[i], *mean), before).max(1e-4 * reference);
                 if variance.is_finite() {
-                    self.scale[i] = variance.sqrt() as f32;
+                    self.scale[i] = variance.sqrt().max(f64::from(f32::MIN_POSITIVE)) as f32;
                 }
             }
         }
     }
+}
+
+fn block_means(variances: &[f64], layout: &Layout) -> Vec<f64> {
+    let mean = |block: &crate::layout::Block| {
+        variances[block.range.clone()].iter().sum::<f64>() / block.range.len() as f64
+    };
+    layout.blocks().iter().map(mean).collect()
 }
