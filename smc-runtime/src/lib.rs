@@ -53,6 +53,7 @@ pub mod __private;
 pub mod algebra;
 pub mod anneal;
 pub mod architecture;
+mod bits;
 pub mod cloud;
 pub mod data;
 pub mod diagnostics;

@@ -95,10 +95,13 @@ impl From<Range<usize>> for Rows {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
     /// log p(θ).
+    #[serde(with = "crate::bits")]
     pub prior: f64,
     /// Σ ℓ over the stage's full rows.
+    #[serde(with = "crate::bits")]
     pub full: f64,
     /// Σ ℓ over the stage's ramping rows.
+    #[serde(with = "crate::bits")]
     pub ramp: f64,
 }
 
@@ -107,7 +110,9 @@ pub struct Terms {
 pub struct Stage {
     full: Rows,
     ramp: Rows,
+    #[serde(with = "crate::bits")]
     phi: f64,
+    #[serde(with = "crate::bits")]
     scale: f64,
 }
 

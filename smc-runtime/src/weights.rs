@@ -36,7 +36,9 @@ fn finite(x: f64) -> f64 {
 /// Normalised weights W of J particles and the log-evidence that has passed through them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
+    #[serde(with = "crate::bits::many")]
     log: Vec<f64>,
+    #[serde(with = "crate::bits")]
     log_evidence: f64,
 }
 
