@@ -94,8 +94,11 @@ impl<'a> Lookahead<'a> {
         weights::cess(self.weights.log(), &increments)
     }
 
-    /// The log-weight increments of going to `stage`.
+    /// The log-weight increments of going to `stage`; −∞ for a stage that no run can enter.
     pub fn increments(&mut self, stage: &Stage) -> Vec<f64> {
+        if stage.problem(self.rows()).is_some() {
+            return vec![f64::NEG_INFINITY; self.particles()];
+        }
         let terms = self.terms(stage);
         let pairs = self.cloud.terms.iter().zip(&terms);
         pairs.map(|(now, next)| self.stage.increment(now, stage, next)).collect()
