@@ -1,5 +1,6 @@
 //! What the laws share: models written by hand with known answers, the laws themselves, and simulated data.
 
+pub mod altered;
 pub mod conjugate;
 pub mod laws;
 pub mod models;

@@ -80,17 +80,17 @@ impl Textbook {
             let increments: Vec<f64> = pairs.map(|(old, new)| (self.increment)(&now, old, next, new)).collect();
             weights.reweight(&increments).expect("particles with weight");
             cloud.enter(new);
-            if self.order == Order::ReweightThenMove {
-                let mut stream = streams.stream(Purpose::Resample, number + 1, 0, 0);
-                cloud.resample(&Systematic.ancestors(&weights.normalised(), &mut stream));
-                (self.after_resampling)(&mut weights);
-                kernel.step(&tuning, &target, &mut cloud, at);
-            } else if number + 1 < stages.len() {
-                let mut stream = streams.stream(Purpose::Resample, number + 1, 0, 0);
-                cloud.resample(&Systematic.ancestors(&weights.normalised(), &mut stream));
-                (self.after_resampling)(&mut weights);
-            }
             now = next.clone();
+            let last = number + 1 == stages.len();
+            if self.order == Order::MoveThenReweight && last {
+                continue;
+            }
+            let mut stream = streams.stream(Purpose::Resample, number + 1, 0, 0);
+            cloud.resample(&Systematic.ancestors(&weights.normalised(), &mut stream));
+            (self.after_resampling)(&mut weights);
+            if self.order == Order::ReweightThenMove {
+                kernel.step(&tuning, &target, &mut cloud, at);
+            }
         }
         let first = weights.normalised().iter().enumerate().map(|(i, w)| w * f64::from(cloud.positions.row(i)[0])).sum();
         Answer {
