@@ -34,3 +34,8 @@ pub fn map_rows<R: Send>(
     debug_assert!(width > 0);
     rows.par_chunks_mut(width).enumerate().map(|(i, row)| f(i, row)).collect()
 }
+
+/// Number of threads that parallel work here runs on.
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}

@@ -1,5 +1,6 @@
 //! What a person who writes a layer imports: `use smc_runtime::layers::*;`.
 
+pub use crate::engine::fused::{FusedLayer, LayerSize};
 pub use crate::layout::BlockSpec;
 pub use crate::nn::{BlockSlices, Dyn, DynField, Field, Matrix, Rule, View};
 pub use crate::transform::Support;

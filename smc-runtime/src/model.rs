@@ -6,6 +6,7 @@ use crate::architecture::{Architecture, Node, Op};
 use crate::dist::Likelihood;
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Act, Device, Params, Real, Tape};
+use crate::engine::fused::FusedLayer;
 use crate::error::{Error, Result};
 use crate::infer::Inference;
 use crate::layout::{BlockSpec, Layout};
@@ -22,6 +23,8 @@ pub struct FieldSpec {
     pub blocks: Vec<BlockSpec>,
     /// What it does.
     pub op: Op,
+    /// Its form for the fused engine, if it has one.
+    pub fused: Option<&'static dyn FusedLayer>,
     /// The shape rule that its type declares, before run-time sizes.
     pub declared: Rule,
 }
@@ -38,6 +41,7 @@ impl FieldSpec {
             },
             blocks: field.blocks(),
             op: field.op(),
+            fused: field.fused(),
             declared: F::RULE,
         }
     }
@@ -58,6 +62,7 @@ impl FieldSpec {
                 fan_in: 1,
             }],
             op: Op::Other("parameter"),
+            fused: None,
             declared: Rule::Parameter,
         }
     }
@@ -87,6 +92,12 @@ pub trait Model: Clone + Debug + Send + Sync + 'static {
 
     /// The distribution of the targets.
     fn likelihood(&self) -> impl Likelihood + use<Self>;
+
+    /// Whether [`output`](Model::output) is exactly the chain of the fields' expressions in order, so that engines may walk
+    /// the [`Architecture`] instead. True for models that the macro writes.
+    fn is_chain(&self) -> bool {
+        false
+    }
 
     /// The typed view of the parameter vector whose blocks are `blocks`.
     fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a>;

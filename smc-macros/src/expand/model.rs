@@ -46,6 +46,10 @@ pub(super) fn implementation(model: &Model) -> TokenStream {
             #resolve
             #priors
             #likelihood
+
+            fn is_chain(&self) -> ::core::primitive::bool {
+                true
+            }
             #draws
             #inference
             #output

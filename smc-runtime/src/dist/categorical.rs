@@ -4,6 +4,7 @@ use super::term::Term;
 use super::{Likelihood, Predictive, Response};
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Device, Heads, PerRow, Real, Tape, Targets};
+use crate::engine::fused::FusedHead;
 use crate::nn::check::{Key, Takes};
 use crate::rng::Stream;
 
@@ -86,6 +87,10 @@ impl Likelihood for Categorical {
 
     fn terms(&self) -> Vec<Term> {
         vec![self.logits.clone()]
+    }
+
+    fn fused(&self) -> Option<FusedHead> {
+        Some(FusedHead::Categorical)
     }
 
     #[cfg(feature = "autodiff")]

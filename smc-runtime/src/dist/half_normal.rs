@@ -49,7 +49,8 @@ impl Prior for HalfNormal<Num> {
         }
         let (_, second) = centred_sums(x, 0.0);
         let n = x.len() as f64;
-        let log = -n * (scale.ln() + HALF_LN_TAU - std::f64::consts::LN_2) - 0.5 * second * precision;
+        let log =
+            -n * (scale.ln() + HALF_LN_TAU - std::f64::consts::LN_2) - 0.5 * second * precision;
         self.0.chain(log, -n / scale + second * precision / scale)
     }
 }

@@ -18,6 +18,7 @@ use std::fmt::Debug;
 use crate::algebra::Num;
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Device, Heads, PerRow, Real, Tape, Targets};
+use crate::engine::fused::FusedHead;
 use crate::nn::check::Key;
 use crate::rng::Stream;
 use crate::transform::Support;
@@ -127,6 +128,11 @@ pub trait Likelihood: Predictive + Clone + 'static {
 
     /// The value of each key, in the order of [`Likelihood::KEYS`].
     fn terms(&self) -> Vec<Term>;
+
+    /// Its form for the fused engine, if it has one.
+    fn fused(&self) -> Option<FusedHead> {
+        None
+    }
 
     /// log p(y | ..) for each (particle, row), normalised.
     #[cfg(feature = "autodiff")]

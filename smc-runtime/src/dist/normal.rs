@@ -5,6 +5,7 @@ use super::{Likelihood, Predictive, Prior, Response, positive};
 use crate::algebra::{Algebra, Num};
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Device, Heads, PerRow, Real, Tape, Targets};
+use crate::engine::fused::FusedHead;
 use crate::nn::check::{Key, Takes};
 use crate::rng::Stream;
 use crate::transform::Support;
@@ -45,7 +46,10 @@ impl Prior for Normal<Num> {
 
     fn check(&self) -> Result<(), String> {
         if !self.0.value().is_finite() {
-            return Err(format!("the mean of `Normal` is {}; it must be finite", self.0.value()));
+            return Err(format!(
+                "the mean of `Normal` is {}; it must be finite",
+                self.0.value()
+            ));
         }
         positive("the standard deviation of `Normal`", self.1)
     }
@@ -152,6 +156,13 @@ impl Likelihood for Normal<Term> {
 
     fn terms(&self) -> Vec<Term> {
         vec![self.0.clone(), self.1.clone()]
+    }
+
+    fn fused(&self) -> Option<FusedHead> {
+        Some(FusedHead::Normal {
+            mean: self.0.clone(),
+            sd: self.1.clone(),
+        })
     }
 
     #[cfg(feature = "autodiff")]

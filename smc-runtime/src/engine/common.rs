@@ -34,11 +34,17 @@ impl<M: Model> Common<M> {
     pub(crate) fn new(model: M, data: &Dataset, seed: u64) -> Result<Self> {
         let (model, layout, architecture) = settle(model, data.columns())?;
         if layout.dim() == 0 {
-            return Err(Error::config("parameters of the model", 0, "at least one parameter is needed"));
+            return Err(Error::config(
+                "parameters of the model",
+                0,
+                "at least one parameter is needed",
+            ));
         }
         let fields = model.fields();
         let streams = Streams::new(seed);
-        let order = streams.stream(Purpose::Rows, 0, 0, 0).permutation(data.rows());
+        let order = streams
+            .stream(Purpose::Rows, 0, 0, 0)
+            .permutation(data.rows());
         let mut theta = vec![0.0; layout.dim()];
         let names: Vec<_> = fields.iter().map(|f| f.shape.name).collect();
         let mut stream = streams.stream(Purpose::Start, 0, 0, 0x00ff_ffff);
@@ -48,7 +54,10 @@ impl<M: Model> Common<M> {
             predictive: Arc::new(model.likelihood()),
             data: data.select(&order)?,
             order,
-            parameters: fields.iter().map(|f| f.shape.rule == Rule::Parameter).collect(),
+            parameters: fields
+                .iter()
+                .map(|f| f.shape.rule == Rule::Parameter)
+                .collect(),
             model,
             layout,
             architecture,
@@ -71,7 +80,8 @@ impl<M: Model> Common<M> {
                     found,
                 })
             };
-            self.check_term(&term, key.1).or_else(|(e, f)| wrong(e, f))?;
+            self.check_term(&term, key.1)
+                .or_else(|(e, f)| wrong(e, f))?;
         }
         Ok(())
     }
@@ -90,17 +100,20 @@ impl<M: Model> Common<M> {
             (Term::Field(f), Takes::Row) if self.parameters[*f] || outputs < 2 => {
                 needs("at least two outputs", format!("{outputs}"))
             }
-            (Term::Column(_, c), Takes::Column) if *c >= outputs => {
-                needs("an output of the network", format!("output {c} of {outputs}"))
-            }
-            (Term::Feature(c), Takes::Column) if *c >= self.data.columns() => {
-                needs("a feature of the data", format!("feature {c} of {}", self.data.columns()))
-            }
+            (Term::Column(_, c), Takes::Column) if *c >= outputs => needs(
+                "an output of the network",
+                format!("output {c} of {outputs}"),
+            ),
+            (Term::Feature(c), Takes::Column) if *c >= self.data.columns() => needs(
+                "a feature of the data",
+                format!("feature {c} of {}", self.data.columns()),
+            ),
             (Term::Constant(c), _) if !c.is_finite() => needs("a finite number", c.to_string()),
             (Term::Exp(inner), Takes::Column) => self.check_term(inner, takes),
-            (Term::Column(..) | Term::Feature(_) | Term::Constant(_) | Term::Exp(_), Takes::Row) => {
-                needs("all outputs of the network", format!("{term:?}"))
-            }
+            (
+                Term::Column(..) | Term::Feature(_) | Term::Constant(_) | Term::Exp(_),
+                Takes::Row,
+            ) => needs("all outputs of the network", format!("{term:?}")),
             _ => Ok(()),
         }
     }
@@ -122,6 +135,18 @@ impl<M: Model> Common<M> {
         Ok(())
     }
 
+    /// Whether `data` have the features that the model was bound to.
+    pub(crate) fn check_columns(&self, data: &Dataset) -> Result<()> {
+        if data.columns() == self.data.columns() {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            what: format!("data to predict with `{}`", self.model.name()),
+            expected: format!("{} features", self.data.columns()),
+            found: format!("{} features", data.columns()),
+        })
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             row_gradients: self.row_gradients.load(Ordering::Relaxed),
@@ -131,7 +156,11 @@ impl<M: Model> Common<M> {
 
     /// Counts `rows` rows for each of `particles`, with or without a gradient.
     pub(crate) fn count(&self, particles: usize, rows: usize, gradient: bool) {
-        let counter = if gradient { &self.row_gradients } else { &self.row_values };
+        let counter = if gradient {
+            &self.row_gradients
+        } else {
+            &self.row_values
+        };
         counter.fetch_add((particles * rows) as u64, Ordering::Relaxed);
     }
 
@@ -142,9 +171,18 @@ impl<M: Model> Common<M> {
         });
     }
 
-    pub(crate) fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
+    pub(crate) fn log_prior(
+        &self,
+        thetas: &Population,
+        gradient: Option<&mut Population>,
+    ) -> Vec<f64> {
         let at = |i: usize, gradient: Option<&mut [f32]>| {
-            prior::log_density(|p| self.model.priors(p), &self.layout, thetas.row(i), gradient)
+            prior::log_density(
+                |p| self.model.priors(p),
+                &self.layout,
+                thetas.row(i),
+                gradient,
+            )
         };
         match gradient {
             Some(gradient) => gradient.map_rows(|i, row| at(i, Some(row))),

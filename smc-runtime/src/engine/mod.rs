@@ -2,9 +2,8 @@
 
 #[cfg(feature = "autodiff")]
 pub mod autodiff;
-// Without an engine only the checks of model and data are used.
-#[cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 mod common;
+pub mod fused;
 
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ pub struct Engine(Kind);
 enum Kind {
     #[default]
     Auto,
+    Fused,
     Autodiff,
     Cuda(usize),
 }
@@ -29,6 +29,11 @@ impl Engine {
     /// The fastest engine that the model has in this build.
     pub fn auto() -> Self {
         Self(Kind::Auto)
+    }
+
+    /// Fused kernels on the CPU; an error if a part of the model has no fused form.
+    pub fn fused() -> Self {
+        Self(Kind::Fused)
     }
 
     /// Automatic differentiation of the model's dfdx expression on the CPU.
@@ -48,9 +53,14 @@ impl std::str::FromStr for Engine {
     fn from_str(name: &str) -> Result<Self> {
         match name {
             "auto" => Ok(Self::auto()),
+            "fused" => Ok(Self::fused()),
             "autodiff" => Ok(Self::autodiff()),
             "cuda" => Ok(Self::cuda(0)),
-            other => Err(Error::config("engine", other, "one of auto, autodiff, cuda")),
+            other => Err(Error::config(
+                "engine",
+                other,
+                "one of auto, fused, autodiff, cuda",
+            )),
         }
     }
 }
@@ -65,7 +75,11 @@ pub struct Bound<M> {
 
 /// The engine on the CPU itself, for checks that need it in `f64`.
 #[cfg(feature = "autodiff")]
-pub(crate) fn on_cpu<M: Model>(model: M, data: &Dataset, seed: u64) -> Result<autodiff::Autodiff<M, dfdx::prelude::Cpu>> {
+pub(crate) fn on_cpu<M: Model>(
+    model: M,
+    data: &Dataset,
+    seed: u64,
+) -> Result<autodiff::Autodiff<M, dfdx::prelude::Cpu>> {
     Ok(autodiff::on_cpu(common::Common::new(model, data, seed)?))
 }
 
@@ -76,32 +90,46 @@ pub(crate) fn on_cpu<M: Model>(model: M, data: &Dataset, seed: u64) -> Result<au
 /// if the engine is not available.
 pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Result<Bound<M>> {
     let common = common::Common::new(model, data, seed)?;
-    #[cfg(not(feature = "autodiff"))]
-    {
-        drop(common);
-        Err(Error::Engine {
-            engine: match engine.0 {
-                Kind::Auto | Kind::Autodiff => "autodiff",
-                Kind::Cuda(_) => "cuda",
-            },
-            reason: "this build has no engine; enable the feature `autodiff`".to_owned(),
-        })
-    }
-    #[cfg(feature = "autodiff")]
-    {
-        let model = common.model.clone();
-        let problem: Arc<dyn Problem> = match engine.0 {
-            Kind::Auto | Kind::Autodiff => Arc::new(autodiff::on_cpu(common)),
-            #[cfg(feature = "cuda")]
-            Kind::Cuda(ordinal) => Arc::new(autodiff::on_cuda(common, ordinal)?),
-            #[cfg(not(feature = "cuda"))]
-            Kind::Cuda(_) => {
+    let model = common.model.clone();
+    let problem: Arc<dyn Problem> = match engine.0 {
+        Kind::Auto | Kind::Fused => match (fused::Fused::new(common), engine.0) {
+            (Ok(fused), _) => Arc::new(fused),
+            (Err(common), Kind::Auto) => on_autodiff(common)?,
+            (Err(_), _) => {
                 return Err(Error::Engine {
-                    engine: "cuda",
-                    reason: "this build has no CUDA; enable the feature `cuda`".to_owned(),
+                    engine: "fused",
+                    reason: "a layer or the likelihood of this model has no fused form, or its output is not the chain of its fields".to_owned(),
                 });
             }
-        };
-        Ok(Bound { model, problem })
-    }
+        },
+        Kind::Autodiff => on_autodiff(common)?,
+        Kind::Cuda(ordinal) => on_cuda(common, ordinal)?,
+    };
+    Ok(Bound { model, problem })
+}
+
+#[cfg(feature = "autodiff")]
+fn on_autodiff<M: Model>(common: common::Common<M>) -> Result<Arc<dyn Problem>> {
+    Ok(Arc::new(autodiff::on_cpu(common)))
+}
+
+#[cfg(not(feature = "autodiff"))]
+fn on_autodiff<M: Model>(_: common::Common<M>) -> Result<Arc<dyn Problem>> {
+    Err(Error::Engine {
+        engine: "autodiff",
+        reason: "this build has only the fused engine, which this model does not run on; enable the feature `autodiff`".to_owned(),
+    })
+}
+
+#[cfg(feature = "cuda")]
+fn on_cuda<M: Model>(common: common::Common<M>, ordinal: usize) -> Result<Arc<dyn Problem>> {
+    Ok(Arc::new(autodiff::on_cuda(common, ordinal)?))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn on_cuda<M: Model>(_: common::Common<M>, _: usize) -> Result<Arc<dyn Problem>> {
+    Err(Error::Engine {
+        engine: "cuda",
+        reason: "this build has no CUDA; enable the feature `cuda`".to_owned(),
+    })
 }

@@ -122,15 +122,27 @@ impl Kernel for Hmc {
 
     fn check(&self) -> Result<()> {
         if self.leapfrogs == 0 {
-            return Err(Error::config("leapfrogs", 0, "at least one leapfrog step is needed"));
+            return Err(Error::config(
+                "leapfrogs",
+                0,
+                "at least one leapfrog step is needed",
+            ));
         }
         if !(self.acceptance > 0.0 && self.acceptance < 1.0) {
-            return Err(Error::config("acceptance", self.acceptance, "a fraction between 0 and 1, both excluded"));
+            return Err(Error::config(
+                "acceptance",
+                self.acceptance,
+                "a fraction between 0 and 1, both excluded",
+            ));
         }
         if let Some(step) = self.step_size
             && !(step > 0.0 && step.is_finite())
         {
-            return Err(Error::config("step_size", step, "a positive, finite number is needed"));
+            return Err(Error::config(
+                "step_size",
+                step,
+                "a positive, finite number is needed",
+            ));
         }
         Ok(())
     }

@@ -24,7 +24,12 @@ pub fn metropolis(cloud: &mut Cloud, proposal: Proposal, log_ratios: &[f64], at:
     let particles = log_ratios.len();
     let probabilities: Vec<f64> = log_ratios.iter().copied().map(probability).collect();
     let accepted: Vec<bool> = (0..particles)
-        .map(|i| at.streams.stream(Purpose::Accept, at.stage, i, at.draw).uniform() < probabilities[i])
+        .map(|i| {
+            at.streams
+                .stream(Purpose::Accept, at.stage, i, at.draw)
+                .uniform()
+                < probabilities[i]
+        })
         .collect();
     cloud.positions.select(&accepted, &proposal.positions);
     match (&mut cloud.gradient, proposal.gradient) {
@@ -44,5 +49,9 @@ pub fn metropolis(cloud: &mut Cloud, proposal: Proposal, log_ratios: &[f64], at:
 }
 
 fn probability(log_ratio: f64) -> f64 {
-    if log_ratio.is_nan() { 0.0 } else { log_ratio.min(0.0).exp() }
+    if log_ratio.is_nan() {
+        0.0
+    } else {
+        log_ratio.min(0.0).exp()
+    }
 }

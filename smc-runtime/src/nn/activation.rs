@@ -4,6 +4,7 @@ use super::Field;
 use crate::architecture::Op;
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Act, Device, FieldParams, Real, Tape};
+use crate::engine::fused::{FusedLayer, FusedRelu, FusedTanh};
 
 /// tanh(x), element by element.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,10 @@ impl Field for Tanh {
 
     fn op(&self) -> Op {
         Op::Tanh
+    }
+
+    fn fused(&self) -> Option<&'static dyn FusedLayer> {
+        Some(&FusedTanh)
     }
 
     #[cfg(feature = "autodiff")]
@@ -35,6 +40,10 @@ impl Field for Relu {
 
     fn op(&self) -> Op {
         Op::Relu
+    }
+
+    fn fused(&self) -> Option<&'static dyn FusedLayer> {
+        Some(&FusedRelu)
     }
 
     #[cfg(feature = "autodiff")]

@@ -128,12 +128,19 @@ impl Text {
     }
 
     const fn features(self, n: usize, generics: &[Generic]) -> Self {
-        self.size(n, generics).str(if n == 1 { " feature" } else { " features" })
+        self.size(n, generics)
+            .str(if n == 1 { " feature" } else { " features" })
     }
 
     /// `` `Model.field: Type` ``
     const fn field(self, model: &str, field: &FieldShape) -> Self {
-        self.str("`").str(model).str(".").str(field.name).str(": ").str(field.ty).str("`")
+        self.str("`")
+            .str(model)
+            .str(".")
+            .str(field.name)
+            .str(": ")
+            .str(field.ty)
+            .str("`")
     }
 
     /// The text.
@@ -195,7 +202,11 @@ pub const fn chain(
     if width == Dyn || width == 0 || inputs == Dyn || width == inputs {
         return Ok(());
     }
-    let text = Text::new().field(model, field).str(" takes ").features(inputs, generics).str(", but ");
+    let text = Text::new()
+        .field(model, field)
+        .str(" takes ")
+        .features(inputs, generics)
+        .str(", but ");
     Err(match giver {
         Some(giver) => text.field(model, &fields[giver]),
         None => text.str("the data"),
@@ -242,10 +253,12 @@ pub const fn no_prior(model: &str, fields: &[FieldShape], at: usize) -> Result<(
     match fields[at].support {
         None => Ok(()),
         Some(Support::Real) => {
-            Err(text.str(" has parameters but no prior; write `#[prior(Normal(0.0, 1.0))]` above it"))
+            Err(text
+                .str(" has parameters but no prior; write `#[prior(Normal(0.0, 1.0))]` above it"))
         }
         Some(Support::Positive) => {
-            Err(text.str(" has parameters but no prior; write `#[prior(HalfNormal(1.0))]` above it"))
+            Err(text
+                .str(" has parameters but no prior; write `#[prior(HalfNormal(1.0))]` above it"))
         }
     }
 }
@@ -279,9 +292,14 @@ pub const fn head(
     let text = Text::new();
     if matches!(fields[at].rule, Rule::Parameter) {
         return if matches!(key.takes, Takes::Row) {
-            Err(takes(text, likelihood, key).str(", but ").field(model, &fields[at]).str(" is one number"))
+            Err(takes(text, likelihood, key)
+                .str(", but ")
+                .field(model, &fields[at])
+                .str(" is one number"))
         } else if matches!(used, Use::Column(_)) {
-            Err(text.field(model, &fields[at]).str(" is one number; write it without an index"))
+            Err(text
+                .field(model, &fields[at])
+                .str(" is one number; write it without an index"))
         } else {
             Ok(())
         };
@@ -329,10 +347,15 @@ pub const fn head(
 }
 
 const fn takes(text: Text, likelihood: &str, key: &Key) -> Text {
-    text.str("`").str(key.name).str("` of `").str(likelihood).str("` takes ").str(match key.takes {
-        Takes::Column => "one number per row",
-        Takes::Row => "all outputs of a row, at least two",
-    })
+    text.str("`")
+        .str(key.name)
+        .str("` of `")
+        .str(likelihood)
+        .str("` takes ")
+        .str(match key.takes {
+            Takes::Column => "one number per row",
+            Takes::Row => "all outputs of a row, at least two",
+        })
 }
 
 /// Whether the likelihood, which has the keys `keys` and uses the fields `uses`, uses every output of the network.
@@ -473,7 +496,10 @@ pub const fn keys_given(likelihood: &str, keys: &[Key], given: &[&str]) -> Resul
             j += 1;
         }
         if j == given.len() {
-            let text = Text::new().str("the likelihood `").str(likelihood).str("` also needs `");
+            let text = Text::new()
+                .str("the likelihood `")
+                .str(likelihood)
+                .str("` also needs `");
             return Err(text.str(keys[i].name).str(" = ..`"));
         }
         i += 1;
@@ -511,7 +537,12 @@ pub const fn expect(checked: Result<(), Text>) {
 mod tests {
     use super::*;
 
-    const fn layer(name: &'static str, ty: &'static str, inputs: usize, outputs: usize) -> FieldShape {
+    const fn layer(
+        name: &'static str,
+        ty: &'static str,
+        inputs: usize,
+        outputs: usize,
+    ) -> FieldShape {
         FieldShape {
             name,
             ty,
@@ -533,7 +564,11 @@ mod tests {
 
     #[test]
     fn a_mismatch_names_both_sides() {
-        let fields = [layer("hidden", "Linear<11, 32>", 11, 32), TANH, layer("output", "Linear<64, 1>", 64, 1)];
+        let fields = [
+            layer("hidden", "Linear<11, 32>", 11, 32),
+            TANH,
+            layer("output", "Linear<64, 1>", 64, 1),
+        ];
         assert_eq!(
             message(chain("Wine", &fields, 2, Dyn, &[])),
             "`Wine.output: Linear<64, 1>` takes 64 features, but `Wine.activation: Tanh` gives 32 features"
@@ -547,8 +582,14 @@ mod tests {
 
     #[test]
     fn generic_sizes_are_named() {
-        let generics = [Generic { name: "H", prime: 1009 }];
-        let fields = [layer("hidden", "Linear<2, H>", 2, 1009), layer("output", "Linear<7, 1>", 7, 1)];
+        let generics = [Generic {
+            name: "H",
+            prime: 1009,
+        }];
+        let fields = [
+            layer("hidden", "Linear<2, H>", 2, 1009),
+            layer("output", "Linear<7, 1>", 7, 1),
+        ];
         assert_eq!(
             message(chain("M", &fields, 1, Dyn, &generics)),
             "`M.output: Linear<7, 1>` takes 7 features, but `M.hidden: Linear<2, H>` gives H features"

@@ -8,6 +8,7 @@ use super::{Dyn, DynField, Field, Rule};
 use crate::architecture::Op;
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Act, Device, FieldParams, Real, Tape};
+use crate::engine::fused::{FusedLayer, FusedLinear};
 use crate::layout::BlockSpec;
 use crate::transform::Support;
 
@@ -82,6 +83,10 @@ impl<const I: usize, const O: usize> Field for Linear<I, O> {
         Op::Linear
     }
 
+    fn fused(&self) -> Option<&'static dyn FusedLayer> {
+        Some(&FusedLinear)
+    }
+
     #[cfg(feature = "autodiff")]
     fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
         &self,
@@ -142,7 +147,12 @@ impl<'a, const I: usize, const O: usize> View<'a> for LinearView<'a, I, O> {
         // The layout gives these blocks O * I and O elements; `bind` has checked the sizes by value.
         let sized = "the layout gives a block as many elements as its type says";
         Self {
-            weight: blocks.slice(0).as_chunks::<I>().0.first_chunk::<O>().expect(sized),
+            weight: blocks
+                .slice(0)
+                .as_chunks::<I>()
+                .0
+                .first_chunk::<O>()
+                .expect(sized),
             bias: blocks.slice(1).first_chunk::<O>().expect(sized),
         }
     }

@@ -15,6 +15,7 @@ pub use view::{BlockSlices, Matrix, View};
 use crate::architecture::Op;
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Act, Device, FieldParams, Real, Tape};
+use crate::engine::fused::FusedLayer;
 use crate::layout::BlockSpec;
 use crate::transform::Support;
 
@@ -94,6 +95,11 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     /// What the architecture says of this field.
     fn op(&self) -> Op {
         Op::Other(std::any::type_name::<Self>())
+    }
+
+    /// Its form for the fused engine, if it has one; a model with a layer that has none runs on autodiff.
+    fn fused(&self) -> Option<&'static dyn FusedLayer> {
+        None
     }
 
     /// The mathematics, on activations of shape (particles, rows, features). Defaults to the identity.

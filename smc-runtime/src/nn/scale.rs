@@ -30,6 +30,9 @@ impl Field for Scale {
 /// A scalar parameter's value.
 impl<'a> View<'a> for f32 {
     fn view(blocks: BlockSlices<'a>) -> Self {
-        blocks.block(0).support.constrain(f64::from(blocks.slice(0)[0])) as Self
+        blocks
+            .block(0)
+            .support
+            .constrain(f64::from(blocks.slice(0)[0])) as Self
     }
 }

@@ -20,7 +20,9 @@ use super::common::{Common, keyed};
 use crate::architecture::Architecture;
 use crate::data::Dataset;
 use crate::dist::{Likelihood, Predictive};
-use crate::error::{Error, Result};
+#[cfg(feature = "cuda")]
+use crate::error::Error;
+use crate::error::Result;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::nn::check::Takes;
@@ -83,7 +85,8 @@ mod cuda {
     {
         fn with<R>(ordinal: usize, f: impl FnOnce(&Self) -> R) -> R {
             CUDA.with(|cell| {
-                let (bound, device) = cell.get_or_init(|| (ordinal, Cuda::seed_from_u64_on(ordinal)));
+                let (bound, device) =
+                    cell.get_or_init(|| (ordinal, Cuda::seed_from_u64_on(ordinal)));
                 assert_eq!(*bound, ordinal, "one thread drives one CUDA device");
                 f(device)
             })
@@ -122,7 +125,10 @@ pub(crate) fn on_cpu<M: Model>(common: Common<M>) -> Autodiff<M, Cpu> {
 /// # Errors
 /// If there is no such device.
 #[cfg(feature = "cuda")]
-pub(crate) fn on_cuda<M: Model>(common: Common<M>, ordinal: usize) -> Result<Autodiff<M, dfdx::prelude::Cuda>> {
+pub(crate) fn on_cuda<M: Model>(
+    common: Common<M>,
+    ordinal: usize,
+) -> Result<Autodiff<M, dfdx::prelude::Cuda>> {
     dfdx::prelude::Cuda::try_build(ordinal, 0).map_err(|e| Error::Engine {
         engine: "cuda",
         reason: format!("device {ordinal}: {e:?}"),
@@ -133,7 +139,11 @@ pub(crate) fn on_cuda<M: Model>(common: Common<M>, ordinal: usize) -> Result<Aut
 /// Rows per tile: the widest activation of a tile is about 128 KiB. It depends on the model alone.
 fn tile_rows(architecture: &Architecture) -> usize {
     let widths = architecture.nodes.iter().map(|n| n.outputs);
-    let widest = widths.chain([architecture.inputs]).max().unwrap_or(1).max(1);
+    let widest = widths
+        .chain([architecture.inputs])
+        .max()
+        .unwrap_or(1)
+        .max(1);
     (32_768 / widest).next_power_of_two().clamp(32, 1024)
 }
 
@@ -155,7 +165,9 @@ impl<M: Model, D> Autodiff<M, D> {
         let leaf = |block: &crate::layout::Block| {
             let of = |theta: &&[E]| {
                 let values = theta[block.range.clone()].iter();
-                values.map(|&u| constrain(block.support, u)).collect::<Vec<_>>()
+                values
+                    .map(|&u| constrain(block.support, u))
+                    .collect::<Vec<_>>()
             };
             let values = thetas.iter().flat_map(of).collect();
             from_vec::<E, E, D, _>(device, values, (thetas.len(), block.range.len()))
@@ -163,7 +175,11 @@ impl<M: Model, D> Autodiff<M, D> {
         self.common.layout.blocks().iter().map(leaf).collect()
     }
 
-    fn params<E: Real, T: Tape<E, D>>(&self, leaves: &[Leaf<E, D, NoneTape>], tape: &T) -> Params<E, D, T>
+    fn params<E: Real, T: Tape<E, D>>(
+        &self,
+        leaves: &[Leaf<E, D, NoneTape>],
+        tape: &T,
+    ) -> Params<E, D, T>
     where
         D: Device<E>,
     {
@@ -177,7 +193,10 @@ impl<M: Model, D> Autodiff<M, D> {
         Params {
             particles: dfdx::prelude::HasShape::shape(&leaves[0]).0,
             fields: fields.collect(),
-            blocks: leaves.iter().map(|l| l.clone().put_tape(tape.clone())).collect(),
+            blocks: leaves
+                .iter()
+                .map(|l| l.clone().put_tape(tape.clone()))
+                .collect(),
             parameters: self.common.parameters.clone(),
         }
     }
@@ -196,11 +215,17 @@ impl<M: Model, D> Autodiff<M, D> {
         let values = data.features()[rows.start * shape.1..rows.end * shape.1].iter();
         let values = values.map(|&x| E::narrow(f64::from(x))).collect();
         let x = from_vec::<E, E, D, _>(device, values, shape);
-        x.broadcast_like::<_, Axis<0>>(&(particles, shape.0, shape.1)).retaped::<T>()
+        x.broadcast_like::<_, Axis<0>>(&(particles, shape.0, shape.1))
+            .retaped::<T>()
     }
 
     /// log p(y | x, θ) at a tile of bound rows.
-    fn tile<E: Real, T: Tape<E, D>>(&self, device: &D, params: &Params<E, D, T>, rows: Range<usize>) -> Leaf<E, D, T>
+    fn tile<E: Real, T: Tape<E, D>>(
+        &self,
+        device: &D,
+        params: &Params<E, D, T>,
+        rows: Range<usize>,
+    ) -> Leaf<E, D, T>
     where
         D: Device<E>,
     {
@@ -218,12 +243,18 @@ impl<M: Model, D> Autodiff<M, D> {
             values: common.data.targets()[rows].to_vec(),
             marker: PhantomData,
         };
-        common.model.likelihood().expr(&heads, &targets).into_tensor()
+        common
+            .model
+            .likelihood()
+            .expr(&heads, &targets)
+            .into_tensor()
     }
 
     fn tiles(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let (start, end, tile) = (rows.start, rows.end, self.tile);
-        (start..end).step_by(tile).map(move |a| a..(a + tile).min(end))
+        (start..end)
+            .step_by(tile)
+            .map(move |a| a..(a + tile).min(end))
     }
 
     /// The sums of one group, and the gradient with respect to unconstrained parameters added to `gradient`, one row
@@ -258,7 +289,14 @@ impl<M: Model, D> Autodiff<M, D> {
                         let (value, tape_out) = self.tile(device, &params, rows).split_tape();
                         drop(params);
                         add(segment.part, &value.as_vec());
-                        self.backward(&leaves, &value, tape.merge(tape_out), thetas, segment.weight, gradient);
+                        self.backward(
+                            &leaves,
+                            &value,
+                            tape.merge(tape_out),
+                            thetas,
+                            segment.weight,
+                            gradient,
+                        );
                     }
                     _ => {
                         let params = self.params(&leaves, &NoneTape);
@@ -319,13 +357,18 @@ impl<M: Model, D> Autodiff<M, D> {
         let particles = thetas.len() / dim;
         let group = D::group(particles).max(1);
         let rows: usize = segments.iter().map(|s| s.rows.len()).sum();
-        let differentiated: usize =
-            segments.iter().filter(|s| gradient.is_some() && s.weight != 0.0).map(|s| s.rows.len()).sum();
+        let differentiated: usize = segments
+            .iter()
+            .filter(|s| gradient.is_some() && s.weight != 0.0)
+            .map(|s| s.rows.len())
+            .sum();
         self.common.count(particles, differentiated, true);
         self.common.count(particles, rows - differentiated, false);
         let run = |thetas: &[E], gradient: Option<&mut [E]>| {
             let thetas: Vec<&[E]> = thetas.chunks(dim).collect();
-            D::with(self.ordinal, |device| self.group(device, &thetas, segments, gradient))
+            D::with(self.ordinal, |device| {
+                self.group(device, &thetas, segments, gradient)
+            })
         };
         let sums: Vec<Vec<RowSums>> = match gradient {
             Some(gradient) => thetas
@@ -333,13 +376,20 @@ impl<M: Model, D> Autodiff<M, D> {
                 .zip(gradient.par_chunks_mut(group * dim))
                 .map(|(t, g)| run(t, Some(g)))
                 .collect(),
-            None => thetas.par_chunks(group * dim).map(|t| run(t, None)).collect(),
+            None => thetas
+                .par_chunks(group * dim)
+                .map(|t| run(t, None))
+                .collect(),
         };
         sums.concat()
     }
 
     /// `f(device, params, thetas)` for every group of particles, without a tape, in order.
-    fn forward<R: Send>(&self, thetas: &Population, f: impl Fn(&D, &Params<f32, D, NoneTape>) -> R + Sync) -> Vec<R>
+    fn forward<R: Send>(
+        &self,
+        thetas: &Population,
+        f: impl Fn(&D, &Params<f32, D, NoneTape>) -> R + Sync,
+    ) -> Vec<R>
     where
         D: Backend<f32>,
     {
@@ -408,7 +458,12 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
         segments: &[Segment],
         gradient: Option<&mut Population>,
     ) -> Vec<RowSums> {
-        self.evaluate(thetas.dim(), thetas.values(), segments, gradient.map(Population::values_mut))
+        self.evaluate(
+            thetas.dim(),
+            thetas.values(),
+            segments,
+            gradient.map(Population::values_mut),
+        )
     }
 
     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
@@ -431,13 +486,7 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
     }
 
     fn arguments(&self, thetas: &Population, data: &Dataset) -> Result<Arguments> {
-        if data.columns() != self.common.data.columns() {
-            return Err(Error::Shape {
-                what: format!("data to predict with `{}`", self.common.model.name()),
-                expected: format!("{} features", self.common.data.columns()),
-                found: format!("{} features", data.columns()),
-            });
-        }
+        self.common.check_columns(data)?;
         let likelihood = self.common.model.likelihood();
         let terms = keyed(&likelihood);
         let outputs = self.common.architecture.outputs();

@@ -6,9 +6,15 @@ use std::rc::Rc;
 use dfdx::tensor::{Gradients, HasErr, Merge, NoneTape, Storage};
 
 /// What the tape of a model expression must offer; [`SharedTape`] and dfdx's `NoneTape` do.
-pub trait Tape<E, D: Storage<E>>: dfdx::tensor::Tape<E, D> + Clone + std::fmt::Debug + 'static {}
+pub trait Tape<E, D: Storage<E>>:
+    dfdx::tensor::Tape<E, D> + Clone + std::fmt::Debug + 'static
+{
+}
 
-impl<E, D: Storage<E>, T: dfdx::tensor::Tape<E, D> + Clone + std::fmt::Debug + 'static> Tape<E, D> for T {}
+impl<E, D: Storage<E>, T: dfdx::tensor::Tape<E, D> + Clone + std::fmt::Debug + 'static> Tape<E, D>
+    for T
+{
+}
 
 type Op<E, D> = Box<dyn FnOnce(&mut Gradients<E, D>) -> Result<(), <D as HasErr>::Err>>;
 
@@ -58,7 +64,9 @@ impl<E, D: Storage<E>> SharedTape<E, D> {
 
     /// Runs the recorded operations backwards on `gradients`, which hold that of the result.
     pub(crate) fn backward(self, gradients: &mut Gradients<E, D>) -> Result<(), D::Err> {
-        let Some(record) = self.root() else { return Ok(()) };
+        let Some(record) = self.root() else {
+            return Ok(());
+        };
         let mut ops = std::mem::take(&mut *record.ops.borrow_mut());
         ops.sort_by_key(|(moment, _)| *moment);
         ops.into_iter().rev().try_for_each(|(_, op)| op(gradients))

@@ -201,7 +201,11 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
 
     fn parameter(&self, field: usize) -> PerRow<E, D, T> {
         let (particles, rows) = self.shape();
-        let value = self.params.field(field).block(0).reshape_like(&(particles,));
+        let value = self
+            .params
+            .field(field)
+            .block(0)
+            .reshape_like(&(particles,));
         PerRow::new(value.broadcast_like::<_, Axis<1>>(&(particles, rows)))
     }
 
@@ -248,7 +252,10 @@ impl<E: Real, D: Device<E>> Targets<E, D> {
         D: TensorFromVec<U>,
     {
         let (rows, particles) = (self.values.len(), self.particles);
-        let values = (0..particles).flat_map(|_| &self.values).map(|&y| f(y)).collect();
+        let values = (0..particles)
+            .flat_map(|_| &self.values)
+            .map(|&y| f(y))
+            .collect();
         from_vec::<U, E, D, _>(&self.device, values, (particles, rows))
     }
 }

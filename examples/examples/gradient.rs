@@ -1,0 +1,285 @@
+//! How fast is the one operation that everything is made of: the log-likelihood of many parameter vectors with its
+//! gradient?
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+use examples::exit;
+use gemm::Parallelism;
+use serde_json::json;
+use smc_runtime::engine::bind;
+use smc_runtime::exec;
+use smc_runtime::population::Population;
+use smc_runtime::prelude::*;
+use smc_runtime::problem::{Part, Segment};
+use smc_runtime::rng::{Purpose, Streams};
+
+/// 784-100-10, tanh, categorical.
+#[bayes_model]
+#[likelihood(Categorical(logits = output))]
+pub struct Images<const H: usize> {
+    #[prior(Normal(0.0, 1.0))]
+    hidden: Linear<784, H>,
+    activation: Tanh,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<H, 10>,
+}
+
+/// 784-512-512-10, relu, categorical.
+#[bayes_model]
+#[likelihood(Categorical(logits = output))]
+pub struct Wide {
+    #[prior(Normal(0.0, 1.0))]
+    first: Linear<784, 512>,
+    relu: Relu,
+    #[prior(Normal(0.0, 1.0))]
+    second: Linear<512, 512>,
+    again: Relu,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<512, 10>,
+}
+
+/// 13-50-1, tanh, normal with sd 1.
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 1.0))]
+pub struct Small {
+    #[prior(Normal(0.0, 1.0))]
+    hidden: Linear<13, 50>,
+    activation: Tanh,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<50, 1>,
+}
+
+/// 5-16-16-2, relu, heteroscedastic normal.
+#[bayes_model]
+#[likelihood(Normal(mean = output[0], sd = output[1].exp()))]
+pub struct Tiny {
+    #[prior(Normal(0.0, 1.0))]
+    first: Linear<5, 16>,
+    relu: Relu,
+    #[prior(Normal(0.0, 1.0))]
+    second: Linear<16, 16>,
+    again: Relu,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<16, 2>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Case {
+    Big,
+    Small,
+    Tiny,
+    Wide,
+    One,
+}
+
+#[derive(Parser)]
+struct Args {
+    /// The shape.
+    #[arg(long, value_enum, default_value = "big")]
+    case: Case,
+    /// Engine: fused or autodiff.
+    #[arg(long, default_value = "fused")]
+    engine: String,
+    /// Number of threads; all cores unless given.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Seconds to measure for.
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    exit(exec::with_threads(args.threads, || run(&args)).and_then(|done| done))
+}
+
+fn run(args: &Args) -> Result<()> {
+    match args.case {
+        Case::Big => measure::<Images<100>>(args, 32, 1000, &[784, 100, 10]),
+        Case::Small => measure::<Small>(args, 100, 500, &[13, 50, 1]),
+        Case::Tiny => measure::<Tiny>(args, 64, 1200, &[5, 16, 16, 2]),
+        Case::Wide => measure::<Wide>(args, 8, 512, &[784, 512, 512, 10]),
+        Case::One => measure::<Images<50>>(args, 1, 60_000, &[784, 50, 10]),
+    }
+}
+
+/// Synthetic rows; targets are classes, which are real numbers too.
+fn rows(n: usize, columns: usize, classes: usize) -> Result<Dataset> {
+    let mut stream = Streams::new(1).stream(Purpose::Simulate, 0, 0, 0);
+    let features = (0..n * columns)
+        .map(|_| 0.5 * stream.normal() as f32)
+        .collect();
+    let targets = (0..n)
+        .map(|_| (stream.uniform() * classes.max(2) as f64).floor() as f32)
+        .collect();
+    Dataset::new(columns, features, targets)
+}
+
+fn measure<M: Model + Default>(
+    args: &Args,
+    particles: usize,
+    n: usize,
+    sizes: &[usize],
+) -> Result<()> {
+    let data = rows(n, sizes[0], sizes[sizes.len() - 1])?;
+    let bound = bind(M::default(), &data, args.engine.parse()?, 1)?;
+    let problem = &*bound.problem;
+    let mut thetas = Population::zeros(particles, problem.layout().dim());
+    thetas.fill_normal(Streams::new(2), Purpose::Simulate, 0, 0);
+    thetas.map_rows(|_, row| row.iter_mut().for_each(|x| *x *= 0.05));
+    let mut gradient = Population::zeros(particles, problem.layout().dim());
+    let segments = [Segment {
+        rows: 0..n,
+        weight: 1.0,
+        part: Part::Full,
+    }];
+    let mut pass = || {
+        gradient.clear();
+        problem
+            .log_likelihood(&thetas, &segments, Some(&mut gradient))
+            .len()
+    };
+    let mut floor = Floor::new(particles, n, sizes);
+    let (mut passes, mut floors) = (Vec::new(), Vec::new());
+    pass();
+    floor.pass();
+    let begin = Instant::now();
+    while begin.elapsed().as_secs_f64() < args.seconds || passes.len() < 5 {
+        passes.push(time(&mut pass));
+        floors.push(time(|| floor.pass()));
+    }
+    let (ms, ms_min) = (median(&mut passes), passes[0]);
+    let flops: usize = sizes
+        .windows(2)
+        .enumerate()
+        .map(|(i, s)| (if i == 0 { 4 } else { 6 }) * s[0] * s[1])
+        .sum();
+    let gflops = (flops * particles * n) as f64 / ms / 1e6;
+    let gemm_floor_ms = median(&mut floors);
+    let case = format!("{:?}", args.case).to_lowercase();
+    let threads = exec::threads();
+    eprintln!(
+        "{case}: {} with {threads} threads, {ms:.2} ms (least {ms_min:.2}), {gflops:.0} GF/s, products alone {gemm_floor_ms:.2} ms",
+        problem.engine()
+    );
+    if args.json {
+        println!(
+            "{}",
+            json!({ "case": case, "engine": args.engine, "threads": threads, "ms": ms, "ms_min": ms_min, "gflops": gflops, "gemm_floor_ms": gemm_floor_ms })
+        );
+    }
+    Ok(())
+}
+
+fn time<R>(mut f: impl FnMut() -> R) -> f64 {
+    let start = Instant::now();
+    std::hint::black_box(f());
+    1e3 * start.elapsed().as_secs_f64()
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Every matrix product of a pass alone, per particle, without sharing the features.
+struct Floor {
+    n: usize,
+    sizes: Vec<usize>,
+    particles: usize,
+    /// Activations and their derivatives; features are stored one after the other.
+    activations: Vec<Vec<f32>>,
+    weights: Vec<Vec<f32>>,
+}
+
+impl Floor {
+    fn new(particles: usize, n: usize, sizes: &[usize]) -> Self {
+        let mut stream = Streams::new(3).stream(Purpose::Simulate, 0, 0, 0);
+        let mut fill = |len: usize| {
+            let mut v = vec![0.0; len];
+            stream.fill_normal(&mut v);
+            v
+        };
+        Self {
+            n,
+            sizes: sizes.to_vec(),
+            particles,
+            activations: sizes.iter().map(|s| fill(s * n)).collect(),
+            weights: sizes.windows(2).map(|s| fill(s[0] * s[1])).collect(),
+        }
+    }
+
+    fn pass(&mut self) -> usize {
+        // With one particle the rows are shared out instead, as an engine would.
+        let parts = if self.particles == 1 { 8 } else { 1 };
+        exec::map(self.particles * parts, |task| {
+            let (from, to) = (
+                self.n * (task % parts) / parts,
+                self.n * (task % parts + 1) / parts,
+            );
+            let (n, rows) = (self.n, to - from);
+            for (l, s) in self.sizes.windows(2).enumerate() {
+                let (i, o) = (s[0], s[1]);
+                let (x, d) = (
+                    &self.activations[l][from..],
+                    &self.activations[l + 1][from..],
+                );
+                let mut out = vec![0.0f32; o * rows];
+                product([o, rows, i], &mut out, &self.weights[l], [i, 1], x, [n, 1]);
+                let mut g = vec![0.0f32; o * i];
+                product([o, i, rows], &mut g, d, [n, 1], x, [1, n]);
+                if l > 0 {
+                    let mut dx = vec![0.0f32; i * rows];
+                    product([i, rows, o], &mut dx, &self.weights[l], [1, i], d, [n, 1]);
+                }
+            }
+        })
+        .len()
+    }
+}
+
+/// c (m × n, row-major) = a (m × k) · b (k × n); strides are \[row, column\].
+fn product(
+    [m, n, k]: [usize; 3],
+    c: &mut [f32],
+    a: &[f32],
+    [ar, ac]: [usize; 2],
+    b: &[f32],
+    [br, bc]: [usize; 2],
+) {
+    assert!(
+        (m - 1) * ar + (k - 1) * ac < a.len()
+            && (k - 1) * br + (n - 1) * bc < b.len()
+            && m * n <= c.len()
+    );
+    // SAFETY: the assertion shows that every element of the three matrices lies inside its slice.
+    #[allow(unsafe_code)]
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            n as isize,
+            false,
+            a.as_ptr(),
+            ac as isize,
+            ar as isize,
+            b.as_ptr(),
+            bc as isize,
+            br as isize,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}
