@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 pub(crate) fn serialize<S: Serializer>(x: &f64, to: S) -> Result<S::Ok, S::Error> {
     x.to_bits().serialize(to)
 }

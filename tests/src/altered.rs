@@ -9,7 +9,8 @@ use smc_runtime::problem::{Arguments, Counts, Problem, RowSums, Segment};
 use smc_runtime::rng::Streams;
 
 type LogPrior<'a> = dyn Fn(&Population, Option<&mut Population>) -> Vec<f64> + Send + Sync + 'a;
-type LogLikelihood<'a> = dyn Fn(&Population, &[Segment], Option<&mut Population>) -> Vec<RowSums> + Send + Sync + 'a;
+type LogLikelihood<'a> =
+    dyn Fn(&Population, &[Segment], Option<&mut Population>) -> Vec<RowSums> + Send + Sync + 'a;
 
 /// The problem `inside`, but for its log-prior or its log-likelihood.
 pub struct Altered<'a> {
@@ -34,7 +35,10 @@ impl<'a> Altered<'a> {
     /// Another log-likelihood.
     pub fn likelihood(
         inside: &'a dyn Problem,
-        likelihood: impl Fn(&Population, &[Segment], Option<&mut Population>) -> Vec<RowSums> + Send + Sync + 'a,
+        likelihood: impl Fn(&Population, &[Segment], Option<&mut Population>) -> Vec<RowSums>
+        + Send
+        + Sync
+        + 'a,
     ) -> Self {
         Self {
             inside,

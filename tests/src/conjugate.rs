@@ -69,7 +69,10 @@ pub fn data<const D: usize>(n: usize, seed: u64) -> Dataset {
 /// # Panics
 /// Never: the table is that of `data` with a column of ones.
 pub fn exact(data: &Dataset) -> Exact {
-    let rows = (0..data.rows()).flat_map(|i| data.row(i).iter().copied().chain([1.0])).collect();
-    let with_ones = Dataset::new(data.columns() + 1, rows, data.targets().to_vec()).expect("a table");
+    let rows = (0..data.rows())
+        .flat_map(|i| data.row(i).iter().copied().chain([1.0]))
+        .collect();
+    let with_ones =
+        Dataset::new(data.columns() + 1, rows, data.targets().to_vec()).expect("a table");
     Regression::new(with_ones, NOISE, PRIOR).posterior()
 }

@@ -23,7 +23,12 @@ const Z: f64 = 3.0;
 ///
 /// # Errors
 /// If a run fails or has no evidence.
-pub fn ratios(settings: &Smc, problem: &dyn Problem, log_evidence: f64, runs: u64) -> Result<Vec<f64>, String> {
+pub fn ratios(
+    settings: &Smc,
+    problem: &dyn Problem,
+    log_evidence: f64,
+    runs: u64,
+) -> Result<Vec<f64>, String> {
     let ratio = |seed| {
         let draws = infer(settings, problem, seed).map_err(|e| e.to_string())?;
         let found = draws.log_evidence.ok_or("the run has no evidence")?;
@@ -37,7 +42,11 @@ pub fn ratios(settings: &Smc, problem: &dyn Problem, log_evidence: f64, runs: u6
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn evidence_is_unbiased(settings: &Smc, problem: &dyn Problem, log_evidence: f64) -> Result<(), String> {
+pub fn evidence_is_unbiased(
+    settings: &Smc,
+    problem: &dyn Problem,
+    log_evidence: f64,
+) -> Result<(), String> {
     const RUNS: u64 = 400;
     let ratios = ratios(settings, problem, log_evidence, RUNS)?;
     precise(&ratios)?;
@@ -48,8 +57,15 @@ pub fn evidence_is_unbiased(settings: &Smc, problem: &dyn Problem, log_evidence:
 fn precise(ratios: &[f64]) -> Result<(), String> {
     let logs: Vec<f64> = ratios.iter().map(|r| r.ln()).collect();
     let sd = mean_se(&logs).1 * (logs.len() as f64).sqrt();
-    println!("mean(Ẑ/Z) and its standard error: {:?}, sd(log Ẑ) {sd:.3}", mean_se(ratios));
-    if sd <= 0.3 { Ok(()) } else { Err(format!("sd(log Ẑ) is {sd:.3}; it should be at most 0.3")) }
+    println!(
+        "mean(Ẑ/Z) and its standard error: {:?}, sd(log Ẑ) {sd:.3}",
+        mean_se(ratios)
+    );
+    if sd <= 0.3 {
+        Ok(())
+    } else {
+        Err(format!("sd(log Ẑ) is {sd:.3}; it should be at most 0.3"))
+    }
 }
 
 /// An adaptive schedule is biased by O(1/J): J·(mean(Ẑ/Z) − 1) agrees over three doublings of J within 3 standard errors
@@ -68,19 +84,28 @@ pub fn evidence_bias_falls_as_one_over_j(
     let mut last = 0.0;
     for doubling in 0..4 {
         let particles = smallest << doubling;
-        let ratios = ratios(&settings.clone().particles(particles), problem, log_evidence, runs)?;
+        let ratios = ratios(
+            &settings.clone().particles(particles),
+            problem,
+            log_evidence,
+            runs,
+        )?;
         let (mean, se) = mean_se(&ratios);
         last = mean - 1.0;
         scaled.push((particles, particles as f64 * last, particles as f64 * se));
     }
     if last.abs() > 0.05 {
-        return Err(format!("at the largest J mean(Ẑ/Z) − 1 is {last:.4}; it should be within 0.05"));
+        return Err(format!(
+            "at the largest J mean(Ẑ/Z) − 1 is {last:.4}; it should be within 0.05"
+        ));
     }
     println!("(J, J·(mean(Ẑ/Z) − 1), standard error) = {scaled:?}");
     for (i, a) in scaled.iter().enumerate() {
         for b in &scaled[..i] {
             if (a.1 - b.1).abs() > Z * a.2.hypot(b.2) {
-                return Err(format!("J·(mean(Ẑ/Z) − 1) is not constant: (J, value, standard error) = {scaled:?}"));
+                return Err(format!(
+                    "J·(mean(Ẑ/Z) − 1) is not constant: (J, value, standard error) = {scaled:?}"
+                ));
             }
         }
     }
@@ -92,7 +117,10 @@ pub fn evidence_bias_falls_as_one_over_j(
 /// # Errors
 /// What is wrong, in words.
 pub fn evidence_is_exact(problem: &dyn Problem, inside: &Regression) -> Result<(), String> {
-    let settings = smc().particles(256).annealing(Tempering::ladder([0.05, 0.2, 0.5, 1.0])).kernel(Perfect::of(inside));
+    let settings = smc()
+        .particles(256)
+        .annealing(Tempering::ladder([0.05, 0.2, 0.5, 1.0]))
+        .kernel(Perfect::of(inside));
     evidence_is_unbiased(&settings, problem, inside.posterior().log_evidence)
 }
 
@@ -101,7 +129,11 @@ pub fn evidence_is_exact(problem: &dyn Problem, inside: &Regression) -> Result<(
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn weighting_is_exact(weighting: &Textbook, problem: &Regression, stages: &[Stage]) -> Result<(), String> {
+pub fn weighting_is_exact(
+    weighting: &Textbook,
+    problem: &Regression,
+    stages: &[Stage],
+) -> Result<(), String> {
     let exact = problem.posterior();
     let (mut means, mut ratios) = (Vec::new(), Vec::new());
     for seed in 0..400 {
@@ -124,8 +156,17 @@ pub fn prior_integrates_to_one(problem: &dyn Problem) -> Result<(), String> {
     let (step, reach) = (1.0f32 / 32.0, 40 * 32);
     let grid: Vec<f32> = (-reach..=reach).map(|k| step * k as f32).collect();
     let thetas = Population::from_values(1, grid).ok_or("an empty grid")?;
-    let total: f64 = problem.log_prior(&thetas, None).iter().map(|l| l.exp()).sum::<f64>() * f64::from(step);
-    if (total - 1.0).abs() < 1e-6 { Ok(()) } else { Err(format!("the prior integrates to {total}")) }
+    let total: f64 = problem
+        .log_prior(&thetas, None)
+        .iter()
+        .map(|l| l.exp())
+        .sum::<f64>()
+        * f64::from(step);
+    if (total - 1.0).abs() < 1e-6 {
+        Ok(())
+    } else {
+        Err(format!("the prior integrates to {total}"))
+    }
 }
 
 /// Row log-likelihoods, in the user's order, add up to the sums over any segments of bound rows.
@@ -149,7 +190,10 @@ pub fn rows_add_up(problem: &dyn Problem) -> Result<(), String> {
                 let mine = (pair[0]..pair[1]).map(|i| rows[p * n + problem.order()[i]]);
                 let (total, size) = mine.fold((0.0, 1.0), |(t, s), l| (t + l, s + l.abs()));
                 if (total - sums.full).abs() > 1e-5 * size {
-                    return Err(format!("rows {pair:?} add up to {total}, their sum is {}", sums.full));
+                    return Err(format!(
+                        "rows {pair:?} add up to {total}, their sum is {}",
+                        sums.full
+                    ));
                 }
             }
         }
@@ -176,13 +220,18 @@ pub fn gradient_is_that_of_the_value(problem: &dyn Problem) -> Result<(), String
             let mut moved = thetas.clone();
             moved.map_rows(|_, row| row[i] += step);
             let terms = stage.evaluate(problem, &moved, None);
-            terms.iter().map(|t| stage.log_density(t)).collect::<Vec<_>>()
+            terms
+                .iter()
+                .map(|t| stage.log_density(t))
+                .collect::<Vec<_>>()
         };
         for (p, (up, down)) in at(H).into_iter().zip(at(-H)).enumerate() {
             let difference = (up - down) / (2.0 * f64::from(H));
             let found = f64::from(gradient.row(p)[i]);
             if (found - difference).abs() > 1e-4 * (1.0 + difference.abs()) {
-                return Err(format!("the slope by coordinate {i} is {found}, differences give {difference}"));
+                return Err(format!(
+                    "the slope by coordinate {i} is {found}, differences give {difference}"
+                ));
             }
         }
     }
@@ -211,20 +260,43 @@ pub fn small_steps_are_accepted(kernel: &dyn Kernel) -> Result<(), String> {
         stage: 1,
         draw: 0,
     };
-    let acceptance = kernel.step(&kernel.start(&problem), &target, &mut cloud, at).acceptance;
-    if acceptance > 0.99 { Ok(()) } else { Err(format!("small steps are accepted with probability {acceptance:.3}")) }
+    let acceptance = kernel
+        .step(&kernel.start(&problem), &target, &mut cloud, at)
+        .mean_acceptance();
+    if acceptance > 0.99 {
+        Ok(())
+    } else {
+        Err(format!(
+            "small steps are accepted with probability {acceptance:.3}"
+        ))
+    }
 }
 
 /// A cloud's mean and standard deviation of every coordinate against the closed form, over independent runs.
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn posterior_is_exact(runs: &[smc_runtime::infer::Draws], exact: &Exact, z: f64) -> Result<(), String> {
+pub fn posterior_is_exact(
+    runs: &[smc_runtime::infer::Draws],
+    exact: &Exact,
+    z: f64,
+) -> Result<(), String> {
     for (k, mean) in exact.mean.iter().enumerate() {
-        let first: Vec<f64> = runs.iter().map(|d| expectation(d, |x| f64::from(x[k]) - mean)).collect();
+        let first: Vec<f64> = runs
+            .iter()
+            .map(|d| expectation(d, |x| f64::from(x[k]) - mean))
+            .collect();
         near(&format!("the mean error of coordinate {k}"), &first, 0.0, z)?;
-        let second: Vec<f64> = runs.iter().map(|d| expectation(d, |x| (f64::from(x[k]) - mean).powi(2))).collect();
-        near(&format!("the variance of coordinate {k}"), &second, exact.covariance[k][k], z)?;
+        let second: Vec<f64> = runs
+            .iter()
+            .map(|d| expectation(d, |x| (f64::from(x[k]) - mean).powi(2)))
+            .collect();
+        near(
+            &format!("the variance of coordinate {k}"),
+            &second,
+            exact.covariance[k][k],
+            z,
+        )?;
     }
     Ok(())
 }
@@ -234,31 +306,60 @@ pub fn posterior_is_exact(runs: &[smc_runtime::infer::Draws], exact: &Exact, z: 
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn predictive_is_consistent(predictive: &dyn Predictive, arguments: &[f64]) -> Result<(), String> {
+pub fn predictive_is_consistent(
+    predictive: &dyn Predictive,
+    arguments: &[f64],
+) -> Result<(), String> {
     let close = |what: &str, a: f64, b: f64, tolerance: f64| {
-        if (a - b).abs() <= tolerance { Ok(()) } else { Err(format!("{what}: {a} against {b}")) }
+        if (a - b).abs() <= tolerance {
+            Ok(())
+        } else {
+            Err(format!("{what}: {a} against {b}"))
+        }
     };
     let mut stream = Streams::new(45).stream(smc_runtime::rng::Purpose::Simulate, 0, 0, 0);
-    let draws: Vec<f64> = (0..40_000).map(|_| predictive.sample(arguments, &mut stream)).collect();
+    let draws: Vec<f64> = (0..40_000)
+        .map(|_| predictive.sample(arguments, &mut stream))
+        .collect();
     if predictive.response() == Response::Class {
-        let p = predictive.probabilities(arguments).ok_or("no probabilities")?;
+        let p = predictive
+            .probabilities(arguments)
+            .ok_or("no probabilities")?;
         close("the probabilities add up", p.iter().sum(), 1.0, 1e-12)?;
         for (class, p) in p.iter().enumerate() {
-            close("density and probability", predictive.log_density(arguments, class as f64), p.ln(), 1e-12)?;
-            let hits: Vec<f64> = draws.iter().map(|&y| f64::from(u8::from(y == class as f64))).collect();
+            close(
+                "density and probability",
+                predictive.log_density(arguments, class as f64),
+                p.ln(),
+                1e-12,
+            )?;
+            let hits: Vec<f64> = draws
+                .iter()
+                .map(|&y| f64::from(u8::from((y - class as f64).abs() < 0.5)))
+                .collect();
             near("the fraction of draws of a class", &hits, *p, Z)?;
         }
         return Ok(());
     }
-    let (mean, sd) = (predictive.mean(arguments), predictive.variance(arguments).sqrt());
+    let (mean, sd) = (
+        predictive.mean(arguments),
+        predictive.variance(arguments).sqrt(),
+    );
     let step = sd / 64.0;
     let (mut total, mut first, mut second) = (0.0, 0.0, 0.0);
     for k in -64 * 12..=64 * 12 {
         let y = mean + step * f64::from(k);
         let density = step * predictive.log_density(arguments, y).exp();
         // The trapezoidal rule up to y counts the last point by half.
-        let cdf = predictive.cdf(arguments, y).ok_or("no distribution function")?;
-        close("distribution function and integral", cdf, total + 0.5 * density, 1e-4)?;
+        let cdf = predictive
+            .cdf(arguments, y)
+            .ok_or("no distribution function")?;
+        close(
+            "distribution function and integral",
+            cdf,
+            total + 0.5 * density,
+            1e-4,
+        )?;
         total += density;
         first += density * y;
         second += density * (y - mean).powi(2);
@@ -270,8 +371,17 @@ pub fn predictive_is_consistent(predictive: &dyn Predictive, arguments: &[f64]) 
     let squares: Vec<f64> = draws.iter().map(|y| (y - mean).powi(2)).collect();
     near("the variance of the draws", &squares, sd * sd, Z)?;
     for level in [0.1, 0.5, 0.9] {
-        let below = |y: &f64| f64::from(u8::from(predictive.cdf(arguments, *y).is_some_and(|p| p < level)));
-        near("the fraction of draws below a quantile", &draws.iter().map(below).collect::<Vec<_>>(), level, Z)?;
+        let below = |y: &f64| {
+            f64::from(u8::from(
+                predictive.cdf(arguments, *y).is_some_and(|p| p < level),
+            ))
+        };
+        near(
+            "the fraction of draws below a quantile",
+            &draws.iter().map(below).collect::<Vec<_>>(),
+            level,
+            Z,
+        )?;
     }
     Ok(())
 }

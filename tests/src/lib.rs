@@ -29,14 +29,18 @@ pub fn near(what: &str, values: &[f64], truth: f64, z: f64) -> Result<(), String
     if (mean - truth).abs() <= z * se {
         Ok(())
     } else {
-        Err(format!("{what} is {mean:.5} with standard error {se:.5}; it should be {truth:.5}"))
+        Err(format!(
+            "{what} is {mean:.5} with standard error {se:.5}; it should be {truth:.5}"
+        ))
     }
 }
 
 /// `n` standard normal numbers.
 pub fn normals(n: usize, seed: u64) -> Vec<f32> {
     let mut out = vec![0.0; n];
-    Streams::new(seed).stream(Purpose::Simulate, 0, 0, 0).fill_normal(&mut out);
+    Streams::new(seed)
+        .stream(Purpose::Simulate, 0, 0, 0)
+        .fill_normal(&mut out);
     out
 }
 
@@ -44,9 +48,16 @@ pub fn normals(n: usize, seed: u64) -> Vec<f32> {
 ///
 /// # Panics
 /// If `target` gives a number that is not finite.
-pub fn table(n: usize, columns: usize, seed: u64, target: impl Fn(usize, &[f32]) -> f32) -> Dataset {
+pub fn table(
+    n: usize,
+    columns: usize,
+    seed: u64,
+    target: impl Fn(usize, &[f32]) -> f32,
+) -> Dataset {
     let x = normals(n * columns, seed);
-    let y = (0..n).map(|i| target(i, &x[i * columns..(i + 1) * columns])).collect();
+    let y = (0..n)
+        .map(|i| target(i, &x[i * columns..(i + 1) * columns]))
+        .collect();
     Dataset::new(columns, x, y).expect("finite data")
 }
 
@@ -55,10 +66,17 @@ pub fn table(n: usize, columns: usize, seed: u64, target: impl Fn(usize, &[f32])
 /// # Errors
 /// If the run fails.
 pub fn infer(algorithm: &dyn Inference, problem: &dyn Problem, seed: u64) -> Result<Draws> {
-    exec::with_threads(Some(1), || algorithm.infer(problem, &mut Session::new(seed, &mut [])))?
+    exec::with_threads(Some(1), || {
+        algorithm.infer(problem, &mut Session::new(seed, &mut []))
+    })?
 }
 
 /// The weighted mean of a function of the draws.
 pub fn expectation(draws: &Draws, f: impl Fn(&[f32]) -> f64) -> f64 {
-    draws.log_weights.iter().enumerate().map(|(i, w)| w.exp() * f(draws.positions.row(i))).sum()
+    draws
+        .log_weights
+        .iter()
+        .enumerate()
+        .map(|(i, w)| w.exp() * f(draws.positions.row(i)))
+        .sum()
 }

@@ -1,5 +1,6 @@
 //! Models written by hand, on which the laws are tried.
 
+use smc_runtime::algebra::Num;
 use smc_runtime::dist::Likelihood;
 use smc_runtime::engine::autodiff::Params;
 use smc_runtime::layers::{Act, Device, Real, Tape};
@@ -7,6 +8,24 @@ use smc_runtime::model::{FieldSpec, Model, Views};
 use smc_runtime::nn::Field;
 use smc_runtime::prelude::*;
 use smc_runtime::prior::Priors;
+use smc_runtime::rng::Stream;
+use smc_runtime::transform::Support;
+
+/// A prior of the laws' own: the logarithm of x is N(mean, sd).
+#[derive(Clone, Copy, Debug)]
+pub struct LogNormal(pub Num, pub Num);
+
+impl Prior for LogNormal {
+    const SUPPORT: Support = Support::Positive;
+
+    fn log_density(&self, x: Num) -> Num {
+        Normal(self.0, self.1).log_density(x.ln()) - x.ln()
+    }
+
+    fn sample(&self, stream: &mut Stream) -> f64 {
+        Prior::sample(&Normal(self.0, self.1), stream).exp()
+    }
+}
 
 /// A regression network with one hidden layer of three and its noise: 11 parameters.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +53,8 @@ impl Model for Net {
     fn priors(&self, priors: &mut Priors<'_>) {
         priors.of(0, &[], |_| Normal(0.0.into(), 1.0.into()));
         priors.of(2, &[], |_| Normal(0.0.into(), 1.0.into()));
-        priors.of(3, &[], |_| HalfNormal(1.0.into()));
+        // No mass near zero: data almost without noise make posteriors that few particles cannot follow.
+        priors.of(3, &[], |_| LogNormal((-0.7).into(), 0.4.into()));
     }
 
     fn likelihood(&self) -> impl Likelihood + use<> {
@@ -45,7 +65,11 @@ impl Model for Net {
         blocks
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(&self, p: &Params<E, D, T>, x: Act<E, D, T>) -> Act<E, D, T> {
+    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+        &self,
+        p: &Params<E, D, T>,
+        x: Act<E, D, T>,
+    ) -> Act<E, D, T> {
         let x = Tanh.expr(p.field(1), self.hidden.expr(p.field(0), x));
         self.output.expr(p.field(2), x)
     }
@@ -78,19 +102,27 @@ impl Model for Hierarchical {
     fn priors(&self, priors: &mut Priors<'_>) {
         priors.of(0, &[], |_| HalfNormal(1.0.into()));
         priors.of(1, &[0], |s| HalfNormal(s.named(0)));
-        priors.of(2, &[0], |s| Normal(0.0.into(), s.named(0) / s.fan_in().sqrt()));
+        priors.of(2, &[0], |s| {
+            Normal(0.0.into(), s.named(0) / s.fan_in().sqrt())
+        });
         priors.of(4, &[1, 0], |s| Normal(s.named(1) * 0.25, s.named(0) + 0.5));
     }
 
     fn likelihood(&self) -> impl Likelihood + use<> {
-        Normal::default().mean(Term::Field(4).column(0)).sd(Term::Field(4).column(1).exp())
+        Normal::default()
+            .mean(Term::Field(4).column(0))
+            .sd(Term::Field(4).column(1).exp())
     }
 
     fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {
         blocks
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(&self, p: &Params<E, D, T>, x: Act<E, D, T>) -> Act<E, D, T> {
+    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+        &self,
+        p: &Params<E, D, T>,
+        x: Act<E, D, T>,
+    ) -> Act<E, D, T> {
         let x = Relu.expr(p.field(3), self.hidden.expr(p.field(2), x));
         self.output.expr(p.field(4), x)
     }
@@ -160,11 +192,15 @@ impl Model for Noise {
         Normal::default().mean(Term::Feature(0)).sd(Term::Field(0))
     }
 
-    fn draw<'a>(&self, blocks: Views<'a>) -> f32 {
+    fn draw(&self, blocks: Views<'_>) -> f32 {
         blocks.field(0)
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(&self, _: &Params<E, D, T>, x: Act<E, D, T>) -> Act<E, D, T> {
+    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+        &self,
+        _: &Params<E, D, T>,
+        x: Act<E, D, T>,
+    ) -> Act<E, D, T> {
         x
     }
 }

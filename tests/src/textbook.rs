@@ -55,7 +55,13 @@ impl Textbook {
     ///
     /// # Panics
     /// If all particles lose their weight.
-    pub fn run(&self, problem: &Regression, stages: &[Stage], particles: usize, seed: u64) -> Answer {
+    pub fn run(
+        &self,
+        problem: &Regression,
+        stages: &[Stage],
+        particles: usize,
+        seed: u64,
+    ) -> Answer {
         let streams = Streams::new(seed);
         let kernel = Perfect::of(problem);
         let tuning = kernel.start(problem);
@@ -65,7 +71,10 @@ impl Textbook {
         let mut weights = Weights::uniform(particles);
         let mut now = Stage::prior();
         for (number, next) in stages.iter().enumerate() {
-            let target = Target { problem, stage: next };
+            let target = Target {
+                problem,
+                stage: next,
+            };
             let at = At {
                 streams,
                 stage: number + 1,
@@ -77,8 +86,12 @@ impl Textbook {
             let old = now.evaluate(problem, &cloud.positions, None);
             let new = next.evaluate(problem, &cloud.positions, None);
             let pairs = old.iter().zip(&new);
-            let increments: Vec<f64> = pairs.map(|(old, new)| (self.increment)(&now, old, next, new)).collect();
-            weights.reweight(&increments).expect("particles with weight");
+            let increments: Vec<f64> = pairs
+                .map(|(old, new)| (self.increment)(&now, old, next, new))
+                .collect();
+            weights
+                .reweight(&increments)
+                .expect("particles with weight");
             cloud.enter(new);
             now = next.clone();
             let last = number + 1 == stages.len();
@@ -92,7 +105,12 @@ impl Textbook {
                 kernel.step(&tuning, &target, &mut cloud, at);
             }
         }
-        let first = weights.normalised().iter().enumerate().map(|(i, w)| w * f64::from(cloud.positions.row(i)[0])).sum();
+        let first = weights
+            .normalised()
+            .iter()
+            .enumerate()
+            .map(|(i, w)| w * f64::from(cloud.positions.row(i)[0]))
+            .sum();
         Answer {
             mean: first,
             log_evidence: weights.log_evidence(),

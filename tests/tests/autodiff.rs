@@ -29,7 +29,11 @@ fn hierarchical_priors_and_a_learned_noise_conform() {
 
 #[test]
 fn classification_conforms() {
-    check_model(Softmax::<2, 3>::default(), &table(13, 2, 5, |i, _| (i % 3) as f32)).unwrap();
+    check_model(
+        Softmax::<2, 3>::default(),
+        &table(13, 2, 5, |i, _| (i % 3) as f32),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -39,5 +43,9 @@ fn a_lone_positive_parameter_conforms() {
 
 #[test]
 fn rows_that_span_tiles_conform() {
-    check_model(Line::<1>::default(), &conjugate::data::<1>(2 * 1024 + 37, 1)).unwrap();
+    check_model(
+        Line::<1>::default(),
+        &conjugate::data::<1>(2 * 1024 + 37, 1),
+    )
+    .unwrap();
 }

@@ -9,7 +9,7 @@ use laws::models::{Noise, Softmax};
 use smc_runtime::anneal::{Annealing, Lookahead};
 use smc_runtime::observe::{Observer, Step};
 use smc_runtime::prelude::*;
-use smc_runtime::problem::Problem;
+use smc_runtime::problem::{Problem, RowSums};
 use smc_runtime::stage::Stage;
 use smc_runtime::testing::Regression;
 
@@ -22,7 +22,11 @@ fn text<T>(result: Result<T>) -> String {
 }
 
 fn run(algorithm: impl Inference + 'static) -> String {
-    text(Run::new(Line::<2>::default(), &data::<2>(20, 1)).with(algorithm).run())
+    text(
+        Run::new(Line::<2>::default(), &data::<2>(20, 1))
+            .with(algorithm)
+            .run(),
+    )
 }
 
 #[test]
@@ -41,32 +45,53 @@ fn features_and_targets_must_be_finite() {
         "target in row 2, column target is inf; every value must be finite"
     );
     assert_eq!(
-        text(Dataset::from_rows(&[[1.0, 2.0], [f32::NAN, 4.0]], &[0.0, 1.0])),
+        text(Dataset::from_rows(
+            &[[1.0, 2.0], [f32::NAN, 4.0]],
+            &[0.0, 1.0]
+        )),
         "feature in row 1, column 0 is NaN; every value must be finite"
     );
 }
 
 #[test]
 fn a_table_needs_rows_of_one_length() {
-    assert_eq!(text(Dataset::new(2, vec![], vec![])), "the data have no rows; at least one is needed");
+    assert_eq!(
+        text(Dataset::new(2, vec![], vec![])),
+        "the data have no rows; at least one is needed"
+    );
     assert_eq!(
         text(Dataset::new(2, vec![1.0; 5], vec![0.0; 3])),
         "features of a data set: expected 3 rows of 2 features, found 5 numbers"
     );
     assert_eq!(
-        text(Dataset::from_rows(&[vec![1.0, 2.0], vec![3.0]], &[0.0, 1.0])),
+        text(Dataset::from_rows(
+            &[vec![1.0, 2.0], vec![3.0]],
+            &[0.0, 1.0]
+        )),
         "row 1 of a data set: expected 2 features, as in row 0, found 1 features"
     );
     let table = data::<2>(3, 1);
-    assert_eq!(text(table.select(&[])), "the data have no rows; at least one is needed");
-    assert_eq!(text(table.select(&[0, 3])), "rows of a data set: expected row numbers below 3, found row 3");
+    assert_eq!(
+        text(table.select(&[])),
+        "the data have no rows; at least one is needed"
+    );
+    assert_eq!(
+        text(table.select(&[0, 3])),
+        "rows of a data set: expected row numbers below 3, found row 3"
+    );
 }
 
 #[test]
 fn the_features_must_be_those_of_the_model() {
     let found = text(Run::new(Line::<3>::default(), &data::<2>(20, 1)).run());
-    assert!(found.contains("takes 3 features") && found.contains("2"), "{found}");
-    let posterior = Run::new(Line::<2>::default(), &data::<2>(20, 1)).with(smc().particles(4)).run().unwrap();
+    assert!(
+        found.contains("takes 3 features") && found.contains('2'),
+        "{found}"
+    );
+    let posterior = Run::new(Line::<2>::default(), &data::<2>(20, 1))
+        .with(smc().particles(4))
+        .run()
+        .unwrap();
     assert_eq!(
         text(posterior.predict(&data::<3>(5, 1))),
         "data to predict with `Line`: expected 2 features, found 3 features"
@@ -79,10 +104,15 @@ fn a_class_must_exist() {
     for (bad, shown) in [(3.0, "3"), (-1.0, "-1"), (0.5, "0.5")] {
         assert_eq!(
             text(Run::new(Softmax::<1, 3>::default(), &classes(bad)).run()),
-            format!("target in row 2 is {shown}, which is not a class; the likelihood has classes 0 to 2")
+            format!(
+                "target in row 2 is {shown}, which is not a class; the likelihood has classes 0 to 2"
+            )
         );
     }
-    let posterior = Run::new(Softmax::<1, 3>::default(), &classes(1.0)).with(smc().particles(4)).run().unwrap();
+    let posterior = Run::new(Softmax::<1, 3>::default(), &classes(1.0))
+        .with(smc().particles(4))
+        .run()
+        .unwrap();
     assert_eq!(
         text(posterior.predict(&classes(7.0))),
         "target in row 2 is 7, which is not a class; the likelihood has classes 0 to 2"
@@ -91,13 +121,24 @@ fn a_class_must_exist() {
 
 #[test]
 fn counts_must_be_positive() {
-    assert_eq!(run(smc().particles(0)), "particles = 0: at least one particle is needed");
-    assert_eq!(run(smc().kernel(Hmc::leapfrogs(0))), "leapfrogs = 0: at least one leapfrog step is needed");
-    assert_eq!(run(mcmc().kernel(Hmc::leapfrogs(0))), "leapfrogs = 0: at least one leapfrog step is needed");
+    assert_eq!(
+        run(smc().particles(0)),
+        "particles = 0: at least one particle is needed"
+    );
+    assert_eq!(
+        run(smc().kernel(Hmc::leapfrogs(0))),
+        "leapfrogs = 0: at least one leapfrog step is needed"
+    );
+    assert_eq!(
+        run(mcmc().kernel(Hmc::leapfrogs(0))),
+        "leapfrogs = 0: at least one leapfrog step is needed"
+    );
     assert_eq!(run(mcmc().chains(0)), "chains = 0: at least 1 is needed");
     assert_eq!(run(mcmc().draws(0)), "draws = 0: at least 1 is needed");
     assert_eq!(run(mcmc().thin(0)), "thin = 0: at least 1 is needed");
-    let threads = Run::new(Line::<2>::default(), &data::<2>(20, 1)).threads(0).run();
+    let threads = Run::new(Line::<2>::default(), &data::<2>(20, 1))
+        .threads(0)
+        .run();
     assert_eq!(text(threads), "threads = 0: at least one thread is needed");
 }
 
@@ -113,7 +154,10 @@ fn settings_of_a_kernel_must_be_possible() {
         run(smc().kernel(Hmc::leapfrogs(2).acceptance(1.0))),
         "acceptance = 1: a fraction between 0 and 1, both excluded"
     );
-    assert_eq!(run(smc().ess(1.5)), "ess = 1.5: a fraction between 0 and 1 is needed");
+    assert_eq!(
+        run(smc().ess(1.5)),
+        "ess = 1.5: a fraction between 0 and 1 is needed"
+    );
 }
 
 #[test]
@@ -132,14 +176,29 @@ fn a_schedule_must_be_possible() {
         );
     }
     let smooth = SmoothDataAnnealing::geometric;
-    assert_eq!(run(smc().annealing(smooth().ratio(1.0))), "ratio = 1: a number above 1 is needed");
-    assert_eq!(run(smc().annealing(smooth().first(21))), "first = 21: between 1 and the 20 rows of the data");
-    assert_eq!(run(smc().annealing(smooth().first(0))), "first = 0: between 1 and the 20 rows of the data");
-    assert_eq!(run(smc().annealing(smooth().ramps(0))), "ramps = 0: at least one step per block is needed");
+    assert_eq!(
+        run(smc().annealing(smooth().ratio(1.0))),
+        "ratio = 1: a number above 1 is needed"
+    );
+    assert_eq!(
+        run(smc().annealing(smooth().first(21))),
+        "first = 21: between 1 and the 20 rows of the data"
+    );
+    assert_eq!(
+        run(smc().annealing(smooth().first(0))),
+        "first = 0: between 1 and the 20 rows of the data"
+    );
+    assert_eq!(
+        run(smc().annealing(smooth().ramps(0))),
+        "ramps = 0: at least one step per block is needed"
+    );
     for cess in [0.0, 1.0] {
         let expected = format!("cess = {cess}: a fraction between 0 and 1, both excluded");
         assert_eq!(run(smc().annealing(smooth().cess(cess))), expected);
-        assert_eq!(run(smc().annealing(Tempering::adaptive().cess(cess))), expected);
+        assert_eq!(
+            run(smc().annealing(Tempering::adaptive().cess(cess))),
+            expected
+        );
     }
 }
 
@@ -157,16 +216,30 @@ impl Annealing for Straight {
 
 #[test]
 fn a_policy_must_propose_possible_stages() {
-    let after = |stage: usize| format!("the annealing policy proposed an impossible stage after stage {stage}: ");
+    let after = |stage: usize| {
+        format!("the annealing policy proposed an impossible stage after stage {stage}: ")
+    };
     for (stage, problem) in [
         (Stage::of(0..21), "it uses row 21 of 20"),
-        (Stage::ramping(0..10, 5..20, 0.5), "a row is both full and ramping"),
-        (Stage::ramping(0..0, 0..20, 1.5), "its ramp is at 1.5; it must be between 0 and 1"),
-        (Stage::of(0..20).scaled(f64::NAN), "its scale is NaN; it must be positive and finite"),
+        (
+            Stage::ramping(0..10, 5..20, 0.5),
+            "a row is both full and ramping",
+        ),
+        (
+            Stage::ramping(0..0, 0..20, 1.5),
+            "its ramp is at 1.5; it must be between 0 and 1",
+        ),
+        (
+            Stage::of(0..20).scaled(f64::NAN),
+            "its scale is NaN; it must be positive and finite",
+        ),
     ] {
         assert_eq!(run(smc().annealing(Straight(stage))), after(0) + problem);
     }
-    assert_eq!(run(smc().annealing(Straight(Stage::of(0..5)))), after(1) + "it is the current stage again");
+    assert_eq!(
+        run(smc().annealing(Straight(Stage::of(0..5)))),
+        after(1) + "it is the current stage again"
+    );
 }
 
 #[test]
@@ -175,7 +248,9 @@ fn a_prior_scale_must_be_positive() {
     for (scale, shown) in [(0.0, "0"), (-1.0, "-1"), (f64::NAN, "NaN")] {
         assert_eq!(
             text(Run::new(Noise { scale }, &table).run()),
-            format!("the prior of `noise`: the scale of `HalfNormal` is {shown}; it must be positive and finite")
+            format!(
+                "the prior of `noise`: the scale of `HalfNormal` is {shown}; it must be positive and finite"
+            )
         );
     }
 }
@@ -186,20 +261,31 @@ fn collapse_says_at_which_stage_and_what_to_try() {
     let impossible = Altered::likelihood(&inside, |thetas, segments, gradient| {
         let mut sums = inside.log_likelihood(thetas, segments, gradient);
         if segments.iter().any(|s| s.rows.end > 20) {
-            sums.iter_mut().for_each(|s| s.ramp = f64::NEG_INFINITY);
-            sums.iter_mut().for_each(|s| s.full = f64::NEG_INFINITY);
+            for sum in &mut sums {
+                *sum = RowSums {
+                    full: f64::NEG_INFINITY,
+                    ramp: f64::NEG_INFINITY,
+                };
+            }
         }
         sums
     });
-    let advice =
-        "every log-density is -inf or NaN there; try smaller prior scales, standardised data or a smaller first block";
-    let settings = smc().particles(16).annealing(SmoothDataAnnealing::geometric().first(10).ramps(1));
+    let advice = "every log-density is -inf or NaN there; try smaller prior scales, standardised data or a smaller first block";
+    let settings = smc()
+        .particles(16)
+        .annealing(SmoothDataAnnealing::geometric().first(10).ramps(1));
     assert_eq!(
         text(infer(&settings, &impossible, 1)),
-        format!("all 16 particles have weight zero at stage 3 (20 rows in, ramp at 1.000): {advice}")
+        format!(
+            "all 16 particles have weight zero at stage 3 (20 rows in, ramp at 1.000): {advice}"
+        )
     );
     let found = text(infer(&mcmc().chains(3), &impossible, 1));
-    assert!(found.starts_with("all 3 particles have weight zero") && found.contains("try smaller prior scales"), "{found}");
+    assert!(
+        found.starts_with("all 3 particles have weight zero")
+            && found.contains("try smaller prior scales"),
+        "{found}"
+    );
     assert_eq!(impossible.rows(), 40);
 }
 
@@ -215,6 +301,8 @@ impl Observer for Impatient {
 #[test]
 fn an_observer_can_stop_a_run() {
     let table = data::<2>(20, 1);
-    let stopped = Run::new(Line::<2>::default(), &table).observe(Impatient).run();
+    let stopped = Run::new(Line::<2>::default(), &table)
+        .observe(Impatient)
+        .run();
     assert_eq!(text(stopped), "stopped by an observer after 1 steps");
 }

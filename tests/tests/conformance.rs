@@ -19,7 +19,10 @@ fn hmc_conforms() {
 
 #[test]
 fn the_perfect_kernel_conforms() {
-    check_kernel(&Perfect::of(&Regression::simulated(12, 2, 0.8, 1.0, 5).unwrap())).unwrap();
+    check_kernel(&Perfect::of(
+        &Regression::simulated(12, 2, 0.8, 1.0, 5).unwrap(),
+    ))
+    .unwrap();
 }
 
 #[test]
@@ -27,5 +30,11 @@ fn annealing_policies_conform() {
     check_annealing(&Tempering::adaptive()).unwrap();
     check_annealing(&Tempering::ladder([0.01, 0.05, 0.2, 0.5, 1.0])).unwrap();
     check_annealing(&SmoothDataAnnealing::geometric()).unwrap();
-    check_annealing(&SmoothDataAnnealing::geometric().first(3).ratio(1.5).ramps(3)).unwrap();
+    check_annealing(
+        &SmoothDataAnnealing::geometric()
+            .first(3)
+            .ratio(1.5)
+            .ramps(3),
+    )
+    .unwrap();
 }

@@ -18,30 +18,52 @@ fn density<P: Prior>(prior: &P, x: f64) -> f64 {
 fn integral(f: impl Fn(f64) -> f64, a: f64, b: f64) -> f64 {
     let n = 20_000;
     let h = (b - a) / f64::from(n);
-    let inner: f64 = (1..n).map(|k| f(a + h * f64::from(k)) * if k % 2 == 0 { 2.0 } else { 4.0 }).sum();
+    let inner: f64 = (1..n)
+        .map(|k| f(a + h * f64::from(k)) * if k % 2 == 0 { 2.0 } else { 4.0 })
+        .sum();
     (f(a) + inner + f(b)) * h / 3.0
 }
 
 /// In constrained and unconstrained coordinates: integrates to one, its moments and quantiles are the sampler's.
 fn prior_is_consistent<P: Prior>(prior: &P, reach: f64) {
-    let low = if P::SUPPORT == Support::Positive { 0.0 } else { -reach };
+    let low = if P::SUPPORT == Support::Positive {
+        0.0
+    } else {
+        -reach
+    };
     let total = integral(|x| density(prior, x), low, reach);
-    assert!((total - 1.0).abs() < 1e-9, "{prior:?} integrates to {total}");
+    assert!(
+        (total - 1.0).abs() < 1e-9,
+        "{prior:?} integrates to {total}"
+    );
 
     let unconstrained = |u: f64| {
         let x = P::SUPPORT.constrain(u);
         density(prior, x) * P::SUPPORT.log_jacobian(u).exp()
     };
-    let (low_u, high_u) = if P::SUPPORT == Support::Positive { (-40.0, reach.ln()) } else { (-reach, reach) };
+    let (low_u, high_u) = if P::SUPPORT == Support::Positive {
+        (-40.0, reach.ln())
+    } else {
+        (-reach, reach)
+    };
     let total = integral(unconstrained, low_u, high_u);
-    assert!((total - 1.0).abs() < 1e-9, "{prior:?} integrates to {total} in unconstrained coordinates");
+    assert!(
+        (total - 1.0).abs() < 1e-9,
+        "{prior:?} integrates to {total} in unconstrained coordinates"
+    );
 
     let mut stream = Streams::new(51).stream(Purpose::Simulate, 0, 0, 0);
     let draws: Vec<f64> = (0..20_000).map(|_| prior.sample(&mut stream)).collect();
     for power in [1, 2] {
         let moments: Vec<f64> = draws.iter().map(|x| x.powi(power)).collect();
         let exact = integral(|x| x.powi(power) * density(prior, x), low, reach);
-        near(&format!("moment {power} of {prior:?}"), &moments, exact, 4.0).unwrap();
+        near(
+            &format!("moment {power} of {prior:?}"),
+            &moments,
+            exact,
+            4.0,
+        )
+        .unwrap();
     }
     for x in [0.1, 0.4, 1.1] {
         let below: Vec<f64> = draws.iter().map(|&d| f64::from(u8::from(d < x))).collect();
@@ -80,26 +102,50 @@ impl<P: Prior> Prior for Slow<P> {
 
 fn fast_path_agrees<P: Prior>(prior: &P) {
     for n in [0, 1, 7, 8, 9, 100] {
-        let x: Vec<f32> = normals(n, 52).iter().map(|x| if P::SUPPORT == Support::Positive { x.abs() } else { *x }).collect();
+        let x: Vec<f32> = normals(n, 52)
+            .iter()
+            .map(|x| {
+                if P::SUPPORT == Support::Positive {
+                    x.abs()
+                } else {
+                    *x
+                }
+            })
+            .collect();
         let (mut fast_gradient, mut slow_gradient) = (vec![0.5; n], vec![0.5; n]);
         let fast = prior.log_density_of(&x, Some(&mut fast_gradient));
         let slow = Slow(prior.clone()).log_density_of(&x, Some(&mut slow_gradient));
         let close = |a: f64, b: f64, tolerance: f64| (a - b).abs() <= tolerance * (1.0 + b.abs());
-        assert!(close(fast.value(), slow.value(), 1e-12), "{prior:?}: {fast:?} against {slow:?}");
+        assert!(
+            close(fast.value(), slow.value(), 1e-12),
+            "{prior:?}: {fast:?} against {slow:?}"
+        );
         for lane in 1..3 {
-            assert!(close(fast.partial(lane), slow.partial(lane), 1e-12), "{prior:?}: {fast:?} against {slow:?}");
+            assert!(
+                close(fast.partial(lane), slow.partial(lane), 1e-12),
+                "{prior:?}: {fast:?} against {slow:?}"
+            );
         }
         for (f, s) in fast_gradient.iter().zip(&slow_gradient) {
-            assert!(close(f64::from(*f), f64::from(*s), 1e-6), "{prior:?}: {f} against {s}");
+            assert!(
+                close(f64::from(*f), f64::from(*s), 1e-6),
+                "{prior:?}: {f} against {s}"
+            );
         }
-        assert_eq!(prior.log_density_of(&x, None).value().to_bits(), fast.value().to_bits());
+        assert_eq!(
+            prior.log_density_of(&x, None).value().to_bits(),
+            fast.value().to_bits()
+        );
     }
 }
 
 #[test]
 fn the_fast_path_over_a_block_agrees_with_the_loop() {
     fast_path_agrees(&Normal(Num::variable(0.3, 1), Num::variable(0.7, 2)));
-    fast_path_agrees(&Normal(Num::variable(-1.0, 2) * 2.0, Num::variable(0.4, 1).exp()));
+    fast_path_agrees(&Normal(
+        Num::variable(-1.0, 2) * 2.0,
+        Num::variable(0.4, 1).exp(),
+    ));
     fast_path_agrees(&HalfNormal(Num::variable(0.7, 1)));
 }
 

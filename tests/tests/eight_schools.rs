@@ -6,7 +6,10 @@ use smc_runtime::dist::Likelihood;
 use smc_runtime::engine::autodiff::Params;
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::infer::Draws;
-use smc_runtime::layers::{Act, Axes2, BroadcastTo, Device, HasShape, Leaf, Real, RealizeTo, ReshapeTo, Rule, Tape, TryMatMul};
+use smc_runtime::layers::{
+    Act, Axes2, BroadcastTo, Device, HasShape, Leaf, Real, RealizeTo, ReshapeTo, Rule, Tape,
+    TryMatMul,
+};
 use smc_runtime::model::{FieldSpec, Views};
 use smc_runtime::nn::Field;
 use smc_runtime::prelude::*;
@@ -37,7 +40,10 @@ impl Prior for HalfCauchy {
 struct Effect;
 
 impl Field for Effect {
-    const RULE: Rule = Rule::Features { inputs: 9, outputs: 1 };
+    const RULE: Rule = Rule::Features {
+        inputs: 9,
+        outputs: 1,
+    };
     type View<'a> = ();
 }
 
@@ -75,10 +81,16 @@ impl Model for EightSchools {
         blocks
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(&self, p: &Params<E, D, T>, x: Act<E, D, T>) -> Act<E, D, T> {
+    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+        &self,
+        p: &Params<E, D, T>,
+        x: Act<E, D, T>,
+    ) -> Act<E, D, T> {
         let &(particles, rows, _) = x.shape();
         let each = |scalar: Leaf<E, D, T>| {
-            scalar.reshape_like(&(particles,)).broadcast_like::<_, Axes2<1, 2>>(&(particles, rows, 1))
+            scalar
+                .reshape_like(&(particles,))
+                .broadcast_like::<_, Axes2<1, 2>>(&(particles, rows, 1))
         };
         let schools = x.slice((.., .., 0..8)).realize::<(usize, usize, usize)>();
         let raw = p.field(2).block(0).reshape_like(&(particles, 8, 1));
@@ -89,7 +101,11 @@ impl Model for EightSchools {
 fn data() -> Dataset {
     let effects = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0];
     let errors = [15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0];
-    let row = |i: usize| (0..8).map(move |j| f32::from(u8::from(i == j))).chain([errors[i]]);
+    let row = |i: usize| {
+        (0..8)
+            .map(move |j| f32::from(u8::from(i == j)))
+            .chain([errors[i]])
+    };
     Dataset::new(9, (0..8).flat_map(row).collect(), effects.to_vec()).unwrap()
 }
 
@@ -122,21 +138,37 @@ fn agrees(algorithm: &dyn Inference) {
     const RUNS: u64 = 16;
     let data = data();
     let bound = bind(EightSchools, &data, Engine::autodiff(), 1).unwrap();
-    let runs: Vec<Draws> = (0..RUNS).map(|seed| infer(algorithm, &*bound.problem, seed).unwrap()).collect();
+    let runs: Vec<Draws> = (0..RUNS)
+        .map(|seed| infer(algorithm, &*bound.problem, seed).unwrap())
+        .collect();
     for (k, (mean, sd, mcse)) in REFERENCE.into_iter().enumerate() {
         let over_runs = |f: &dyn Fn(f64) -> f64| -> (f64, f64) {
-            laws::mean_se(&runs.iter().map(|d| expectation(d, |x| f(quantity(x, k) - mean))).collect::<Vec<_>>())
+            laws::mean_se(
+                &runs
+                    .iter()
+                    .map(|d| expectation(d, |x| f(quantity(x, k) - mean)))
+                    .collect::<Vec<_>>(),
+            )
         };
         // Both sides have Monte Carlo errors. That of a variance over 10000 draws follows from the fourth moment; the
         // between-run error has 15 degrees of freedom, so 4.1 is one chance in a thousand.
         let (error, se) = over_runs(&|e| e);
-        assert!(error.abs() <= 4.1 * se.hypot(mcse), "mean of quantity {k} is off by {error:.3} (se {se:.3})");
+        assert!(
+            error.abs() <= 4.1 * se.hypot(mcse),
+            "mean of quantity {k} is off by {error:.3} (se {se:.3})"
+        );
         let (square, se) = over_runs(&|e| e * e);
         let fourth = over_runs(&|e| e.powi(4)).0;
         let reference = ((fourth - square * square).max(0.0) / 10_000.0).sqrt();
         let error = square - sd * sd;
-        assert!(error.abs() <= 4.1 * se.hypot(reference), "variance of quantity {k} is off by {error:.3} (se {se:.3})");
-        assert!(se < 0.2 * sd * sd, "quantity {k} says little: its variance has a standard error of {se:.3}");
+        assert!(
+            error.abs() <= 4.1 * se.hypot(reference),
+            "variance of quantity {k} is off by {error:.3} (se {se:.3})"
+        );
+        assert!(
+            se < 0.2 * sd * sd,
+            "quantity {k} says little: its variance has a standard error of {se:.3}"
+        );
     }
 }
 

@@ -15,7 +15,9 @@ fn regression() -> (Regression, f64) {
 }
 
 fn fixed() -> Smc {
-    smc().particles(64).kernel(Hmc::leapfrogs(6).step_size(0.12))
+    smc()
+        .particles(64)
+        .kernel(Hmc::leapfrogs(6).step_size(0.12))
 }
 
 #[test]
@@ -35,14 +37,18 @@ fn smooth_data_annealing_with_fixed_ramps_has_an_unbiased_evidence() {
 #[test]
 fn the_bias_of_adaptive_tempering_falls_as_one_over_j() {
     let (problem, z) = regression();
-    let settings = smc().annealing(Tempering::adaptive()).kernel(Hmc::leapfrogs(5));
+    let settings = smc()
+        .annealing(Tempering::adaptive())
+        .kernel(Hmc::leapfrogs(5));
     evidence_bias_falls_as_one_over_j(&settings, &problem, z, 32, 400).unwrap();
 }
 
 #[test]
 fn the_bias_of_adaptive_data_annealing_falls_as_one_over_j() {
     let (problem, z) = regression();
-    let settings = smc().annealing(SmoothDataAnnealing::geometric().first(8)).kernel(Hmc::leapfrogs(5));
+    let settings = smc()
+        .annealing(SmoothDataAnnealing::geometric().first(8))
+        .kernel(Hmc::leapfrogs(5));
     evidence_bias_falls_as_one_over_j(&settings, &problem, z, 32, 400).unwrap();
 }
 
@@ -52,12 +58,17 @@ fn through_the_engine(algorithm: &dyn Inference) {
     let data = data::<2>(60, 1);
     let truth = exact(&data);
     let bound = bind(Line::<2>::default(), &data, Engine::autodiff(), 1).unwrap();
-    let runs: Vec<_> = (0..RUNS).map(|seed| infer(algorithm, &*bound.problem, seed).unwrap()).collect();
+    let runs: Vec<_> = (0..RUNS)
+        .map(|seed| infer(algorithm, &*bound.problem, seed).unwrap())
+        .collect();
     // Student's t with 11 degrees of freedom: 4.4 standard errors are one chance in a thousand.
     posterior_is_exact(&runs, &truth, 4.4).unwrap();
     let evidences: Option<Vec<f64>> = runs.iter().map(|d| d.log_evidence).collect();
     if let Some(evidences) = evidences {
-        let ratios: Vec<f64> = evidences.iter().map(|z| (z - truth.log_evidence).exp()).collect();
+        let ratios: Vec<f64> = evidences
+            .iter()
+            .map(|z| (z - truth.log_evidence).exp())
+            .collect();
         near("mean(Ẑ/Z)", &ratios, 1.0, 4.4).unwrap();
     }
 }
@@ -69,7 +80,12 @@ fn smc_with_data_annealing_finds_the_conjugate_posterior() {
 
 #[test]
 fn smc_with_tempering_finds_the_conjugate_posterior() {
-    through_the_engine(&smc().particles(128).annealing(Tempering::adaptive()).final_moves(2));
+    through_the_engine(
+        &smc()
+            .particles(128)
+            .annealing(Tempering::adaptive())
+            .final_moves(2),
+    );
 }
 
 #[test]

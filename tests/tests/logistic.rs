@@ -8,7 +8,9 @@ use smc_runtime::prelude::*;
 /// Classes that follow a slope of 1.5 and an intercept of −0.5.
 fn data() -> Dataset {
     let noise = normals(40, 8);
-    table(40, 1, 7, |i, x| f32::from(u8::from(1.5 * x[0] - 0.5 + noise[i] > 0.0)))
+    table(40, 1, 7, |i, x| {
+        f32::from(u8::from(1.5 * x[0] - 0.5 + noise[i] > 0.0))
+    })
 }
 
 /// Mean and variance of slope and intercept, and the log-evidence.
@@ -33,7 +35,10 @@ fn quadrature(data: &Dataset) -> Exact {
             };
             let prior = -0.25 * (at[0] * at[0] + at[1] * at[1]) - (4.0 * std::f64::consts::PI).ln();
             let density = (prior + (0..data.rows()).map(row).sum::<f64>()).exp() * step * step;
-            for (m, x) in moments.iter_mut().zip([1.0, at[0], at[1], at[0] * at[0], at[1] * at[1]]) {
+            for (m, x) in moments
+                .iter_mut()
+                .zip([1.0, at[0], at[1], at[0] * at[0], at[1] * at[1]])
+            {
                 *m += density * x;
             }
         }
@@ -52,18 +57,38 @@ fn agrees(algorithm: &dyn Inference) {
     let data = data();
     let exact = quadrature(&data);
     let bound = bind(Softmax::<1, 2>::default(), &data, Engine::autodiff(), 1).unwrap();
-    let runs: Vec<_> = (0..RUNS).map(|seed| infer(algorithm, &*bound.problem, seed).unwrap()).collect();
+    let runs: Vec<_> = (0..RUNS)
+        .map(|seed| infer(algorithm, &*bound.problem, seed).unwrap())
+        .collect();
     // The vector is (w₀, w₁, b₀, b₁). Student's t with 11 degrees of freedom: one chance in a thousand.
     for (k, (mean, variance)) in exact.mean.iter().zip(exact.variance).enumerate() {
         let error = |x: &[f32]| f64::from(x[2 * k + 1]) - f64::from(x[2 * k]) - mean;
         let first: Vec<f64> = runs.iter().map(|d| expectation(d, error)).collect();
-        let second: Vec<f64> = runs.iter().map(|d| expectation(d, |x| error(x).powi(2))).collect();
-        near(&format!("the mean error of parameter {k}"), &first, 0.0, 4.4).unwrap();
-        near(&format!("the variance of parameter {k}"), &second, variance, 4.4).unwrap();
+        let second: Vec<f64> = runs
+            .iter()
+            .map(|d| expectation(d, |x| error(x).powi(2)))
+            .collect();
+        near(
+            &format!("the mean error of parameter {k}"),
+            &first,
+            0.0,
+            4.4,
+        )
+        .unwrap();
+        near(
+            &format!("the variance of parameter {k}"),
+            &second,
+            variance,
+            4.4,
+        )
+        .unwrap();
     }
     let evidences: Option<Vec<f64>> = runs.iter().map(|d| d.log_evidence).collect();
     if let Some(evidences) = evidences {
-        let ratios: Vec<f64> = evidences.iter().map(|z| (z - exact.log_evidence).exp()).collect();
+        let ratios: Vec<f64> = evidences
+            .iter()
+            .map(|z| (z - exact.log_evidence).exp())
+            .collect();
         near("mean(Ẑ/Z)", &ratios, 1.0, 4.4).unwrap();
     }
 }

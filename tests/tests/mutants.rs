@@ -3,8 +3,8 @@
 
 use laws::altered::Altered;
 use laws::laws::{
-    evidence_is_exact, gradient_is_that_of_the_value, policy_conforms, prior_integrates_to_one, rows_add_up,
-    small_steps_are_accepted, weighting_is_exact,
+    evidence_is_exact, gradient_is_that_of_the_value, policy_conforms, prior_integrates_to_one,
+    rows_add_up, small_steps_are_accepted, weighting_is_exact,
 };
 use laws::models::Noise;
 use laws::table;
@@ -47,7 +47,11 @@ fn batch_mix_up(problem: &Regression) -> Regression {
     let mut order: Vec<usize> = (0..data.rows()).collect();
     order[8..].rotate_left(1);
     let features = order.iter().flat_map(|&i| data.row(i)).copied().collect();
-    Regression::new(Dataset::new(data.columns(), features, data.targets().to_vec()).unwrap(), 0.8, 1.0)
+    Regression::new(
+        Dataset::new(data.columns(), features, data.targets().to_vec()).unwrap(),
+        0.8,
+        1.0,
+    )
 }
 
 #[test]
@@ -74,7 +78,11 @@ fn dropped_jacobian_is_caught_by_prior_integrates_to_one() {
         }
         values
     });
-    caught(prior_integrates_to_one(right), prior_integrates_to_one(&faulty), "the prior integrates to");
+    caught(
+        prior_integrates_to_one(right),
+        prior_integrates_to_one(&faulty),
+        "the prior integrates to",
+    );
 }
 
 #[test]
@@ -82,7 +90,13 @@ fn missing_normaliser_is_caught_by_evidence_is_exact() {
     let right = regression();
     let faulty = Altered::likelihood(&right, |thetas, segments, gradient| {
         let mut sums = right.log_likelihood(thetas, segments, gradient);
-        let rows = |part: Part| segments.iter().filter(|s| s.part == part).map(|s| s.rows.len()).sum::<usize>() as f64;
+        let rows = |part: Part| {
+            segments
+                .iter()
+                .filter(|s| s.part == part)
+                .map(|s| s.rows.len())
+                .sum::<usize>() as f64
+        };
         let missing = 0.5 * std::f64::consts::TAU.ln();
         for sum in &mut sums {
             *sum = RowSums {
@@ -92,7 +106,11 @@ fn missing_normaliser_is_caught_by_evidence_is_exact() {
         }
         sums
     });
-    caught(evidence_is_exact(&right, &right), evidence_is_exact(&faulty, &right), "mean(Ẑ/Z)");
+    caught(
+        evidence_is_exact(&right, &right),
+        evidence_is_exact(&faulty, &right),
+        "mean(Ẑ/Z)",
+    );
 }
 
 #[test]
@@ -103,9 +121,17 @@ fn ignored_ramp_is_caught_by_gradient_is_that_of_the_value() {
             weight: 1.0,
             ..s.clone()
         };
-        right.log_likelihood(thetas, &segments.iter().map(full).collect::<Vec<_>>(), gradient)
+        right.log_likelihood(
+            thetas,
+            &segments.iter().map(full).collect::<Vec<_>>(),
+            gradient,
+        )
     });
-    caught(gradient_is_that_of_the_value(&right), gradient_is_that_of_the_value(&faulty), "the slope by coordinate");
+    caught(
+        gradient_is_that_of_the_value(&right),
+        gradient_is_that_of_the_value(&faulty),
+        "the slope by coordinate",
+    );
 }
 
 // Faulty weights.
@@ -137,7 +163,11 @@ fn weighting_moved_particles_is_caught_by_weighting_is_exact() {
         ..Textbook::default()
     };
     let law = |weighting: &Textbook| weighting_is_exact(weighting, &regression(), &stages());
-    caught(law(&Textbook::default()), law(&faulty), "the posterior mean");
+    caught(
+        law(&Textbook::default()),
+        law(&faulty),
+        "the posterior mean",
+    );
 }
 
 #[test]
@@ -193,26 +223,32 @@ impl Kernel for Leapfrog {
         }
         let after = v.squared_norms();
         let (old, new) = (target.log_density(&cloud.terms), target.log_density(&terms));
-        let minus_error: Vec<f64> =
-            (0..particles).map(|i| new[i] - old[i] - 0.5 * self.kinetic * (after[i] - before[i])).collect();
+        let minus_error: Vec<f64> = (0..particles)
+            .map(|i| new[i] - old[i] - 0.5 * self.kinetic * (after[i] - before[i]))
+            .collect();
         cloud.gradient = None;
         if let Some(times) = self.correction {
             cloud.positions = positions;
             cloud.terms = terms;
             return Moved {
                 corrections: Some(minus_error.into_iter().map(|c| times * c).collect()),
-                acceptance: 1.0,
+                acceptance: vec![1.0; particles],
                 non_finite: 0,
             };
         }
         let probability: Vec<f64> = minus_error.iter().map(|e| e.min(0.0).exp()).collect();
-        let accept = |i: usize| at.streams.stream(Purpose::Accept, at.stage, i, at.draw).uniform() < probability[i];
+        let accept = |i: usize| {
+            at.streams
+                .stream(Purpose::Accept, at.stage, i, at.draw)
+                .uniform()
+                < probability[i]
+        };
         let accepted: Vec<bool> = (0..particles).map(accept).collect();
         cloud.positions.select(&accepted, &positions);
         cloud.terms = target.value(&cloud.positions);
         Moved {
             corrections: None,
-            acceptance: probability.iter().sum::<f64>() / particles as f64,
+            acceptance: probability,
             non_finite: 0,
         }
     }
@@ -228,7 +264,11 @@ fn momentum_sign_is_caught_by_small_steps_are_accepted() {
         kick: -1.0,
         ..right.clone()
     };
-    caught(small_steps_are_accepted(&right), small_steps_are_accepted(&faulty), "are accepted with probability");
+    caught(
+        small_steps_are_accepted(&right),
+        small_steps_are_accepted(&faulty),
+        "are accepted with probability",
+    );
 }
 
 #[test]
@@ -237,7 +277,11 @@ fn kinetic_energy_sign_is_caught_by_check_kernel() {
         kinetic: -1.0,
         ..Leapfrog::default()
     };
-    caught(check_kernel(&Leapfrog::default()), check_kernel(&faulty), "after ten moves of exact draws");
+    caught(
+        check_kernel(&Leapfrog::default()),
+        check_kernel(&faulty),
+        "after ten moves of exact draws",
+    );
 }
 
 #[test]
@@ -250,7 +294,11 @@ fn correction_applied_twice_is_caught_by_check_kernel() {
         correction: Some(2.0),
         ..Leapfrog::default()
     };
-    caught(check_kernel(&right), check_kernel(&faulty), "exp(correction)");
+    caught(
+        check_kernel(&right),
+        check_kernel(&faulty),
+        "exp(correction)",
+    );
 }
 
 #[test]
@@ -264,7 +312,11 @@ fn forgotten_correction_is_caught_by_check_kernel() {
         step: 0.5,
         ..Leapfrog::default()
     };
-    caught(check_kernel(&right), check_kernel(&faulty), "after ten moves of exact draws");
+    caught(
+        check_kernel(&right),
+        check_kernel(&faulty),
+        "after ten moves of exact draws",
+    );
 }
 
 // Faulty policies and schemes.
@@ -279,7 +331,11 @@ impl Annealing for Blocks {
     fn next(&self, ahead: &mut Lookahead<'_>) -> Result<Option<Stage>> {
         let (stage, all) = (ahead.stage(), ahead.rows());
         if !stage.ramp().is_empty() {
-            return Ok(Some(Stage::ramping(stage.full().clone(), stage.ramp().clone(), 1.0)));
+            return Ok(Some(Stage::ramping(
+                stage.full().clone(),
+                stage.ramp().clone(),
+                1.0,
+            )));
         }
         let now = stage.full().end();
         let first = if now == 0 { 0 } else { now + self.late };
@@ -290,7 +346,11 @@ impl Annealing for Blocks {
 
 #[test]
 fn ramp_off_by_one_is_caught_by_policy_conforms() {
-    caught(policy_conforms(&Blocks { late: 0 }), policy_conforms(&Blocks { late: 1 }), "not the posterior given all rows");
+    caught(
+        policy_conforms(&Blocks { late: 0 }),
+        policy_conforms(&Blocks { late: 1 }),
+        "not the posterior given all rows",
+    );
 }
 
 /// Systematic resampling whose uniform number is always one half.
@@ -314,5 +374,9 @@ impl Resample for Frozen {
 
 #[test]
 fn frozen_offset_is_caught_by_check_resampler() {
-    caught(check_resampler(&Systematic), check_resampler(&Frozen), "the mean number of offspring");
+    caught(
+        check_resampler(&Systematic),
+        check_resampler(&Frozen),
+        "the mean number of offspring",
+    );
 }

@@ -10,7 +10,9 @@ use smc_runtime::testing::{Perfect, Regression};
 
 /// y ~ N(θ, 1), θ ~ N(0, 1), eight rows. Exactly: mean 1.646, log Z −11.21.
 fn gaussian() -> Regression {
-    let z = [0.125_730_22, -0.132_104_86, 0.640_422_65, 0.104_900_12, -0.535_669_37, 0.361_595_05, 1.304_000_05, 0.947_080_96];
+    let z = [
+        0.125_730, -0.132_105, 0.640_423, 0.104_900, -0.535_669, 0.361_595, 1.304_000, 0.947_081,
+    ];
     let y = z.iter().map(|z| 1.5 + z).collect();
     Regression::new(Dataset::new(1, vec![1.0; 8], y).unwrap(), 1.0, 1.0)
 }
@@ -41,11 +43,22 @@ fn the_closed_form_is_the_published_one() {
 fn smc_weighs_before_it_moves() {
     let problem = gaussian();
     let exact = problem.posterior();
-    let settings = smc().particles(1000).annealing(Pairs).kernel(Perfect::of(&problem)).ess(1.0);
-    let runs: Vec<_> = (0..100).map(|seed| infer(&settings, &problem, seed).unwrap()).collect();
-    let means: Vec<f64> = runs.iter().map(|d| expectation(d, |x| f64::from(x[0]))).collect();
-    let ratios: Vec<f64> =
-        runs.iter().map(|d| (d.log_evidence.unwrap() - exact.log_evidence).exp()).collect();
+    let settings = smc()
+        .particles(1000)
+        .annealing(Pairs)
+        .kernel(Perfect::of(&problem))
+        .ess(1.0);
+    let runs: Vec<_> = (0..100)
+        .map(|seed| infer(&settings, &problem, seed).unwrap())
+        .collect();
+    let means: Vec<f64> = runs
+        .iter()
+        .map(|d| expectation(d, |x| f64::from(x[0])))
+        .collect();
+    let ratios: Vec<f64> = runs
+        .iter()
+        .map(|d| (d.log_evidence.unwrap() - exact.log_evidence).exp())
+        .collect();
     near("the posterior mean", &means, exact.mean[0], 3.0).unwrap();
     near("mean(Ẑ/Z)", &ratios, 1.0, 3.0).unwrap();
 }
@@ -63,7 +76,9 @@ fn weighting_moved_particles_counts_the_newest_rows_twice() {
         ..Textbook::default()
     };
     weighting_is_exact(&faulty, &gaussian(), &stages()).unwrap_err();
-    let answers: Vec<_> = (0..100).map(|seed| faulty.run(&gaussian(), &stages(), 1000, seed)).collect();
+    let answers: Vec<_> = (0..100)
+        .map(|seed| faulty.run(&gaussian(), &stages(), 1000, seed))
+        .collect();
     let mean = answers.iter().map(|a| a.mean).sum::<f64>() / 100.0;
     let log_evidence = answers.iter().map(|a| a.log_evidence).sum::<f64>() / 100.0;
     // To the digits of the published numbers, which come from one run of 20000 particles.

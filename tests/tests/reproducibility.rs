@@ -34,7 +34,10 @@ fn bits64(values: &[f64]) -> Vec<u64> {
 fn same_with_any_number_of_threads<R: PartialEq + std::fmt::Debug>(f: impl Fn(usize) -> R) {
     let one = f(1);
     for threads in [2, 4] {
-        assert!(f(threads) == one, "{threads} threads give other bits than one");
+        assert!(
+            f(threads) == one,
+            "{threads} threads give other bits than one"
+        );
     }
 }
 
@@ -49,9 +52,17 @@ fn values_and_gradients<M: Model>(model: &M, data: &Dataset) {
             bound.problem.sample_prior(Streams::new(2), 0, &mut thetas);
             let mut gradient = Population::zeros(5, dim);
             let terms = stage.evaluate(&*bound.problem, &thetas, Some(&mut gradient));
-            let values: Vec<f64> = terms.iter().flat_map(|t| [t.prior, t.full, t.ramp]).collect();
+            let values: Vec<f64> = terms
+                .iter()
+                .flat_map(|t| [t.prior, t.full, t.ramp])
+                .collect();
             let rows = bound.problem.row_log_likelihoods(&thetas);
-            (bits32(thetas.values()), bits64(&values), bits32(gradient.values()), bits64(&rows))
+            (
+                bits32(thetas.values()),
+                bits64(&values),
+                bits32(gradient.values()),
+                bits64(&rows),
+            )
         })
         .unwrap()
     });
@@ -65,7 +76,10 @@ fn values_and_gradients_have_the_same_bits_on_any_number_of_threads() {
 
 fn posteriors<M: Model>(model: &M, data: &Dataset, algorithm: &(impl Inference + Clone + 'static)) {
     same_with_any_number_of_threads(|threads| {
-        let run = Run::new(model.clone(), data).with(algorithm.clone()).seed(3).threads(threads);
+        let run = Run::new(model.clone(), data)
+            .with(algorithm.clone())
+            .seed(3)
+            .threads(threads);
         let posterior = run.run().unwrap();
         let prediction = posterior.predict(data).unwrap();
         (
@@ -79,12 +93,24 @@ fn posteriors<M: Model>(model: &M, data: &Dataset, algorithm: &(impl Inference +
 }
 
 fn short_smc() -> Smc {
-    smc().particles(6).annealing(SmoothDataAnnealing::geometric().first(100).ratio(5.0).cess(0.5)).kernel(Hmc::leapfrogs(2))
+    smc()
+        .particles(6)
+        .annealing(
+            SmoothDataAnnealing::geometric()
+                .first(100)
+                .ratio(5.0)
+                .cess(0.5),
+        )
+        .kernel(Hmc::leapfrogs(2))
 }
 
 #[test]
 fn whole_posteriors_have_the_same_bits_on_any_number_of_threads() {
-    let short_mcmc = mcmc().chains(3).warmup(10).draws(5).kernel(Hmc::leapfrogs(2));
+    let short_mcmc = mcmc()
+        .chains(3)
+        .warmup(10)
+        .draws(5)
+        .kernel(Hmc::leapfrogs(2));
     posteriors(&Line::<2>::default(), &narrow(), &short_smc());
     posteriors(&Line::<2>::default(), &narrow(), &short_mcmc);
     posteriors(&Softmax::<784, 3>::default(), &wide(), &short_smc());
@@ -93,8 +119,17 @@ fn whole_posteriors_have_the_same_bits_on_any_number_of_threads() {
 
 #[test]
 fn another_seed_gives_other_draws() {
-    let run = |seed| Run::new(Line::<2>::default(), &narrow()).with(short_smc()).seed(seed).run().unwrap();
-    assert_ne!(bits32(run(1).positions().values()), bits32(run(2).positions().values()));
+    let run = |seed| {
+        Run::new(Line::<2>::default(), &narrow())
+            .with(short_smc())
+            .seed(seed)
+            .run()
+            .unwrap()
+    };
+    assert_ne!(
+        bits32(run(1).positions().values()),
+        bits32(run(2).positions().values())
+    );
 }
 
 #[test]
@@ -108,7 +143,11 @@ fn a_run_saved_as_json_and_resumed_gives_the_same_bits() {
         steps.push(step);
     }
     let straight = straight.into_draws();
-    assert!(steps.len() > 4, "{} steps are too few to interrupt", steps.len());
+    assert!(
+        steps.len() > 4,
+        "{} steps are too few to interrupt",
+        steps.len()
+    );
     assert!(steps.iter().any(|s| s.resampled), "nothing was resampled");
 
     for interrupted in [0, 1, steps.len() / 2, steps.len()] {
@@ -126,12 +165,21 @@ fn a_run_saved_as_json_and_resumed_gives_the_same_bits() {
             rest.push(step);
         }
         let second = second.into_draws();
-        assert_eq!(bits32(second.positions.values()), bits32(straight.positions.values()));
+        assert_eq!(
+            bits32(second.positions.values()),
+            bits32(straight.positions.values())
+        );
         assert_eq!(bits64(&second.log_weights), bits64(&straight.log_weights));
-        assert_eq!(second.log_evidence.map(f64::to_bits), straight.log_evidence.map(f64::to_bits));
+        assert_eq!(
+            second.log_evidence.map(f64::to_bits),
+            straight.log_evidence.map(f64::to_bits)
+        );
         for (rest, whole) in rest.iter().zip(&steps[interrupted..]) {
             assert_eq!(rest.step_size.to_bits(), whole.step_size.to_bits());
-            assert_eq!((rest.step, rest.moves, rest.ancestors), (whole.step, whole.moves, whole.ancestors));
+            assert_eq!(
+                (rest.step, rest.moves, rest.ancestors),
+                (whole.step, whole.moves, whole.ancestors)
+            );
             // The gradient that a resumed run has lost is computed once more.
             assert!(rest.counts.row_gradients >= whole.counts.row_gradients);
         }
@@ -164,7 +212,10 @@ fn per_row_outputs_come_in_the_users_order() {
             let mean = f64::from(theta[0] * x[0] + theta[1] * x[1] + theta[2]);
             let z = (f64::from(data.target(i)) - mean) / sd;
             let exact = -0.5 * z * z - sd.ln() - 0.5 * std::f64::consts::TAU.ln();
-            assert!((value - exact).abs() < 1e-5 * (1.0 + exact.abs()), "row {i}: {value} against {exact}");
+            assert!(
+                (value - exact).abs() < 1e-5 * (1.0 + exact.abs()),
+                "row {i}: {value} against {exact}"
+            );
             assert!((arguments.at(0, i)[0] - mean).abs() < 1e-5, "row {i}");
         }
     }
@@ -173,11 +224,22 @@ fn per_row_outputs_come_in_the_users_order() {
 #[test]
 fn predictions_come_in_the_users_order() {
     let data = narrow();
-    let posterior = Run::new(Line::<2>::default(), &data).with(short_smc()).run().unwrap();
+    let posterior = Run::new(Line::<2>::default(), &data)
+        .with(short_smc())
+        .run()
+        .unwrap();
     let whole = posterior.predict(&data).unwrap().mean();
     let some = [2000, 3, 1500, 4];
-    let few = posterior.predict(&data.select(&some).unwrap()).unwrap().mean();
+    let few = posterior
+        .predict(&data.select(&some).unwrap())
+        .unwrap()
+        .mean();
     for (i, row) in some.iter().enumerate() {
-        assert!((few[i] - whole[*row]).abs() < 1e-5, "row {row}: {} against {}", few[i], whole[*row]);
+        assert!(
+            (few[i] - whole[*row]).abs() < 1e-5,
+            "row {row}: {} against {}",
+            few[i],
+            whole[*row]
+        );
     }
 }
