@@ -83,14 +83,18 @@ impl Kernel for Walk {
         weights: &smc_runtime::weights::Weights,
     ) {
         let variances = cloud.positions.variances(&weights.normalised());
-        tuning.scale_from(&variances, problem.layout(), weights.ess() * cloud.terms.len() as f64);
+        tuning.scale_from(
+            &variances,
+            problem.layout(),
+            weights.ess() * cloud.terms.len() as f64,
+        );
     }
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
         let mut total = Moved {
             corrections: None,
-            acceptance: 0.0,
+            acceptance: vec![0.0; particles],
             non_finite: 0,
         };
         for step in 0..self.steps {
@@ -112,14 +116,16 @@ impl Kernel for Walk {
                 gradient: None,
             };
             let moved = metropolis(cloud, proposal, &log_ratios, at);
-            total.acceptance += moved.acceptance / self.steps as f64;
+            for (sum, acceptance) in total.acceptance.iter_mut().zip(&moved.acceptance) {
+                *sum += acceptance / self.steps as f64;
+            }
             total.non_finite += moved.non_finite;
         }
         total
     }
 
     fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
-        tuning.follow(moved.acceptance, 0.3, gain);
+        tuning.follow(&moved.acceptance, 0.3, gain);
     }
 
     fn target_acceptance(&self) -> Option<f64> {
@@ -147,19 +153,47 @@ fn main() -> ExitCode {
 
 fn waves(n: usize, seed: u64) -> Result<Dataset> {
     let mut stream = Streams::new(seed).stream(Purpose::Simulate, 0, 0, 0);
-    let x: Vec<f32> = (0..n).map(|_| (4.0 * stream.uniform() - 2.0) as f32).collect();
-    let y = x.iter().map(|&x| (2.0 * x).sin() + 0.1 * stream.normal() as f32).collect();
+    let x: Vec<f32> = (0..n)
+        .map(|_| (4.0 * stream.uniform() - 2.0) as f32)
+        .collect();
+    let y = x
+        .iter()
+        .map(|&x| (2.0 * x).sin() + 0.1 * stream.normal() as f32)
+        .collect();
     Dataset::new(1, x, y)
 }
 
 fn run(flags: &Flags) -> Result<()> {
-    let (train, test) = (waves(flags.size(200, 40), flags.seed)?, waves(100, flags.seed + 1)?);
-    let run = flags.apply(Waves::infer(&train)).observe(Progress::bar("my parts"));
-    let mine = if flags.smoke { run.with(smc().particles(16).annealing(AsManyAsFit).kernel(Walk { steps: 2 })) } else { run };
+    let (train, test) = (
+        waves(flags.size(200, 40), flags.seed)?,
+        waves(100, flags.seed + 1)?,
+    );
+    let run = flags
+        .apply(Waves::infer(&train))
+        .observe(Progress::bar("my parts"));
+    let mine = if flags.smoke {
+        run.with(
+            smc()
+                .particles(16)
+                .annealing(AsManyAsFit)
+                .kernel(Walk { steps: 2 }),
+        )
+    } else {
+        run
+    };
     let mine = mine.run()?;
-    let built_in = flags.apply(Waves::infer(&train)).with(smc().particles(flags.size(128, 16))).run()?;
-    let (a, b) = (mine.predict(&test)?.summary(), built_in.predict(&test)?.summary());
-    eprintln!("{}\n\nmy policy and kernel        {a}\nbuilt-in policy and kernel  {b}", mine.report());
+    let built_in = flags
+        .apply(Waves::infer(&train))
+        .with(smc().particles(flags.size(128, 16)))
+        .run()?;
+    let (a, b) = (
+        mine.predict(&test)?.summary(),
+        built_in.predict(&test)?.summary(),
+    );
+    eprintln!(
+        "{}\n\nmy policy and kernel        {a}\nbuilt-in policy and kernel  {b}",
+        mine.report()
+    );
     flags.print(&json!({
         "example": "own_parts", "seed": flags.seed,
         "mine": { "rmse": a.rmse, "lppd": a.lppd, "log_evidence": mine.log_evidence() },

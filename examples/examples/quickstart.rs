@@ -14,7 +14,7 @@ use smc_runtime::prelude::*;
 /// Red-wine quality from eleven measurements.
 #[bayes_model]
 #[likelihood(Normal(mean = output, sd = noise))]
-#[infer(smc(particles = 64, annealing = SmoothDataAnnealing::geometric(), kernel = Hmc::leapfrogs(8), moves = 2))]
+#[infer(smc(particles = 64, annealing = SmoothDataAnnealing::geometric(), kernel = Hmc::leapfrogs(32), moves = 1))]
 pub struct Wine {
     #[prior(Normal(0.0, tau))]
     hidden: Linear<11, 32>,
@@ -31,7 +31,7 @@ pub struct Wine {
 struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// Also run MCMC (about three minutes) and fail if its posterior is another.
+    /// Also run MCMC (about half a minute) and fail if its posterior is another.
     #[arg(long)]
     mcmc: bool,
 }
@@ -47,7 +47,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let flags = &args.flags;
     let data = wine()?;
-    let data = if flags.smoke { data.select(&(0..160).collect::<Vec<_>>())? } else { data };
+    let data = if flags.smoke {
+        data.select(&(0..160).collect::<Vec<_>>())?
+    } else {
+        data
+    };
     let table = prepare(&data, flags.seed)?;
     eprintln!(
         "red wine: {} rows to learn from, {} held out, features and target standardised\n",
@@ -55,16 +59,30 @@ fn run(args: &Args) -> Result<()> {
         table.test.rows()
     );
 
-    let network = flags.apply(Wine::infer(&table.train)).observe(Progress::bar("network"));
-    let network = if flags.smoke { network.with(smc().particles(8)) } else { network };
+    let network = flags
+        .apply(Wine::infer(&table.train))
+        .observe(Progress::bar("network"));
+    let network = if flags.smoke {
+        network.with(smc().particles(8))
+    } else {
+        network
+    };
     let network = network.run()?;
-    let linear = flags.apply(LinearRegression::infer(&table.train)).observe(Progress::bar("linear "));
+    let linear = flags
+        .apply(LinearRegression::infer(&table.train))
+        .observe(Progress::bar("linear "));
     let linear = linear.run()?;
 
     eprintln!("{}\n\n{}\n", network.layout(), network.report());
     let draw = network.draw(0);
-    eprintln!("the first draw: tau {:.3}, noise {:.3}, hidden.weight[0][0] {:.3}\n", draw.tau, draw.noise, draw.hidden.weight[0][0]);
-    let rows = [score("network 11-32-1", &network, &table)?, score("linear regression", &linear, &table)?];
+    eprintln!(
+        "the first draw: tau {:.3}, noise {:.3}, hidden.weight[0][0] {:.3}\n",
+        draw.tau, draw.noise, draw.hidden.weight[0][0]
+    );
+    let rows = [
+        score("network 11-32-1", &network, &table)?,
+        score("linear regression", &linear, &table)?,
+    ];
     print_table(&rows);
     let mut out = json!({ "example": "quickstart", "seed": flags.seed, "network": rows[0], "linear": rows[1] });
     if args.mcmc {
@@ -94,7 +112,9 @@ fn score<M: Model>(name: &str, posterior: &Posterior<M>, table: &Prepared) -> Re
 }
 
 fn print_table(rows: &[Value]) {
-    eprintln!("held-out rows, quality points     RMSE     LPPD   90 % covers   log-evidence   seconds   row-gradients");
+    eprintln!(
+        "held-out rows, quality points     RMSE     LPPD   90 % covers   log-evidence   seconds   row-gradients"
+    );
     for row in rows {
         let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
         eprintln!(
@@ -112,16 +132,36 @@ fn print_table(rows: &[Value]) {
 
 /// The same posterior by MCMC.
 fn compare(flags: &Flags, network: &Posterior<Wine>, table: &Prepared) -> Result<Value> {
-    let algorithm = mcmc().chains(8).warmup(flags.size(1000, 40)).draws(flags.size(500, 10)).kernel(Hmc::leapfrogs(16));
-    let chains = flags.apply(Wine::infer(&table.train)).with(algorithm).observe(Progress::bar("mcmc   ")).run()?;
+    let algorithm = mcmc()
+        .chains(8)
+        .warmup(flags.size(1000, 40))
+        .draws(flags.size(500, 10))
+        .kernel(Hmc::leapfrogs(32));
+    let chains = flags
+        .apply(Wine::infer(&table.train))
+        .with(algorithm)
+        .observe(Progress::bar("mcmc   "))
+        .run()?;
     let (a, b) = (network.predict(&table.test)?, chains.predict(&table.test)?);
     let spread = spread_of_functions(&b);
-    let squares = a.mean().iter().zip(b.mean()).zip(&spread).map(|((a, b), s)| ((a - b) / s).powi(2)).sum::<f64>();
+    let squares = a
+        .mean()
+        .iter()
+        .zip(b.mean())
+        .zip(&spread)
+        .map(|((a, b), s)| ((a - b) / s).powi(2))
+        .sum::<f64>();
     let apart = (squares / a.rows() as f64).sqrt();
     eprintln!("\n{}\n{}\n", chains.report(), b.summary());
-    eprintln!("predictive means of smc and mcmc are {apart:.2} posterior standard deviations apart (at most {TOLERANCE})");
+    eprintln!(
+        "predictive means of smc and mcmc are {apart:.2} posterior standard deviations apart (at most {TOLERANCE})"
+    );
     if apart > TOLERANCE && !flags.smoke {
-        return Err(Error::config("distance of smc from mcmc", format!("{apart:.2}"), format!("at most {TOLERANCE}")));
+        return Err(Error::config(
+            "distance of smc from mcmc",
+            format!("{apart:.2}"),
+            format!("at most {TOLERANCE}"),
+        ));
     }
     Ok(json!({ "apart": apart, "tolerance": TOLERANCE, "scores": score("mcmc", &chains, table)? }))
 }
@@ -130,7 +170,9 @@ fn compare(flags: &Flags, network: &Posterior<Wine>, table: &Prepared) -> Result
 fn spread_of_functions(prediction: &Prediction<'_>) -> Vec<f64> {
     let n = prediction.draws() as f64;
     let spread = |row: usize| {
-        let values: Vec<f64> = (0..prediction.draws()).map(|k| prediction.function(k, row)).collect();
+        let values: Vec<f64> = (0..prediction.draws())
+            .map(|k| prediction.function(k, row))
+            .collect();
         let mean = values.iter().sum::<f64>() / n;
         (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt()
     };

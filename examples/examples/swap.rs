@@ -15,11 +15,18 @@ fn main() -> ExitCode {
 /// Every algorithm, by the words that one would write in `#[infer(..)]`.
 fn algorithms(flags: &Flags) -> Vec<(&'static str, Box<dyn Inference>)> {
     let particles = flags.size(64, 8);
-    let chains = mcmc().chains(8).warmup(flags.size(400, 20)).draws(flags.size(200, 10));
+    let chains = mcmc()
+        .chains(8)
+        .warmup(flags.size(400, 20))
+        .draws(flags.size(200, 10));
     vec![
         (
             "smc(annealing = SmoothDataAnnealing::geometric())",
-            Box::new(smc().particles(particles).annealing(SmoothDataAnnealing::geometric())),
+            Box::new(
+                smc()
+                    .particles(particles)
+                    .annealing(SmoothDataAnnealing::geometric()),
+            ),
         ),
         (
             "smc(annealing = Tempering::adaptive())",
@@ -32,14 +39,24 @@ fn algorithms(flags: &Flags) -> Vec<(&'static str, Box<dyn Inference>)> {
 fn run(flags: &Flags) -> Result<()> {
     let data = wine()?.select(&(0..flags.size(600, 100)).collect::<Vec<_>>())?;
     let table = prepare(&data, flags.seed)?;
-    eprintln!("{:52} {:>8} {:>8} {:>9} {:>14} {:>8} {:>14}", "algorithm", "RMSE", "LPPD", "covers", "log-evidence", "seconds", "row-gradients");
+    eprintln!(
+        "{:52} {:>8} {:>8} {:>9} {:>14} {:>8} {:>14}",
+        "algorithm", "RMSE", "LPPD", "covers", "log-evidence", "seconds", "row-gradients"
+    );
     let mut rows = Vec::new();
     for (name, algorithm) in algorithms(flags) {
-        let run = flags.apply(MlpRegressor::<8>::infer(&table.train)).with_boxed(algorithm);
+        let run = flags
+            .apply(MlpRegressor::<8>::infer(&table.train))
+            .with_boxed(algorithm);
         let posterior = run.observe(Progress::bar(name)).run()?;
         let scores = posterior.predict(&table.test)?.summary();
-        let (rmse, coverage) = (scores.rmse.unwrap_or(f64::NAN), scores.coverage_90.unwrap_or(f64::NAN));
-        let evidence = posterior.log_evidence().map_or("none".to_owned(), |z| format!("{z:.1}"));
+        let (rmse, coverage) = (
+            scores.rmse.unwrap_or(f64::NAN),
+            scores.coverage_90.unwrap_or(f64::NAN),
+        );
+        let evidence = posterior
+            .log_evidence()
+            .map_or("none".to_owned(), |z| format!("{z:.1}"));
         let report = posterior.report();
         eprintln!(
             "{name:52} {rmse:>8.3} {:>8.3} {:>7.1} % {evidence:>14} {:>8.1} {:>14.2e}",

@@ -91,7 +91,11 @@ impl Num {
     /// # Panics
     /// If `lane` is not below [`LANES`]; the macro refuses such priors at compile time.
     pub fn variable(value: f64, lane: usize) -> Self {
-        assert!(lane < LANES, "a prior can name at most {} fields", LANES - 1);
+        assert!(
+            lane < LANES,
+            "a prior can name at most {} fields",
+            LANES - 1
+        );
         let mut partials = [0.0; LANES];
         partials[lane] = 1.0;
         Self { value, partials }
@@ -111,7 +115,9 @@ impl Num {
     pub fn chain(self, value: f64, slope: f64) -> Self {
         Self {
             value,
-            partials: self.partials.map(|p| if p == 0.0 { 0.0 } else { slope * p }),
+            partials: self
+                .partials
+                .map(|p| if p == 0.0 { 0.0 } else { slope * p }),
         }
     }
 
@@ -145,7 +151,11 @@ impl Num {
 
     /// Absolute value.
     pub fn abs(self) -> Self {
-        let slope = if self.value == 0.0 { 0.0 } else { self.value.signum() };
+        let slope = if self.value == 0.0 {
+            0.0
+        } else {
+            self.value.signum()
+        };
         self.chain(self.value.abs(), slope)
     }
 
@@ -277,7 +287,10 @@ mod tests {
             ];
             for (lane, n) in numeric.into_iter().enumerate() {
                 let p = exact.partial(lane + 1);
-                assert!((p - n).abs() < 1e-7 * (1.0 + n.abs()), "{name}: {p} against {n}");
+                assert!(
+                    (p - n).abs() < 1e-7 * (1.0 + n.abs()),
+                    "{name}: {p} against {n}"
+                );
             }
         }
     }

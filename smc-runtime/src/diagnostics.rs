@@ -15,8 +15,14 @@ pub fn r_hat(chains: &[Vec<f64>]) -> Option<f64> {
     if half < 2 {
         return None;
     }
-    let halves: Vec<&[f64]> = chains.iter().flat_map(|c| [&c[..half], &c[c.len() - half..]]).collect();
-    let moments: Vec<(f64, f64)> = halves.iter().map(|h| mean_variance(h.iter().copied())).collect();
+    let halves: Vec<&[f64]> = chains
+        .iter()
+        .flat_map(|c| [&c[..half], &c[c.len() - half..]])
+        .collect();
+    let moments: Vec<(f64, f64)> = halves
+        .iter()
+        .map(|h| mean_variance(h.iter().copied()))
+        .collect();
     let within = moments.iter().map(|m| m.1).sum::<f64>() / moments.len() as f64;
     let (_, between) = mean_variance(moments.iter().map(|m| m.0));
     let n = half as f64;

@@ -66,7 +66,9 @@ pub enum Error {
         problem: String,
     },
     /// Every particle lost all of its weight.
-    #[error("all {particles} particles have weight zero at stage {stage} ({rows} rows in, ramp at {phi:.3}): {advice}")]
+    #[error(
+        "all {particles} particles have weight zero at stage {stage} ({rows} rows in, ramp at {phi:.3}): {advice}"
+    )]
     Collapse {
         /// The stage that was entered, counted from 1.
         stage: usize,

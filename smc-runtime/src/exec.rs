@@ -32,7 +32,10 @@ pub fn map_rows<R: Send>(
     f: impl Fn(usize, &mut [f32]) -> R + Sync + Send,
 ) -> Vec<R> {
     debug_assert!(width > 0);
-    rows.par_chunks_mut(width).enumerate().map(|(i, row)| f(i, row)).collect()
+    rows.par_chunks_mut(width)
+        .enumerate()
+        .map(|(i, row)| f(i, row))
+        .collect()
 }
 
 /// Number of threads that parallel work here runs on.

@@ -112,13 +112,32 @@ impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shape = |b: &Block| match b.shape.len() {
             0 => "scalar".to_owned(),
-            _ => b.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x "),
+            _ => b
+                .shape
+                .iter()
+                .map(usize::to_string)
+                .collect::<Vec<_>>()
+                .join(" x "),
         };
-        let width = self.blocks.iter().map(|b| b.name.len()).max().unwrap_or(0).max(9);
-        writeln!(f, "{:width$}  {:>12}  {:>9}  support", "parameter", "shape", "elements")?;
+        let width = self
+            .blocks
+            .iter()
+            .map(|b| b.name.len())
+            .max()
+            .unwrap_or(0)
+            .max(9);
+        writeln!(
+            f,
+            "{:width$}  {:>12}  {:>9}  support",
+            "parameter", "shape", "elements"
+        )?;
         for b in &self.blocks {
             let (name, shape, len) = (&b.name, shape(b), b.range.len());
-            writeln!(f, "{name:width$}  {shape:>12}  {len:>9}  {}", b.support.words())?;
+            writeln!(
+                f,
+                "{name:width$}  {shape:>12}  {len:>9}  {}",
+                b.support.words()
+            )?;
         }
         write!(f, "{:width$}  {:>12}  {:>9}", "total", "", self.dim())
     }

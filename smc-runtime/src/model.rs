@@ -47,7 +47,11 @@ impl FieldSpec {
     }
 
     /// A parameter block that is a field by itself, for models written by hand.
-    pub fn parameter(name: &'static str, shape: Vec<usize>, support: crate::transform::Support) -> Self {
+    pub fn parameter(
+        name: &'static str,
+        shape: Vec<usize>,
+        support: crate::transform::Support,
+    ) -> Self {
         Self {
             shape: FieldShape {
                 name,
@@ -158,13 +162,16 @@ pub(crate) fn settle<M: Model>(mut model: M, features: usize) -> Result<(M, Layo
     let fields = model.fields();
     let shapes: Vec<FieldShape> = fields.iter().map(|f| f.shape).collect();
     for (i, field) in shapes.iter().enumerate() {
-        check::chain(name, &shapes, i, features, &[]).map_err(|t| Error::Chain(t.as_str().to_owned()))?;
+        check::chain(name, &shapes, i, features, &[])
+            .map_err(|t| Error::Chain(t.as_str().to_owned()))?;
         if let Rule::Features { inputs, outputs } = field.rule
             && (inputs == crate::nn::Dyn || outputs == crate::nn::Dyn)
         {
             return Err(Error::Chain(format!(
                 "`{name}.{}: {}` has an output size that is known only at run time; give it by value, as in `{}::sized(inputs, outputs)`",
-                field.name, field.ty, field.ty.split('<').next().unwrap_or(field.ty),
+                field.name,
+                field.ty,
+                field.ty.split('<').next().unwrap_or(field.ty),
             )));
         }
     }
@@ -201,8 +208,13 @@ pub(crate) fn settle<M: Model>(mut model: M, features: usize) -> Result<(M, Layo
 
 /// A size that the type fixes cannot be another by value.
 fn sizes_as_declared(model: &str, field: &FieldSpec) -> Result<()> {
-    let (Rule::Features { inputs, outputs }, Rule::Features { inputs: i, outputs: o }) =
-        (field.declared, field.shape.rule)
+    let (
+        Rule::Features { inputs, outputs },
+        Rule::Features {
+            inputs: i,
+            outputs: o,
+        },
+    ) = (field.declared, field.shape.rule)
     else {
         return Ok(());
     };

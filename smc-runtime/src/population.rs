@@ -69,7 +69,10 @@ impl Population {
     }
 
     /// `f(i, row)` on every vector, in parallel; results in order.
-    pub fn map_rows<R: Send>(&mut self, f: impl Fn(usize, &mut [f32]) -> R + Sync + Send) -> Vec<R> {
+    pub fn map_rows<R: Send>(
+        &mut self,
+        f: impl Fn(usize, &mut [f32]) -> R + Sync + Send,
+    ) -> Vec<R> {
         if self.dim == 0 {
             return (0..self.particles).map(|i| f(i, &mut [])).collect();
         }
@@ -88,7 +91,13 @@ impl Population {
 
     /// self += a · scale ∘ x, where `scale` has one number per coordinate.
     pub fn axpy(&mut self, a: f32, scale: &[f32], x: &Self) {
+        self.axpy_each(a, &vec![1.0; self.particles], scale, x);
+    }
+
+    /// Vector i += a · `each[i]` · scale ∘ x.
+    pub fn axpy_each(&mut self, a: f32, each: &[f32], scale: &[f32], x: &Self) {
         self.map_rows(|i, row| {
+            let a = a * each[i];
             for ((y, s), x) in row.iter_mut().zip(scale).zip(x.row(i)) {
                 *y += a * s * x;
             }

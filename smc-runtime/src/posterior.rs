@@ -48,7 +48,10 @@ impl<M: Model> Posterior<M> {
 
     /// A typed view of draw number `i`: `posterior.draw(0).hidden.weight`. Nothing is copied.
     pub fn draw(&self, i: usize) -> M::Draw<'_> {
-        self.model.draw(Views::new(self.problem.layout(), self.draws.positions.row(i)))
+        self.model.draw(Views::new(
+            self.problem.layout(),
+            self.draws.positions.row(i),
+        ))
     }
 
     /// The weights of the draws, which sum to 1.

@@ -47,26 +47,35 @@ impl<'a> Prediction<'a> {
 
     fn mixture(&self, row: usize, f: impl Fn(&[f64]) -> f64) -> f64 {
         let draws = self.log_weights.iter().enumerate();
-        draws.map(|(k, w)| w.exp() * f(self.arguments.at(k, row))).sum()
+        draws
+            .map(|(k, w)| w.exp() * f(self.arguments.at(k, row)))
+            .sum()
     }
 
     /// Mean of y at every row.
     pub fn mean(&self) -> Vec<f64> {
-        exec::map(self.rows(), |i| self.mixture(i, |a| self.predictive.mean(a)))
+        exec::map(self.rows(), |i| {
+            self.mixture(i, |a| self.predictive.mean(a))
+        })
     }
 
     /// Standard deviation of y at every row: the spread of the functions and the noise together.
     pub fn sd(&self) -> Vec<f64> {
         exec::map(self.rows(), |i| {
             let mean = self.mixture(i, |a| self.predictive.mean(a));
-            self.mixture(i, |a| self.predictive.variance(a) + (self.predictive.mean(a) - mean).powi(2)).sqrt()
+            self.mixture(i, |a| {
+                self.predictive.variance(a) + (self.predictive.mean(a) - mean).powi(2)
+            })
+            .sqrt()
         })
     }
 
     /// P(Y <= y) at row `row`, for real targets.
     pub fn cdf(&self, row: usize, y: f64) -> Option<f64> {
         let draws = self.log_weights.iter().enumerate();
-        draws.map(|(k, w)| Some(w.exp() * self.predictive.cdf(self.arguments.at(k, row), y)?)).sum()
+        draws
+            .map(|(k, w)| Some(w.exp() * self.predictive.cdf(self.arguments.at(k, row), y)?))
+            .sum()
     }
 
     /// Class probabilities at row `row`, for classes.
@@ -87,8 +96,9 @@ impl<'a> Prediction<'a> {
         exec::map(self.rows(), |i| {
             let y = f64::from(self.targets[i]);
             let draws = self.log_weights.iter().enumerate();
-            let terms: Vec<f64> =
-                draws.map(|(k, w)| w + self.predictive.log_density(self.arguments.at(k, i), y)).collect();
+            let terms: Vec<f64> = draws
+                .map(|(k, w)| w + self.predictive.log_density(self.arguments.at(k, i), y))
+                .collect();
             log_sum_exp(&terms)
         })
     }
@@ -101,7 +111,12 @@ impl<'a> Prediction<'a> {
     /// Root mean squared error of the predictive mean, for real targets.
     pub fn rmse(&self) -> Option<f64> {
         (self.predictive.response() == Response::Real).then(|| {
-            let squares = self.mean().iter().zip(&self.targets).map(|(m, &y)| (m - f64::from(y)).powi(2)).sum::<f64>();
+            let squares = self
+                .mean()
+                .iter()
+                .zip(&self.targets)
+                .map(|(m, &y)| (m - f64::from(y)).powi(2))
+                .sum::<f64>();
             (squares / self.rows() as f64).sqrt()
         })
     }
@@ -122,7 +137,9 @@ impl<'a> Prediction<'a> {
         let hit = |i: usize| {
             let p = self.probabilities(i)?;
             let best = (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b]))?;
-            Some(f64::from(u8::from(best as f64 == f64::from(self.targets[i]))))
+            Some(f64::from(u8::from(
+                best as f64 == f64::from(self.targets[i]),
+            )))
         };
         let total: Option<f64> = exec::map(self.rows(), hit).into_iter().sum();
         total.map(|t| t / self.rows() as f64)

@@ -61,12 +61,7 @@ impl Priors<'_> {
     /// The prior of field number `field`, whose arguments name the scalar parameters `named`.
     ///
     /// A field must come after those that its prior names, or samples from the prior are wrong.
-    pub fn of<P: Prior>(
-        &mut self,
-        field: usize,
-        named: &[usize],
-        prior: impl Fn(&Scope<'_>) -> P,
-    ) {
+    pub fn of<P: Prior>(&mut self, field: usize, named: &[usize], prior: impl Fn(&Scope<'_>) -> P) {
         for block in self.layout.of_field(field) {
             let at = |theta: &[f32]| {
                 prior(&Scope {
@@ -122,7 +117,10 @@ fn density<P: Prior>(prior: &P, block: &Block, theta: &[f32], gradient: Option<&
     if block.support == Support::Real {
         return prior.log_density_of(u, gradient);
     }
-    let x: Vec<f32> = u.iter().map(|&u| block.support.constrain(f64::from(u)) as f32).collect();
+    let x: Vec<f32> = u
+        .iter()
+        .map(|&u| block.support.constrain(f64::from(u)) as f32)
+        .collect();
     let mut by_x = vec![0.0; x.len()];
     let sum = prior.log_density_of(&x, Some(&mut by_x));
     if let Some(gradient) = gradient {
@@ -131,7 +129,10 @@ fn density<P: Prior>(prior: &P, block: &Block, theta: &[f32], gradient: Option<&
             *g += (f64::from(by_x) * slope + block.support.log_jacobian_slope()) as f32;
         }
     }
-    sum + u.iter().map(|&u| block.support.log_jacobian(f64::from(u))).sum::<f64>()
+    sum + u
+        .iter()
+        .map(|&u| block.support.log_jacobian(f64::from(u)))
+        .sum::<f64>()
 }
 
 /// The log-prior at `theta`; its gradient is added to `gradient`.

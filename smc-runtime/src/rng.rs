@@ -187,18 +187,30 @@ mod tests {
     fn normal_numbers_have_normal_moments() {
         let n = 200_000;
         let mut z = vec![0.0f32; n];
-        Streams::new(7).stream(Purpose::User, 0, 0, 0).fill_normal(&mut z);
+        Streams::new(7)
+            .stream(Purpose::User, 0, 0, 0)
+            .fill_normal(&mut z);
         let moment = |k: i32| z.iter().map(|&z| f64::from(z).powi(k)).sum::<f64>() / n as f64;
         // Standard errors of the raw moments of a standard normal: sqrt(E z^2k - (E z^k)^2) / sqrt(n).
-        for (k, mean, se) in [(1, 0.0, 1.0), (2, 1.0, 2f64.sqrt()), (3, 0.0, 15f64.sqrt()), (4, 3.0, 96f64.sqrt())] {
+        for (k, mean, se) in [
+            (1, 0.0, 1.0),
+            (2, 1.0, 2f64.sqrt()),
+            (3, 0.0, 15f64.sqrt()),
+            (4, 3.0, 96f64.sqrt()),
+        ] {
             let error = (moment(k) - mean) * (n as f64).sqrt() / se;
-            assert!(error.abs() < 4.0, "moment {k} is {error} standard errors off");
+            assert!(
+                error.abs() < 4.0,
+                "moment {k} is {error} standard errors off"
+            );
         }
     }
 
     #[test]
     fn a_permutation_holds_each_row_once() {
-        let mut order = Streams::new(3).stream(Purpose::Rows, 0, 0, 0).permutation(1000);
+        let mut order = Streams::new(3)
+            .stream(Purpose::Rows, 0, 0, 0)
+            .permutation(1000);
         assert_ne!(order, (0..1000).collect::<Vec<_>>());
         order.sort_unstable();
         assert_eq!(order, (0..1000).collect::<Vec<_>>());

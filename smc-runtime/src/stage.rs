@@ -58,12 +58,18 @@ impl Rows {
 
     /// Whether every row of `other` is here.
     pub fn contains(&self, other: &Self) -> bool {
-        other.0.iter().all(|o| self.0.iter().any(|s| s.start <= o.start && o.end <= s.end))
+        other
+            .0
+            .iter()
+            .all(|o| self.0.iter().any(|s| s.start <= o.start && o.end <= s.end))
     }
 
     /// Whether no row is in both.
     pub fn is_disjoint(&self, other: &Self) -> bool {
-        !self.0.iter().any(|s| other.0.iter().any(|o| s.start < o.end && o.start < s.end))
+        !self
+            .0
+            .iter()
+            .any(|s| other.0.iter().any(|o| s.start < o.end && o.start < s.end))
     }
 
     /// The rows that are here and not in `other`.
@@ -72,7 +78,12 @@ impl Rows {
         for o in &other.0 {
             left = left
                 .into_iter()
-                .flat_map(|s| [s.start..s.end.min(o.start.max(s.start)), s.start.max(o.end.min(s.end))..s.end])
+                .flat_map(|s| {
+                    [
+                        s.start..s.end.min(o.start.max(s.start)),
+                        s.start.max(o.end.min(s.end))..s.end,
+                    ]
+                })
                 .filter(|r| !r.is_empty())
                 .collect();
         }
@@ -194,7 +205,11 @@ impl Stage {
 
     /// log π(θ) up to the target's own constant.
     pub fn log_density(&self, terms: &Terms) -> f64 {
-        let ramp = if self.phi == 0.0 { 0.0 } else { self.phi * terms.ramp };
+        let ramp = if self.phi == 0.0 {
+            0.0
+        } else {
+            self.phi * terms.ramp
+        };
         terms.prior + self.scale * (terms.full + ramp)
     }
 
@@ -210,13 +225,22 @@ impl Stage {
     /// Why no run over `rows` rows can enter this stage, if so.
     pub(crate) fn problem(&self, rows: usize) -> Option<String> {
         if self.full.end().max(self.ramp.end()) > rows {
-            Some(format!("it uses row {} of {rows}", self.full.end().max(self.ramp.end())))
+            Some(format!(
+                "it uses row {} of {rows}",
+                self.full.end().max(self.ramp.end())
+            ))
         } else if !self.full.is_disjoint(&self.ramp) {
             Some("a row is both full and ramping".to_owned())
         } else if !(0.0..=1.0).contains(&self.phi) {
-            Some(format!("its ramp is at {}; it must be between 0 and 1", self.phi))
+            Some(format!(
+                "its ramp is at {}; it must be between 0 and 1",
+                self.phi
+            ))
         } else if !(self.scale > 0.0 && self.scale.is_finite()) {
-            Some(format!("its scale is {}; it must be positive and finite", self.scale))
+            Some(format!(
+                "its scale is {}; it must be positive and finite",
+                self.scale
+            ))
         } else {
             None
         }
@@ -237,7 +261,12 @@ impl Stage {
     }
 
     /// The terms of every vector under this stage; the gradient of [`Stage::log_density`] replaces `gradient`.
-    pub fn evaluate(&self, problem: &dyn Problem, thetas: &Population, mut gradient: Option<&mut Population>) -> Vec<Terms> {
+    pub fn evaluate(
+        &self,
+        problem: &dyn Problem,
+        thetas: &Population,
+        mut gradient: Option<&mut Population>,
+    ) -> Vec<Terms> {
         if let Some(gradient) = gradient.as_deref_mut() {
             gradient.clear();
         }
@@ -280,7 +309,11 @@ mod tests {
     #[test]
     fn a_ramp_at_zero_ignores_impossible_rows() {
         let stage = Stage::ramping(0..1, 1..2, 0.0);
-        let terms = Terms { prior: -1.0, full: -2.0, ramp: f64::NEG_INFINITY };
+        let terms = Terms {
+            prior: -1.0,
+            full: -2.0,
+            ramp: f64::NEG_INFINITY,
+        };
         assert_eq!(stage.log_density(&terms), -3.0);
     }
 

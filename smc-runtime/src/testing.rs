@@ -532,7 +532,10 @@ pub fn check_kernel(kernel: &dyn Kernel) -> Result<(), String> {
         }
         caches(&target, &cloud)?;
         if !(0.0..=1.0 + 1e-9).contains(&moved.mean_acceptance()) {
-            return Err(format!("the mean acceptance is {}", moved.mean_acceptance()));
+            return Err(format!(
+                "the mean acceptance is {}",
+                moved.mean_acceptance()
+            ));
         }
         if let Some(corrections) = &moved.corrections {
             corrected = true;

@@ -22,15 +22,27 @@ pub fn log_sum_exp(x: &[f64]) -> f64 {
 /// The conditional effective sample size of `increments` under normalised log-weights, as a fraction of J:
 /// (ΣWu)²/ΣWu² with u = exp(increment).
 pub fn cess(log_weights: &[f64], increments: &[f64]) -> f64 {
-    let first: Vec<f64> = log_weights.iter().zip(increments).map(|(w, u)| finite(w + u)).collect();
-    let second: Vec<f64> = log_weights.iter().zip(increments).map(|(w, u)| finite(w + 2.0 * u)).collect();
+    let first: Vec<f64> = log_weights
+        .iter()
+        .zip(increments)
+        .map(|(w, u)| finite(w + u))
+        .collect();
+    let second: Vec<f64> = log_weights
+        .iter()
+        .zip(increments)
+        .map(|(w, u)| finite(w + 2.0 * u))
+        .collect();
     let value = (2.0 * log_sum_exp(&first) - log_sum_exp(&second)).exp();
     if value.is_nan() { 0.0 } else { value }
 }
 
 /// The rule for log-densities that are not finite: they count as −∞.
 fn finite(x: f64) -> f64 {
-    if x.is_nan() || x == f64::INFINITY { f64::NEG_INFINITY } else { x }
+    if x.is_nan() || x == f64::INFINITY {
+        f64::NEG_INFINITY
+    } else {
+        x
+    }
 }
 
 /// Normalised weights W of J particles and the log-evidence that has passed through them.
@@ -75,7 +87,12 @@ impl Weights {
     pub fn reweight(&mut self, increments: &[f64]) -> Result<Reweighted, Collapsed> {
         let lost = |(w, u): &(&f64, &f64)| **w > f64::NEG_INFINITY && !u.is_finite();
         let non_finite = self.log.iter().zip(increments).filter(lost).count();
-        let log: Vec<f64> = self.log.iter().zip(increments).map(|(w, u)| finite(w + u)).collect();
+        let log: Vec<f64> = self
+            .log
+            .iter()
+            .zip(increments)
+            .map(|(w, u)| finite(w + u))
+            .collect();
         let total = log_sum_exp(&log);
         if !total.is_finite() {
             return Err(Collapsed);

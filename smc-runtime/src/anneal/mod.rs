@@ -58,7 +58,12 @@ pub struct Lookahead<'a> {
 }
 
 impl<'a> Lookahead<'a> {
-    pub(crate) fn new(problem: &'a dyn Problem, cloud: &'a Cloud, weights: &'a Weights, stage: &'a Stage) -> Self {
+    pub(crate) fn new(
+        problem: &'a dyn Problem,
+        cloud: &'a Cloud,
+        weights: &'a Weights,
+        stage: &'a Stage,
+    ) -> Self {
         Self {
             problem,
             cloud,
@@ -101,7 +106,9 @@ impl<'a> Lookahead<'a> {
         }
         let terms = self.terms(stage);
         let pairs = self.cloud.terms.iter().zip(&terms);
-        pairs.map(|(now, next)| self.stage.increment(now, stage, next)).collect()
+        pairs
+            .map(|(now, next)| self.stage.increment(now, stage, next))
+            .collect()
     }
 
     /// The largest x in (`from`, 1] whose stage keeps the CESS at `target` or above, by bisection.

@@ -66,15 +66,27 @@ impl SmoothDataAnnealing {
 
     fn check(&self, rows: usize) -> Result<()> {
         if !(self.ratio > 1.0 && self.ratio.is_finite()) {
-            return Err(Error::config("ratio", self.ratio, "a number above 1 is needed"));
+            return Err(Error::config(
+                "ratio",
+                self.ratio,
+                "a number above 1 is needed",
+            ));
         }
         if self.ramps == Some(0) {
-            return Err(Error::config("ramps", 0, "at least one step per block is needed"));
+            return Err(Error::config(
+                "ramps",
+                0,
+                "at least one step per block is needed",
+            ));
         }
         if let Some(first) = self.first
             && (first == 0 || first > rows)
         {
-            return Err(Error::config("first", first, format!("between 1 and the {rows} rows of the data")));
+            return Err(Error::config(
+                "first",
+                first,
+                format!("between 1 and the {rows} rows of the data"),
+            ));
         }
         check_cess(self.cess)
     }
@@ -82,7 +94,11 @@ impl SmoothDataAnnealing {
     /// Rows after the block that follows `now` rows.
     fn grown(&self, now: usize, all: usize) -> usize {
         let first = self.first.unwrap_or((all / 64).max(16));
-        let next = if now == 0 { first } else { (now as f64 * self.ratio).ceil() as usize };
+        let next = if now == 0 {
+            first
+        } else {
+            (now as f64 * self.ratio).ceil() as usize
+        };
         next.max(now + 1).min(all)
     }
 }
@@ -96,9 +112,17 @@ impl Annealing for SmoothDataAnnealing {
             return Ok(None);
         }
         let now = stage.full().end();
-        let end = if stage.ramp().is_empty() { self.grown(now, all) } else { stage.ramp().end() };
+        let end = if stage.ramp().is_empty() {
+            self.grown(now, all)
+        } else {
+            stage.ramp().end()
+        };
         let at = |phi: f64| Stage::ramping(0..now, now..end, phi);
-        let from = if stage.ramp().is_empty() { 0.0 } else { stage.phi() };
+        let from = if stage.ramp().is_empty() {
+            0.0
+        } else {
+            stage.phi()
+        };
         let phi = match self.ramps {
             Some(steps) => {
                 // Equal steps in √φ: the first steps of a block change the target most.

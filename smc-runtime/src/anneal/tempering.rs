@@ -58,11 +58,17 @@ impl Annealing for Tempering {
             Some(ladder) => {
                 check_ladder(ladder)?;
                 // The last rung is 1, and the current φ is below it.
-                ladder.iter().copied().find(|&phi| phi > stage.phi()).unwrap_or(1.0)
+                ladder
+                    .iter()
+                    .copied()
+                    .find(|&phi| phi > stage.phi())
+                    .unwrap_or(1.0)
             }
             None => {
                 check_cess(self.cess)?;
-                ahead.largest(stage.phi(), self.cess, |phi| Stage::ramping(0..0, 0..all, phi))
+                ahead.largest(stage.phi(), self.cess, |phi| {
+                    Stage::ramping(0..0, 0..all, phi)
+                })
             }
         };
         Ok(Some(Stage::ramping(0..0, 0..all, phi)))
@@ -70,7 +76,8 @@ impl Annealing for Tempering {
 }
 
 fn check_ladder(ladder: &[f64]) -> Result<()> {
-    let rising = ladder.windows(2).all(|w| w[0] < w[1]) && ladder.first().is_some_and(|&phi| phi > 0.0);
+    let rising =
+        ladder.windows(2).all(|w| w[0] < w[1]) && ladder.first().is_some_and(|&phi| phi > 0.0);
     if rising && ladder.last() == Some(&1.0) {
         return Ok(());
     }
@@ -85,5 +92,9 @@ pub(super) fn check_cess(cess: f64) -> Result<()> {
     if cess > 0.0 && cess < 1.0 {
         return Ok(());
     }
-    Err(Error::config("cess", cess, "a fraction between 0 and 1, both excluded"))
+    Err(Error::config(
+        "cess",
+        cess,
+        "a fraction between 0 and 1, both excluded",
+    ))
 }

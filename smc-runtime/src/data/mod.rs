@@ -82,7 +82,10 @@ impl Dataset {
     ///
     /// # Errors
     /// If there are more or fewer names than columns.
-    pub fn with_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Result<Self> {
+    pub fn with_names<S: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         if names.len() != self.columns {
             return Err(Error::shape(
@@ -179,7 +182,11 @@ impl Dataset {
     /// If `fraction` is not between 0 and 1, or leaves either part without rows.
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
         if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(Error::config("split fraction", fraction, "a number between 0 and 1 is needed"));
+            return Err(Error::config(
+                "split fraction",
+                fraction,
+                "a number between 0 and 1 is needed",
+            ));
         }
         let held_out = ((self.rows() as f64 * fraction).round() as usize).max(1);
         if held_out >= self.rows() {
@@ -189,7 +196,9 @@ impl Dataset {
                 format!("{} rows leave nothing for the first part", self.rows()),
             ));
         }
-        let order = Streams::new(seed).stream(Purpose::Rows, 1, 0, 0).permutation(self.rows());
+        let order = Streams::new(seed)
+            .stream(Purpose::Rows, 1, 0, 0)
+            .permutation(self.rows());
         let (test, train) = order.split_at(held_out);
         Ok((self.select(train)?, self.select(test)?))
     }

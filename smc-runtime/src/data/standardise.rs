@@ -56,9 +56,18 @@ impl Standardise {
         }
         let scale = |x: f32, (mean, sd): (f64, f64)| ((f64::from(x) - mean) / sd) as f32;
         let features = (0..data.rows())
-            .flat_map(|i| data.row(i).iter().zip(&self.features).map(|(&x, &m)| scale(x, m)))
+            .flat_map(|i| {
+                data.row(i)
+                    .iter()
+                    .zip(&self.features)
+                    .map(|(&x, &m)| scale(x, m))
+            })
             .collect();
-        let targets = data.targets().iter().map(|&y| scale(y, self.target)).collect();
+        let targets = data
+            .targets()
+            .iter()
+            .map(|&y| scale(y, self.target))
+            .collect();
         Dataset::new(data.columns(), features, targets)?.with_names(data.names())
     }
 

@@ -79,7 +79,11 @@ impl Mcmc {
     }
 
     fn check(&self) -> Result<()> {
-        for (what, value) in [("chains", self.chains), ("draws", self.draws), ("thin", self.thin)] {
+        for (what, value) in [
+            ("chains", self.chains),
+            ("draws", self.draws),
+            ("thin", self.thin),
+        ] {
             if value == 0 {
                 return Err(Error::config(what, 0, "at least 1 is needed"));
             }
@@ -132,8 +136,13 @@ impl<'a> Chains<'a> {
                 advice: "no chain starts at a finite log-density; try smaller prior scales or standardised data",
             });
         }
+        let mut tuning = settings.kernel.start(problem);
+        if settings.kernel.target_acceptance().is_some() {
+            // A chain that starts in a narrow place finds its own step and gets out, without slowing the others.
+            tuning.step_apart(settings.chains);
+        }
         Ok(Self {
-            tuning: settings.kernel.start(problem),
+            tuning,
             settings,
             problem,
             stage,
@@ -153,7 +162,10 @@ impl<'a> Chains<'a> {
             stage: self.moves + 1,
             draw: 0,
         };
-        let moved = self.settings.kernel.step(&self.tuning, &target, &mut self.cloud, at);
+        let moved = self
+            .settings
+            .kernel
+            .step(&self.tuning, &target, &mut self.cloud, at);
         if moved.corrections.is_some() {
             return Err(Error::config(
                 "kernel",
@@ -172,9 +184,15 @@ impl<'a> Chains<'a> {
             cess: 1.0,
             ess: 1.0,
             resampled: false,
-            acceptance: moved.acceptance,
+            acceptance: moved.mean_acceptance(),
             moves: 1,
-            step_size: self.tuning.step,
+            step_size: self
+                .tuning
+                .steps(self.settings.chains)
+                .iter()
+                .map(|&s| f64::from(s))
+                .sum::<f64>()
+                / self.settings.chains as f64,
             ancestors: self.settings.chains,
             log_evidence: None,
             non_finite: moved.non_finite,
@@ -190,20 +208,29 @@ impl<'a> Chains<'a> {
         let (tempering, rows) = (warmup / 2, self.problem.rows());
         let all = std::mem::replace(&mut self.stage, Stage::prior());
         let mut visited = Visited::default();
-        let (mut since, mut log_step, mut averaged) = (0.0f64, 0.0, 0.0);
+        let chains = self.settings.chains;
+        let (mut since, mut log_steps, mut averaged) = (0.0f64, vec![0.0; chains], 0.0);
         for k in 1..=warmup {
             if k <= tempering {
-                let phi = (rows as f64).powf(k as f64 / tempering as f64 - 1.0).min(1.0);
+                let phi = (rows as f64)
+                    .powf(k as f64 / tempering as f64 - 1.0)
+                    .min(1.0);
                 self.enter(Stage::ramping(0..0, 0..rows, phi));
             } else if k == tempering + 1 {
                 self.enter(all.clone());
             }
             let moved = self.advance(session)?;
             since += 1.0;
-            let gain = if k <= tempering { 1.0 } else { (3.0 * since.powf(-0.6)).min(1.0) };
+            let gain = if k <= tempering {
+                1.0
+            } else {
+                (3.0 * since.powf(-0.6)).min(1.0)
+            };
             self.settings.kernel.learn(&mut self.tuning, &moved, gain);
             if k > 7 * warmup / 8 {
-                log_step += self.tuning.step.ln();
+                for (sum, step) in log_steps.iter_mut().zip(self.tuning.steps(chains)) {
+                    *sum += f64::from(step).ln();
+                }
                 averaged += 1.0;
             }
             visited.see(&self.cloud.positions);
@@ -213,7 +240,8 @@ impl<'a> Chains<'a> {
             }
         }
         if averaged > 0.0 {
-            self.tuning.step = (log_step / averaged).exp();
+            let steps: Vec<f64> = log_steps.iter().map(|s| (s / averaged).exp()).collect();
+            self.tuning.set_steps(&steps);
         }
         self.enter(all);
         Ok(())
@@ -235,19 +263,27 @@ impl<'a> Chains<'a> {
     fn renew_scales(&mut self, visited: Visited) {
         if let Some(seen) = visited.into_cloud(self.cloud.positions.dim()) {
             let weights = Weights::uniform(seen.terms.len());
-            self.settings.kernel.tune(&mut self.tuning, self.problem, &seen, &weights);
+            self.settings
+                .kernel
+                .tune(&mut self.tuning, self.problem, &seen, &weights);
         }
     }
 
     fn sample(mut self, session: &mut Session<'_>) -> Result<Draws> {
-        let (chains, draws, dim) = (self.settings.chains, self.settings.draws, self.cloud.positions.dim());
+        let (chains, draws, dim) = (
+            self.settings.chains,
+            self.settings.draws,
+            self.cloud.positions.dim(),
+        );
         let mut positions = Population::zeros(chains * draws, dim);
         for draw in 0..draws {
             for _ in 0..self.settings.thin {
                 self.advance(session)?;
             }
             for chain in 0..chains {
-                positions.row_mut(chain * draws + draw).copy_from_slice(self.cloud.positions.row(chain));
+                positions
+                    .row_mut(chain * draws + draw)
+                    .copy_from_slice(self.cloud.positions.row(chain));
             }
         }
         Ok(Draws {
@@ -277,10 +313,19 @@ impl Visited {
             self.values.extend_from_slice(positions.values());
         }
         self.seen += 1;
-        let (block, kept) = (positions.values().len(), self.values.len() / positions.values().len().max(1));
+        let (block, kept) = (
+            positions.values().len(),
+            self.values.len() / positions.values().len().max(1),
+        );
         if kept * positions.len() > Self::MOST && kept > 1 {
             // Keep every other visit from now on, and of those already kept.
-            self.values = self.values.chunks(block).step_by(2).flatten().copied().collect();
+            self.values = self
+                .values
+                .chunks(block)
+                .step_by(2)
+                .flatten()
+                .copied()
+                .collect();
             self.every *= 2;
         }
     }

@@ -99,10 +99,18 @@ impl Smc {
 
     fn check(&self) -> Result<()> {
         if self.particles == 0 {
-            return Err(Error::config("particles", 0, "at least one particle is needed"));
+            return Err(Error::config(
+                "particles",
+                0,
+                "at least one particle is needed",
+            ));
         }
         if !(0.0..=1.0).contains(&self.ess) {
-            return Err(Error::config("ess", self.ess, "a fraction between 0 and 1 is needed"));
+            return Err(Error::config(
+                "ess",
+                self.ess,
+                "a fraction between 0 and 1 is needed",
+            ));
         }
         self.kernel.check()
     }
@@ -157,7 +165,10 @@ impl<'a> SmcRun<'a> {
         problem.sample_prior(streams, 0, &mut positions);
         let weights = Weights::uniform(settings.particles);
         let mut tuning = settings.kernel.start(problem);
-        tuning.refer_to(&positions.variances(&weights.normalised()), problem.layout());
+        tuning.refer_to(
+            &positions.variances(&weights.normalised()),
+            problem.layout(),
+        );
         let state = SmcState {
             streams,
             stage: Stage::prior(),
@@ -186,7 +197,11 @@ impl<'a> SmcRun<'a> {
         if (particles, dim) != (settings.particles, problem.layout().dim()) {
             return Err(Error::shape(
                 "a saved state",
-                format!("{} particles of {} parameters", settings.particles, problem.layout().dim()),
+                format!(
+                    "{} particles of {} parameters",
+                    settings.particles,
+                    problem.layout().dim()
+                ),
                 format!("{particles} particles of {dim} parameters"),
             ));
         }
@@ -230,7 +245,12 @@ impl<'a> SmcRun<'a> {
         state.stage = next;
 
         // Tune on the weighted cloud, then resample if few particles carry the weight.
-        self.settings.kernel.tune(&mut state.tuning, self.problem, &state.cloud, &state.weights);
+        self.settings.kernel.tune(
+            &mut state.tuning,
+            self.problem,
+            &state.cloud,
+            &state.weights,
+        );
         let resampled = reweighted.ess < self.settings.ess;
         if resampled {
             self.resample();
@@ -244,7 +264,10 @@ impl<'a> SmcRun<'a> {
     fn resample(&mut self) {
         let state = &mut self.state;
         let mut stream = state.streams.stream(Purpose::Resample, state.steps, 0, 0);
-        let ancestors = self.settings.resample.ancestors(&state.weights.normalised(), &mut stream);
+        let ancestors = self
+            .settings
+            .resample
+            .ancestors(&state.weights.normalised(), &mut stream);
         state.cloud.resample(&ancestors);
         state.roots = ancestors.iter().map(|&a| state.roots[a]).collect();
         state.weights.resampled();
@@ -272,15 +295,18 @@ impl<'a> SmcRun<'a> {
                 stage: state.steps,
                 draw: done.moves,
             };
-            let moved = self.settings.kernel.step(&state.tuning, &target, &mut state.cloud, at);
+            let moved = self
+                .settings
+                .kernel
+                .step(&state.tuning, &target, &mut state.cloud, at);
             if let Some(corrections) = &moved.corrections {
                 let corrected = state.weights.reweight(corrections);
                 corrected.map_err(|c| collapse(c, &state.stage, state))?;
             }
             self.settings.kernel.learn(&mut state.tuning, &moved, 1.0);
             done.moves += 1;
-            done.last = moved.acceptance;
-            done.acceptance += moved.acceptance;
+            done.last = moved.mean_acceptance();
+            done.acceptance += done.last;
             done.non_finite += moved.non_finite;
         }
         Ok(done)
@@ -290,7 +316,12 @@ impl<'a> SmcRun<'a> {
         self.state.spent + (self.problem.counts() - self.at_start)
     }
 
-    fn describe(&self, reweighted: &crate::weights::Reweighted, resampled: bool, moved: &Moves) -> Step {
+    fn describe(
+        &self,
+        reweighted: &crate::weights::Reweighted,
+        resampled: bool,
+        moved: &Moves,
+    ) -> Step {
         let state = &self.state;
         let all_rows = self.problem.rows();
         let ramp = state.stage.phi() * state.stage.ramp().len() as f64;

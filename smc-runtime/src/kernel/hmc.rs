@@ -50,8 +50,9 @@ impl Hmc {
 }
 
 impl Default for Hmc {
+    /// 20 leapfrog steps: in networks a few long moves reach further than many short ones of the same cost.
     fn default() -> Self {
-        Self::leapfrogs(8)
+        Self::leapfrogs(20)
     }
 }
 
@@ -74,7 +75,7 @@ impl Kernel for Hmc {
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
-        let (step, scale) = (tuning.step as f32, &tuning.scale);
+        let (steps, scale) = (tuning.steps(particles), &tuning.scale);
         let start = cloud.gradient.get_or_insert_with(|| {
             let mut gradient = Population::zeros(particles, dim);
             target.gradient(&cloud.positions, &mut gradient);
@@ -88,12 +89,12 @@ impl Kernel for Hmc {
 
         let mut positions = cloud.positions.clone();
         let mut terms = Vec::new();
-        momenta.axpy(0.5 * step, scale, &gradient);
+        momenta.axpy_each(0.5, &steps, scale, &gradient);
         for leapfrog in 1..=self.leapfrogs {
-            positions.axpy(step, scale, &momenta);
+            positions.axpy_each(1.0, &steps, scale, &momenta);
             terms = target.gradient(&positions, &mut gradient);
             let half = if leapfrog == self.leapfrogs { 0.5 } else { 1.0 };
-            momenta.axpy(half * step, scale, &gradient);
+            momenta.axpy_each(half, &steps, scale, &gradient);
         }
         let kinetic_after = momenta.squared_norms();
 
@@ -112,7 +113,7 @@ impl Kernel for Hmc {
 
     fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
         if self.step_size.is_none() {
-            tuning.follow(moved.acceptance, self.acceptance, gain);
+            tuning.follow(&moved.acceptance, self.acceptance, gain);
         }
     }
 

@@ -43,7 +43,7 @@ pub fn metropolis(cloud: &mut Cloud, proposal: Proposal, log_ratios: &[f64], at:
     }
     Moved {
         corrections: None,
-        acceptance: probabilities.iter().sum::<f64>() / particles as f64,
+        acceptance: probabilities,
         non_finite: log_ratios.iter().filter(|r| !r.is_finite()).count(),
     }
 }

@@ -31,10 +31,17 @@ pub struct At {
 pub struct Moved {
     /// Log-weight correction of each particle; `None` for a kernel that leaves the target invariant.
     pub corrections: Option<Vec<f64>>,
-    /// Mean probability of acceptance; 1 for a kernel that has no rejection.
-    pub acceptance: f64,
+    /// Each particle's probability of acceptance; 1 for a kernel that has no rejection.
+    pub acceptance: Vec<f64>,
     /// Proposals whose log-density was not finite.
     pub non_finite: usize,
+}
+
+impl Moved {
+    /// Mean probability of acceptance.
+    pub fn mean_acceptance(&self) -> f64 {
+        self.acceptance.iter().sum::<f64>() / self.acceptance.len().max(1) as f64
+    }
 }
 
 /// Moves every particle of a cloud once.

@@ -8,7 +8,11 @@ use crate::layout::Layout;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuning {
     /// Step size, in units of [`Tuning::scale`].
+    #[serde(with = "crate::bits")]
     pub step: f64,
+    /// Each particle's factor on the step, or empty where all share it.
+    #[serde(with = "crate::bits::many")]
+    own: Vec<f64>,
     /// A standard deviation for every coordinate (a diagonal metric is its inverse square).
     pub scale: Vec<f32>,
     /// Variance of each block before any data were seen, on which [`Tuning::scale_from`] puts its floor.
@@ -21,15 +25,43 @@ impl Tuning {
         Self {
             step: 0.5 * (dim.max(1) as f64).powf(-0.25),
             scale: vec![1.0; dim],
+            own: Vec::new(),
             reference: Vec::new(),
         }
     }
 
+    /// The step of each of `particles` particles.
+    pub fn steps(&self, particles: usize) -> Vec<f32> {
+        let factor = |i: usize| self.own.get(i).copied().unwrap_or(1.0);
+        (0..particles)
+            .map(|i| (self.step * factor(i)) as f32)
+            .collect()
+    }
+
+    /// Gives each of `particles` particles a step size of its own, for chains that never exchange places.
+    pub fn step_apart(&mut self, particles: usize) {
+        self.own.resize(particles, 1.0);
+    }
+
+    /// Sets each particle's step size to `steps`.
+    pub fn set_steps(&mut self, steps: &[f64]) {
+        self.own = steps.iter().map(|s| s / self.step).collect();
+    }
+
     /// Multiplies the step by exp(gain · (acceptance − target)), the difference kept within −½ and 0.2.
     ///
-    /// A constant gain follows a target that changes from stage to stage; a falling one settles.
-    pub fn follow(&mut self, acceptance: f64, target: f64, gain: f64) {
-        self.step *= (gain * (acceptance - target).clamp(-0.5, 0.2)).exp();
+    /// The acceptance is that of each particle where steps are apart, and the mean where they are not. A constant gain
+    /// follows a target that changes from stage to stage; a falling one settles.
+    pub fn follow(&mut self, acceptance: &[f64], target: f64, gain: f64) {
+        let factor = |acceptance: f64| (gain * (acceptance - target).clamp(-0.5, 0.2)).exp();
+        if self.own.is_empty() {
+            let mean = acceptance.iter().sum::<f64>() / acceptance.len().max(1) as f64;
+            self.step *= factor(mean);
+        } else {
+            for (own, &acceptance) in self.own.iter_mut().zip(acceptance) {
+                *own *= factor(acceptance);
+            }
+        }
     }
 
     /// Remembers the variances of a cloud that has seen no data: scales start from them and never fall far below.

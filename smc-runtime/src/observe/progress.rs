@@ -14,7 +14,9 @@ impl Progress {
     pub fn bar(label: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
         // The template is a constant and parses; a bar without style is no reason to end a run.
-        if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {percent:>3}%  {msg}  {elapsed}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix} {wide_bar} {percent:>3}%  {msg}  {elapsed}")
+        {
             bar.set_style(style);
         }
         bar.set_prefix(label);

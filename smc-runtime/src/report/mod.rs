@@ -28,7 +28,11 @@ impl Report {
     /// Mean acceptance over all moves.
     pub fn acceptance(&self) -> f64 {
         let moves: usize = self.steps.iter().map(|s| s.moves).sum();
-        self.steps.iter().map(|s| s.acceptance * s.moves as f64).sum::<f64>() / moves.max(1) as f64
+        self.steps
+            .iter()
+            .map(|s| s.acceptance * s.moves as f64)
+            .sum::<f64>()
+            / moves.max(1) as f64
     }
 
     /// Smallest effective sample size before a resampling, as a fraction of J.
@@ -59,7 +63,14 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} on {}, {:.1} s, {} steps", self.algorithm, self.engine, self.seconds, self.steps.len())?;
+        writeln!(
+            f,
+            "{} on {}, {:.1} s, {} steps",
+            self.algorithm,
+            self.engine,
+            self.seconds,
+            self.steps.len()
+        )?;
         writeln!(
             f,
             "  cost        {} row-gradients ({:.0} gradients of all {} rows), {} row-values",
@@ -79,7 +90,11 @@ impl fmt::Display for Report {
             )?;
         }
         if self.non_finite() > 0 {
-            write!(f, "\n  caution     {} log-densities were not finite and count as -inf", self.non_finite())?;
+            write!(
+                f,
+                "\n  caution     {} log-densities were not finite and count as -inf",
+                self.non_finite()
+            )?;
         }
         for caution in &self.cautions {
             write!(f, "\n  caution     {caution}")?;

@@ -55,7 +55,10 @@ mod tests {
             // A count is one of two neighbours of n·w, so its variance is f(1 − f) with f the fractional part.
             let f = (n as f64 * w).fract();
             let se = (f * (1.0 - f) / runs as f64).sqrt();
-            assert!((mean - n as f64 * w).abs() <= 4.0 * se + 1e-12, "particle {i}: {mean}");
+            assert!(
+                (mean - n as f64 * w).abs() <= 4.0 * se + 1e-12,
+                "particle {i}: {mean}"
+            );
         }
     }
 }
