@@ -6,6 +6,9 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 
 /// Runs `work` with `threads` threads (all cores if `None`).
+///
+/// # Errors
+/// If `threads` is zero, or the operating system gives none.
 pub fn with_threads<R: Send>(threads: Option<usize>, work: impl FnOnce() -> R + Send) -> Result<R> {
     let Some(threads) = threads else {
         return Ok(work());

@@ -183,10 +183,8 @@ impl Stage {
 
     /// Whether this is the posterior given all `rows` rows.
     pub fn is_posterior(&self, rows: usize) -> bool {
-        let all = Rows::from(0..rows);
-        let in_full = self.full == all && self.ramp.is_empty();
-        let in_ramp = self.full.is_empty() && self.ramp == all && self.phi >= 1.0;
-        self.scale == 1.0 && (in_full || in_ramp || self.settled().full == all && self.phi >= 1.0)
+        let settled = self.settled();
+        self.scale == 1.0 && settled.full == Rows::from(0..rows) && settled.ramp.is_empty()
     }
 
     /// The same target where a ramp that has arrived has joined the full rows.

@@ -261,12 +261,10 @@ fn collapse_says_at_which_stage_and_what_to_try() {
     let impossible = Altered::likelihood(&inside, |thetas, segments, gradient| {
         let mut sums = inside.log_likelihood(thetas, segments, gradient);
         if segments.iter().any(|s| s.rows.end > 20) {
-            for sum in &mut sums {
-                *sum = RowSums {
-                    full: f64::NEG_INFINITY,
-                    ramp: f64::NEG_INFINITY,
-                };
-            }
+            sums.fill(RowSums {
+                full: f64::NEG_INFINITY,
+                ramp: f64::NEG_INFINITY,
+            });
         }
         sums
     });

@@ -74,7 +74,7 @@ impl Dataset {
                 ));
             }
         }
-        let features = rows.iter().flat_map(|r| r.as_ref()).copied().collect();
+        let features = rows.iter().flat_map(AsRef::as_ref).copied().collect();
         Self::new(columns, features, targets.to_vec())
     }
 

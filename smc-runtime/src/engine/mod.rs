@@ -94,7 +94,7 @@ pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Re
     let problem: Arc<dyn Problem> = match engine.0 {
         Kind::Auto | Kind::Fused => match (fused::Fused::new(common), engine.0) {
             (Ok(fused), _) => Arc::new(fused),
-            (Err(common), Kind::Auto) => on_autodiff(common)?,
+            (Err(common), Kind::Auto) => on_autodiff(*common)?,
             (Err(_), _) => {
                 return Err(Error::Engine {
                     engine: "fused",
@@ -108,6 +108,8 @@ pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Re
     Ok(Bound { model, problem })
 }
 
+// One signature for builds with and without the feature.
+#[allow(clippy::unnecessary_wraps)]
 #[cfg(feature = "autodiff")]
 fn on_autodiff<M: Model>(common: common::Common<M>) -> Result<Arc<dyn Problem>> {
     Ok(Arc::new(autodiff::on_cpu(common)))

@@ -279,10 +279,10 @@ impl<'a> SmcRun<'a> {
         let last = self.state.stage.is_posterior(self.problem.rows());
         let wanted = self.settings.moves + if last { self.settings.final_moves } else { 0 };
         let mut done = Moves::default();
-        while done.moves < wanted + MOST_EXTRA {
+        while done.made < wanted + MOST_EXTRA {
             let aim = self.settings.kernel.target_acceptance();
-            let far = aim.is_some_and(|aim| done.moves > 0 && done.last < 0.5 * aim);
-            if done.moves >= wanted && !(far && wanted > 0) {
+            let far = aim.is_some_and(|aim| done.made > 0 && done.last < 0.5 * aim);
+            if done.made >= wanted && !(far && wanted > 0) {
                 break;
             }
             let state = &mut self.state;
@@ -293,7 +293,7 @@ impl<'a> SmcRun<'a> {
             let at = At {
                 streams: state.streams,
                 stage: state.steps,
-                draw: done.moves,
+                draw: done.made,
             };
             let moved = self
                 .settings
@@ -304,7 +304,7 @@ impl<'a> SmcRun<'a> {
                 corrected.map_err(|c| collapse(c, &state.stage, state))?;
             }
             self.settings.kernel.learn(&mut state.tuning, &moved, 1.0);
-            done.moves += 1;
+            done.made += 1;
             done.last = moved.mean_acceptance();
             done.acceptance += done.last;
             done.non_finite += moved.non_finite;
@@ -334,8 +334,8 @@ impl<'a> SmcRun<'a> {
             cess: reweighted.cess,
             ess: reweighted.ess,
             resampled,
-            acceptance: moved.acceptance / moved.moves.max(1) as f64,
-            moves: moved.moves,
+            acceptance: moved.acceptance / moved.made.max(1) as f64,
+            moves: moved.made,
             step_size: state.tuning.step,
             ancestors: distinct(&state.roots),
             log_evidence: Some(state.weights.log_evidence()),
@@ -383,7 +383,7 @@ fn distinct(roots: &[usize]) -> usize {
 
 #[derive(Default)]
 struct Moves {
-    moves: usize,
+    made: usize,
     last: f64,
     acceptance: f64,
     non_finite: usize,

@@ -95,16 +95,16 @@ impl<const I: usize, const O: usize> Field for Linear<I, O> {
     ) -> Act<E, D, T> {
         // The sizes go into the tensor types where the layer's own type has them.
         if I == Dyn || O == Dyn {
-            affine(parameters, x, self.inputs, self.outputs)
+            affine(&parameters, x, self.inputs, self.outputs)
         } else {
-            affine(parameters, x, Const::<I>, Const::<O>)
+            affine(&parameters, x, Const::<I>, Const::<O>)
         }
     }
 }
 
 #[cfg(feature = "autodiff")]
 fn affine<E: Real, D: Device<E>, T: Tape<E, D>, I: Dim, O: Dim>(
-    parameters: FieldParams<'_, E, D, T>,
+    parameters: &FieldParams<'_, E, D, T>,
     x: Act<E, D, T>,
     inputs: I,
     outputs: O,

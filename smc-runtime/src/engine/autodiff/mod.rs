@@ -201,24 +201,6 @@ impl<M: Model, D> Autodiff<M, D> {
         }
     }
 
-    fn features<E: Real, T: Tape<E, D>>(
-        &self,
-        device: &D,
-        data: &Dataset,
-        rows: Range<usize>,
-        particles: usize,
-    ) -> Act<E, D, T>
-    where
-        D: Device<E>,
-    {
-        let shape = (rows.len(), data.columns());
-        let values = data.features()[rows.start * shape.1..rows.end * shape.1].iter();
-        let values = values.map(|&x| E::narrow(f64::from(x))).collect();
-        let x = from_vec::<E, E, D, _>(device, values, shape);
-        x.broadcast_like::<_, Axis<0>>(&(particles, shape.0, shape.1))
-            .retaped::<T>()
-    }
-
     /// log p(y | x, θ) at a tile of bound rows.
     fn tile<E: Real, T: Tape<E, D>>(
         &self,
@@ -230,7 +212,7 @@ impl<M: Model, D> Autodiff<M, D> {
         D: Device<E>,
     {
         let common = &self.common;
-        let features = self.features(device, &common.data, rows.clone(), params.particles);
+        let features = features::<E, D, T>(device, &common.data, rows.clone(), params.particles);
         let output = common.model.output(params, features.clone());
         let heads = Heads {
             params,
@@ -405,6 +387,21 @@ impl<M: Model, D> Autodiff<M, D> {
     }
 }
 
+/// The features of some rows, the same for every particle.
+fn features<E: Real, D: Device<E>, T: Tape<E, D>>(
+    device: &D,
+    data: &Dataset,
+    rows: Range<usize>,
+    particles: usize,
+) -> Act<E, D, T> {
+    let shape = (rows.len(), data.columns());
+    let values = data.features()[rows.start * shape.1..rows.end * shape.1].iter();
+    let values = values.map(|&x| E::narrow(f64::from(x))).collect();
+    let x = from_vec::<E, E, D, _>(device, values, shape);
+    x.broadcast_like::<_, Axis<0>>(&(particles, shape.0, shape.1))
+        .retaped::<T>()
+}
+
 fn constrain<E: Real>(support: Support, u: E) -> E {
     match support {
         Support::Real => u,
@@ -498,7 +495,8 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
         let groups = self.forward(thetas, |device, params| {
             let mut out = vec![0.0; params.particles * rows * width];
             for tile in self.tiles(0..rows) {
-                let features = self.features(device, data, tile.clone(), params.particles);
+                let features =
+                    features::<f32, D, NoneTape>(device, data, tile.clone(), params.particles);
                 let output = self.common.model.output(params, features.clone());
                 let heads = Heads {
                     params,

@@ -9,6 +9,8 @@ mod head;
 mod layer;
 mod product;
 mod scratch;
+// Loops over lanes by index are what the compiler turns into vector instructions.
+#[allow(clippy::needless_range_loop, clippy::assign_op_pattern)]
 mod simd;
 
 pub use head::FusedHead;
@@ -235,14 +237,14 @@ impl<M: Model> Fused<M> {
     ///
     /// # Errors
     /// The model itself if it has no fused form.
-    pub(crate) fn new(common: Common<M>) -> std::result::Result<Self, Common<M>> {
+    pub(crate) fn new(common: Common<M>) -> std::result::Result<Self, Box<Common<M>>> {
         match Plan::new(&common) {
             Some(plan) => Ok(Self {
                 columns: Columns::new(&common.data),
                 plan,
                 common,
             }),
-            None => Err(common),
+            None => Err(Box::new(common)),
         }
     }
 
@@ -360,7 +362,7 @@ impl<M: Model> Fused<M> {
         scratch: &mut Scratch,
     ) -> Vec<RowSums> {
         let (dim, group) = (thetas.dim(), members.len());
-        scratch.prepare(self.plan.sizes(group, dim, wanted));
+        scratch.prepare(&self.plan.sizes(group, dim, wanted));
         self.constrain(thetas, members.clone(), scratch);
         let shared = self.share(thetas, members.clone(), scratch);
         let mut sums = vec![RowSums::default(); group];
@@ -643,7 +645,7 @@ impl<M: Model> Fused<M> {
         let plan = &self.plan;
         exec::map(thetas.len(), |i| {
             scratch::with(|scratch| {
-                scratch.prepare(plan.sizes(1, thetas.dim(), false));
+                scratch.prepare(&plan.sizes(1, thetas.dim(), false));
                 self.constrain(thetas, i..i + 1, scratch);
                 let mut result = start();
                 for begin in (0..rows).step_by(plan.tile) {

@@ -73,14 +73,14 @@ fn zero(buffer: &mut Vec<f32>, len: usize) {
 
 impl Scratch {
     /// Makes room and clears what is summed into.
-    pub(super) fn prepare(&mut self, sizes: Sizes) {
+    pub(super) fn prepare(&mut self, sizes: &Sizes) {
         let Sizes {
             group,
             dim,
             blocks,
             padded,
             ..
-        } = sizes;
+        } = *sizes;
         let first = group * sizes.outputs[0] * padded;
         grow(&mut self.first, first);
         grow(&mut self.out, padded);
