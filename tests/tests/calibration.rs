@@ -103,7 +103,7 @@ fn run(algorithm: &dyn Inference, problem: &dyn Problem, seed: u64) -> Draws {
 
 /// One draw of each of several independent runs.
 fn by_smc(problem: &dyn Problem, seed: u64) -> Population {
-    let settings = smc().particles(64).final_moves(4);
+    let settings = smc().particles(64).final_moves(4).kernel(Hmc::leapfrogs(8));
     let pick = |k: usize| {
         let seed = seed * DRAWS as u64 + k as u64;
         let draws = run(&settings, problem, seed);

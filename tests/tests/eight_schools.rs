@@ -179,10 +179,22 @@ fn the_model_conforms() {
 
 #[test]
 fn smc_agrees_with_the_reference() {
-    agrees(&smc().particles(512).moves(3).final_moves(5));
+    agrees(
+        &smc()
+            .particles(512)
+            .moves(3)
+            .final_moves(5)
+            .kernel(Hmc::leapfrogs(8)),
+    );
 }
 
 #[test]
 fn mcmc_agrees_with_the_reference() {
-    agrees(&mcmc().chains(4).warmup(300).draws(600));
+    agrees(
+        &mcmc()
+            .chains(4)
+            .warmup(300)
+            .draws(600)
+            .kernel(Hmc::leapfrogs(8)),
+    );
 }

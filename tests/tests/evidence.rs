@@ -75,7 +75,12 @@ fn through_the_engine(algorithm: &dyn Inference) {
 
 #[test]
 fn smc_with_data_annealing_finds_the_conjugate_posterior() {
-    through_the_engine(&smc().particles(128).final_moves(2));
+    through_the_engine(
+        &smc()
+            .particles(128)
+            .final_moves(2)
+            .kernel(Hmc::leapfrogs(8)),
+    );
 }
 
 #[test]
@@ -84,11 +89,18 @@ fn smc_with_tempering_finds_the_conjugate_posterior() {
         &smc()
             .particles(128)
             .annealing(Tempering::adaptive())
-            .final_moves(2),
+            .final_moves(2)
+            .kernel(Hmc::leapfrogs(8)),
     );
 }
 
 #[test]
 fn mcmc_finds_the_conjugate_posterior() {
-    through_the_engine(&mcmc().chains(4).warmup(200).draws(250));
+    through_the_engine(
+        &mcmc()
+            .chains(4)
+            .warmup(200)
+            .draws(250)
+            .kernel(Hmc::leapfrogs(8)),
+    );
 }

@@ -95,10 +95,21 @@ fn agrees(algorithm: &dyn Inference) {
 
 #[test]
 fn smc_agrees_with_quadrature() {
-    agrees(&smc().particles(256).final_moves(2));
+    agrees(
+        &smc()
+            .particles(256)
+            .final_moves(2)
+            .kernel(Hmc::leapfrogs(8)),
+    );
 }
 
 #[test]
 fn mcmc_agrees_with_quadrature() {
-    agrees(&mcmc().chains(4).warmup(200).draws(400));
+    agrees(
+        &mcmc()
+            .chains(4)
+            .warmup(200)
+            .draws(400)
+            .kernel(Hmc::leapfrogs(8)),
+    );
 }
