@@ -16,6 +16,7 @@ pub struct Tuning {
     /// A standard deviation for every coordinate (a diagonal metric is its inverse square).
     pub scale: Vec<f32>,
     /// Variance of each block before any data were seen, on which [`Tuning::scale_from`] puts its floor.
+    #[serde(with = "crate::bits::many")]
     reference: Vec<f64>,
 }
 

@@ -44,6 +44,7 @@ pub(crate) trait Backend<E: Real>: Device<E> {
 }
 
 thread_local! {
+    static CALLS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
     static CPU: Cpu = {
         let cpu = Cpu::default();
         dfdx::prelude::Cache::enable_cache(&cpu);
@@ -56,7 +57,15 @@ where
     Self: Device<E>,
 {
     fn with<R>(_: usize, f: impl FnOnce(&Self) -> R) -> R {
-        CPU.with(f)
+        const EVERY: usize = 256;
+        CPU.with(|cpu| {
+            // See `Targets::classes`.
+            let calls = CALLS.replace(CALLS.get() + 1);
+            if calls.is_multiple_of(EVERY) {
+                dfdx::prelude::Cache::empty_cache(cpu);
+            }
+            f(cpu)
+        })
     }
 
     /// One: a thread's tile then stays in its cache, and threads share the particles.
@@ -169,8 +178,8 @@ impl<M: Model, D> Autodiff<M, D> {
                     .map(|&u| constrain(block.support, u))
                     .collect::<Vec<_>>()
             };
-            let values = thetas.iter().flat_map(of).collect();
-            from_vec::<E, E, D, _>(device, values, (thetas.len(), block.range.len()))
+            let values: Vec<E> = thetas.iter().flat_map(of).collect();
+            from_vec(device, &values, (thetas.len(), block.range.len()))
         };
         self.common.layout.blocks().iter().map(leaf).collect()
     }
@@ -396,8 +405,8 @@ fn features<E: Real, D: Device<E>, T: Tape<E, D>>(
 ) -> Act<E, D, T> {
     let shape = (rows.len(), data.columns());
     let values = data.features()[rows.start * shape.1..rows.end * shape.1].iter();
-    let values = values.map(|&x| E::narrow(f64::from(x))).collect();
-    let x = from_vec::<E, E, D, _>(device, values, shape);
+    let values: Vec<E> = values.map(|&x| E::narrow(f64::from(x))).collect();
+    let x = from_vec(device, &values, shape);
     x.broadcast_like::<_, Axis<0>>(&(particles, shape.0, shape.1))
         .retaped::<T>()
 }

@@ -212,7 +212,7 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
     fn constant(&self, value: f64) -> PerRow<E, D, T> {
         let (particles, rows) = self.shape();
         let values = vec![E::narrow(value); particles * rows];
-        let tensor = from_vec::<E, E, D, _>(self.output.device(), values, (particles, rows));
+        let tensor = from_vec(self.output.device(), &values, (particles, rows));
         PerRow::new(tensor.retaped::<T>())
     }
 }
@@ -238,33 +238,36 @@ pub struct Targets<E: Real, D: Device<E>> {
 impl<E: Real, D: Device<E>> Targets<E, D> {
     /// The targets as numbers, for each (particle, row).
     pub fn values<T: Tape<E, D>>(&self) -> PerRow<E, D, T> {
-        PerRow::new(self.repeated(|y| E::narrow(f64::from(y))).retaped::<T>())
+        let values = self.repeated(|y| E::narrow(f64::from(y)));
+        let tensor = from_vec(&self.device, &values, (self.particles, self.values.len()));
+        PerRow::new(tensor.retaped::<T>())
     }
 
     /// The targets as classes, for each (particle, row).
     pub fn classes(&self) -> Tensor<(usize, usize), usize, D, NoneTape> {
-        self.repeated(|y| y as usize)
+        // dfdx has no way to fill indices into cached memory; the CPU's cache is emptied now and then for them.
+        let shape = (self.particles, self.values.len());
+        TensorFromVec::<usize>::tensor_from_vec(&self.device, self.repeated(|y| y as usize), shape)
     }
 
-    fn repeated<U>(&self, f: impl Fn(f32) -> U) -> Tensor<(usize, usize), U, D, NoneTape>
-    where
-        U: dfdx::prelude::Unit,
-        D: TensorFromVec<U>,
-    {
-        let (rows, particles) = (self.values.len(), self.particles);
-        let values = (0..particles)
+    fn repeated<U>(&self, f: impl Fn(f32) -> U) -> Vec<U> {
+        (0..self.particles)
             .flat_map(|_| &self.values)
             .map(|&y| f(y))
-            .collect();
-        from_vec::<U, E, D, _>(&self.device, values, (particles, rows))
+            .collect()
     }
 }
 
-/// A tensor over `values`.
-pub(super) fn from_vec<U, E: Real, D, S>(device: &D, values: Vec<U>, shape: S) -> Tensor<S, U, D>
-where
-    D: Device<E> + TensorFromVec<U>,
-    S: dfdx::prelude::Shape,
-{
-    TensorFromVec::<U>::tensor_from_vec(device, values, shape)
+/// A tensor of `values`, in memory from the device's cache.
+///
+/// dfdx puts the memory of every dropped tensor into the cache, also of one that was made from a `Vec` and took nothing
+/// out: a tensor made that way in each tile would let the cache grow without end.
+pub(super) fn from_vec<E: Real, D: Device<E>, S: dfdx::prelude::Shape>(
+    device: &D,
+    values: &[E],
+    shape: S,
+) -> Tensor<S, E, D> {
+    let mut tensor = dfdx::prelude::ZerosTensor::<E>::zeros_like(device, &shape);
+    tensor.copy_from(values);
+    tensor
 }
