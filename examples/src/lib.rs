@@ -14,7 +14,7 @@ pub struct Flags {
     /// Number of threads; all cores unless given.
     #[arg(long)]
     pub threads: Option<usize>,
-    /// Engine: auto, autodiff or cuda.
+    /// Engine: auto, fused, autodiff or cuda.
     #[arg(long, default_value = "auto")]
     pub engine: Engine,
     /// Print one JSON object as the last line of standard output.
