@@ -279,3 +279,66 @@ fn the_engine_is_chosen_and_named() {
     let forced = bind(Line::default(), &data, Engine::autodiff(), 1).unwrap();
     assert!(forced.problem.engine().starts_with("autodiff"));
 }
+
+/// Whole posteriors and single passes on 1, 2 and 4 threads, with few and with many groups of particles.
+#[test]
+fn threads_change_no_bit() {
+    fn check<M: Model + Default>(columns: usize, count: usize) {
+        let data = data(columns, 1300, 3);
+        let case = Case {
+            rows: 1300,
+            particles: count,
+            cut: 0.7,
+            phi: 0.3,
+            seed: 5,
+        };
+        let on = |threads: usize| {
+            smc_runtime::exec::with_threads(Some(threads), || {
+                let bound = bind(M::default(), &data, Engine::fused(), 1).unwrap();
+                let thetas = particles(&bound, &case, 0.2);
+                let segments = [
+                    Segment {
+                        rows: 0..910,
+                        weight: 1.0,
+                        part: Part::Full,
+                    },
+                    Segment {
+                        rows: 910..1300,
+                        weight: 0.3,
+                        part: Part::Ramp,
+                    },
+                ];
+                let (sums, gradient) = pass(&*bound.problem, &thetas, &segments);
+                alone_as_in_company(&*bound.problem, &thetas, &segments, &sums, &gradient).unwrap();
+                (sums, gradient)
+            })
+            .unwrap()
+        };
+        let one = on(1);
+        for threads in [2, 4] {
+            assert_eq!(on(threads), one, "{count} particles on {threads} threads");
+        }
+    }
+    for count in [3, 40] {
+        check::<Line>(3, count);
+        check::<Spread<40>>(40, count);
+    }
+    check::<Classes<120, 90>>(120, 5);
+    check::<Classes<120, 90>>(120, 70);
+}
+
+#[test]
+fn a_posterior_has_the_same_bits_on_any_number_of_threads() {
+    let data = data(3, 700, 2);
+    let on = |threads: usize| {
+        let run = Line::infer(&data)
+            .with(smc().particles(24))
+            .seed(3)
+            .threads(threads);
+        let posterior = run.run().unwrap();
+        (posterior.positions().clone(), posterior.log_evidence())
+    };
+    let one = on(1);
+    assert_eq!(on(2), one);
+    assert_eq!(on(4), one);
+}
