@@ -14,7 +14,7 @@ use smc_runtime::prelude::*;
 /// Red-wine quality from eleven measurements.
 #[bayes_model]
 #[likelihood(Normal(mean = output, sd = noise))]
-#[infer(smc(particles = 64, annealing = SmoothDataAnnealing::geometric(), kernel = Hmc::leapfrogs(32), moves = 1))]
+#[infer(smc(particles = 64, annealing = SmoothDataAnnealing::geometric(), kernel = Hmc::leapfrogs(32), moves = 2))]
 pub struct Wine {
     #[prior(Normal(0.0, tau))]
     hidden: Linear<11, 32>,
