@@ -13,7 +13,7 @@ use crate::nn::Rule;
 use crate::nn::check::Takes;
 use crate::population::Population;
 use crate::prior;
-use crate::problem::Counts;
+use crate::problem::{Counts, Segment};
 use crate::rng::{Purpose, Streams};
 
 pub(crate) struct Common<M> {
@@ -162,6 +162,14 @@ impl<M: Model> Common<M> {
             &self.row_values
         };
         counter.fetch_add((particles * rows) as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a pass over `segments`: rows whose weight is zero have no gradient.
+    pub(crate) fn count_pass(&self, particles: usize, segments: &[Segment], gradient: bool) {
+        for segment in segments {
+            let differentiated = gradient && segment.weight != 0.0;
+            self.count(particles, segment.rows.len(), differentiated);
+        }
     }
 
     pub(crate) fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {

@@ -347,14 +347,8 @@ impl<M: Model, D> Autodiff<M, D> {
         use rayon::prelude::*;
         let particles = thetas.len() / dim;
         let group = D::group(particles).max(1);
-        let rows: usize = segments.iter().map(|s| s.rows.len()).sum();
-        let differentiated: usize = segments
-            .iter()
-            .filter(|s| gradient.is_some() && s.weight != 0.0)
-            .map(|s| s.rows.len())
-            .sum();
-        self.common.count(particles, differentiated, true);
-        self.common.count(particles, rows - differentiated, false);
+        self.common
+            .count_pass(particles, segments, gradient.is_some());
         let run = |thetas: &[E], gradient: Option<&mut [E]>| {
             let thetas: Vec<&[E]> = thetas.chunks(dim).collect();
             D::with(self.ordinal, |device| {

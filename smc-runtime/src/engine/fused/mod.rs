@@ -269,14 +269,7 @@ impl<M: Model> Fused<M> {
     ) -> Vec<RowSums> {
         let (particles, dim) = (thetas.len(), thetas.dim());
         let wanted = gradient.is_some();
-        let rows: usize = segments.iter().map(|s| s.rows.len()).sum();
-        let differentiated: usize = segments
-            .iter()
-            .filter(|s| wanted && s.weight != 0.0)
-            .map(|s| s.rows.len())
-            .sum();
-        self.common.count(particles, differentiated, true);
-        self.common.count(particles, rows - differentiated, false);
+        self.common.count_pass(particles, segments, wanted);
 
         let pieces = self.pieces(segments);
         let chunks = CHUNKS.min(pieces.len());
@@ -286,36 +279,28 @@ impl<M: Model> Fused<M> {
         let members = |g: usize| g * group..((g + 1) * group).min(particles);
 
         // Many groups: one task each, chunk after chunk. Few: one task per (group, chunk), added up in the same order.
-        let mut empty = Population::zeros(particles, 0);
-        let (gradient, dim_out) = match gradient {
-            Some(gradient) => (gradient, dim),
-            None => (&mut empty, 0),
-        };
-        let rows_out: Vec<Mutex<&mut [f32]>> = if wanted {
-            gradient
-                .values_mut()
-                .chunks_mut(group * dim_out)
-                .map(Mutex::new)
-                .collect()
-        } else {
-            Vec::new()
-        };
-        let add = |g: usize, scratch: &Scratch, wanted: bool| {
-            if wanted {
-                // Each group has one task at a time, so the lock is never waited for.
-                let mut out = rows_out[g]
+        let homes: Vec<Mutex<&mut [f32]>> = gradient
+            .into_iter()
+            .flat_map(|g| g.values_mut().chunks_mut(group * dim))
+            .map(Mutex::new)
+            .collect();
+        let add = |g: usize, part: &[f32]| {
+            // Each group has one task at a time, so the lock is never waited for. There is no home if no gradient is wanted.
+            if let Some(home) = homes.get(g) {
+                let mut home = home
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner);
-                simd::add_into(&mut out, &scratch.gradient[..members(g).len() * dim]);
+                simd::add_into(&mut home, part);
             }
         };
+        let own = |g: usize| if wanted { members(g).len() * dim } else { 0 };
         if groups >= 2 * CHUNKS || chunks <= 1 {
             let tasks = exec::map(groups, |g| {
                 scratch::with(|scratch| {
                     let mut sums = vec![RowSums::default(); members(g).len()];
                     for c in 0..chunks {
                         let part = self.chunk(thetas, members(g), chunk(c), wanted, scratch);
-                        add(g, scratch, wanted);
+                        add(g, &scratch.gradient[..own(g)]);
                         sums = plus(&sums, &part);
                     }
                     sums
@@ -327,12 +312,7 @@ impl<M: Model> Fused<M> {
             scratch::with(|scratch| {
                 let g = task / chunks;
                 let sums = self.chunk(thetas, members(g), chunk(task % chunks), wanted, scratch);
-                let gradient = if wanted {
-                    scratch.gradient[..members(g).len() * dim].to_vec()
-                } else {
-                    Vec::new()
-                };
-                (sums, gradient)
+                (sums, scratch.gradient[..own(g)].to_vec())
             })
         });
         let mut sums = Vec::with_capacity(particles);
@@ -340,12 +320,7 @@ impl<M: Model> Fused<M> {
             let mut total = vec![RowSums::default(); members(g).len()];
             for (part, part_gradient) in parts {
                 total = plus(&total, part);
-                if wanted {
-                    let mut out = rows_out[g]
-                        .lock()
-                        .unwrap_or_else(std::sync::PoisonError::into_inner);
-                    simd::add_into(&mut out, part_gradient);
-                }
+                add(g, part_gradient);
             }
             sums.extend(total);
         }
@@ -382,7 +357,7 @@ impl<M: Model> Fused<M> {
                 }
             }
             if backward {
-                self.first_backward(members.len(), piece, dim, shared, scratch);
+                self.first_backward(thetas, members.clone(), piece, shared, scratch);
             }
         }
         if wanted {
@@ -572,17 +547,18 @@ impl<M: Model> Fused<M> {
     /// The first layer's gradients of a group, from the derivatives with respect to its outputs.
     fn first_backward(
         &self,
-        group: usize,
+        thetas: &Population,
+        members: Range<usize>,
         piece: &Piece,
-        dim: usize,
         shared: bool,
         scratch: &mut Scratch,
     ) {
+        let (group, dim) = (members.len(), thetas.dim());
         let first = &self.plan.steps[0];
         let size = size_of(first, piece.rows.len());
         let (one, weights) = (first.outputs * size.padded, first.inputs * first.outputs);
         let x = self.columns.tile(piece.rows.start);
-        for p in 0..group {
+        for (p, i) in members.enumerate() {
             let dy = &mut scratch.first_delta[p * one..(p + 1) * one];
             let g = &mut scratch.gradient[p * dim..][first.parameters.clone()];
             match first.kind {
@@ -597,7 +573,9 @@ impl<M: Model> Fused<M> {
                 }
                 Kind::Layer(layer) => {
                     let y = &scratch.first[p * one..(p + 1) * one];
-                    layer.backward(layer_size(first, piece), &[], &scratch.copy, y, dy, None, g);
+                    let parameters = &thetas.row(i)[first.parameters.clone()];
+                    let size = layer_size(first, piece);
+                    layer.backward(size, parameters, &scratch.copy, y, dy, None, g);
                 }
             }
         }
