@@ -165,7 +165,7 @@ fn measure<M: Model + Default>(
     let threads = exec::threads();
     eprintln!(
         "{case}: {} with {threads} threads, {ms:.2} ms (least {ms_min:.2}), {gflops:.0} GF/s, products alone {gemm_floor_ms:.2} ms",
-        problem.engine()
+        problem.engine().name
     );
     if args.json {
         println!(

@@ -41,6 +41,23 @@ pub fn map_rows<R: Send>(
         .collect()
 }
 
+/// `f(i, a_i, b_i)` for the consecutive pieces a_i of `a` and b_i of `b`, in parallel. Where `b` is empty, so is every b_i.
+pub fn for_chunks<A: Send, B: Send>(
+    a: &mut [A],
+    a_size: usize,
+    b: &mut [B],
+    b_size: usize,
+    f: impl Fn(usize, &mut [A], &mut [B]) + Sync + Send,
+) {
+    let a = a.par_chunks_mut(a_size).enumerate().with_max_len(1);
+    if b.is_empty() {
+        a.for_each(|(i, a)| f(i, a, &mut []));
+    } else {
+        a.zip(b.par_chunks_mut(b_size))
+            .for_each(|((i, a), b)| f(i, a, b));
+    }
+}
+
 /// Number of threads that parallel work here runs on.
 pub fn threads() -> usize {
     rayon::current_num_threads()

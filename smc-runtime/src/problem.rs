@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::architecture::Architecture;
 use crate::data::Dataset;
 use crate::dist::Predictive;
+use crate::engine::Choice;
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::population::Population;
@@ -37,6 +38,13 @@ pub struct RowSums {
     pub full: f64,
     /// Σ over the segments of [`Part::Ramp`].
     pub ramp: f64,
+}
+
+impl std::ops::AddAssign for RowSums {
+    fn add_assign(&mut self, other: Self) {
+        self.full += other.full;
+        self.ramp += other.ramp;
+    }
 }
 
 /// What an engine has done so far, counted inside it. One unit is one row for one particle.
@@ -106,8 +114,8 @@ pub trait Problem: Send + Sync {
     /// Bound row i is the user's row `order()[i]`.
     fn order(&self) -> &[usize];
 
-    /// Name of the engine, and why it was chosen.
-    fn engine(&self) -> &'static str;
+    /// The engine, and why it was chosen.
+    fn engine(&self) -> &Choice;
 
     /// What has been computed so far.
     fn counts(&self) -> Counts;

@@ -89,7 +89,7 @@ impl<'a, M: Model> Run<'a, M> {
             let draws = algorithm.infer(&*bound.problem, &mut session)?;
             let report = Report {
                 algorithm: algorithm.name(),
-                engine: bound.problem.engine(),
+                engine: bound.problem.engine().clone(),
                 seconds: start.elapsed().as_secs_f64(),
                 counts: bound.problem.counts() - before,
                 rows: bound.problem.rows(),

@@ -18,6 +18,7 @@ use crate::architecture::{Architecture, Node, Op};
 use crate::cloud::{Cloud, Target};
 use crate::data::Dataset;
 use crate::dist::{Normal, Predictive, Term};
+use crate::engine::Choice;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::infer::{Draws, SmcRun, smc};
@@ -279,8 +280,12 @@ impl Problem for Regression {
         &self.order
     }
 
-    fn engine(&self) -> &'static str {
-        "closed form"
+    fn engine(&self) -> &Choice {
+        const CLOSED: Choice = Choice {
+            name: "closed form",
+            reason: std::borrow::Cow::Borrowed("the posterior is known"),
+        };
+        &CLOSED
     }
 
     fn counts(&self) -> Counts {

@@ -2,6 +2,7 @@
 
 use smc_runtime::architecture::Architecture;
 use smc_runtime::dist::Predictive;
+use smc_runtime::engine::Choice;
 use smc_runtime::layout::Layout;
 use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
@@ -61,8 +62,8 @@ impl Problem for Altered<'_> {
     fn order(&self) -> &[usize] {
         self.inside.order()
     }
-    fn engine(&self) -> &'static str {
-        "altered"
+    fn engine(&self) -> &Choice {
+        self.inside.engine()
     }
     fn counts(&self) -> Counts {
         self.inside.counts()

@@ -275,9 +275,9 @@ fn extreme_parameters_give_a_number_or_minus_infinity() {
 fn the_engine_is_chosen_and_named() {
     let data = data(3, 10, 1);
     let auto = bind(Line::default(), &data, Engine::auto(), 1).unwrap();
-    assert!(auto.problem.engine().starts_with("fused"));
+    assert!(auto.problem.engine().name.starts_with("fused"));
     let forced = bind(Line::default(), &data, Engine::autodiff(), 1).unwrap();
-    assert!(forced.problem.engine().starts_with("autodiff"));
+    assert!(forced.problem.engine().name.starts_with("autodiff"));
 }
 
 /// Whole posteriors and single passes on 1, 2 and 4 threads, with few and with many groups of particles.

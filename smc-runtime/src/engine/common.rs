@@ -20,8 +20,9 @@ pub(crate) struct Common<M> {
     pub(crate) model: M,
     pub(crate) layout: Layout,
     pub(crate) architecture: Architecture,
-    /// Permuted.
-    pub(crate) data: Dataset,
+    /// Number of features.
+    pub(crate) columns: usize,
+    /// Bound row i is the user's row `order[i]`.
     pub(crate) order: Vec<usize>,
     /// For each field, whether it is a parameter beside the chain.
     pub(crate) parameters: Vec<bool>,
@@ -31,7 +32,8 @@ pub(crate) struct Common<M> {
 }
 
 impl<M: Model> Common<M> {
-    pub(crate) fn new(model: M, data: &Dataset, seed: u64) -> Result<Self> {
+    /// The model, and the data in the bound order: the engine stores them as it reads them.
+    pub(crate) fn new(model: M, data: &Dataset, seed: u64) -> Result<(Self, Dataset)> {
         let (model, layout, architecture) = settle(model, data.columns())?;
         if layout.dim() == 0 {
             return Err(Error::config(
@@ -52,7 +54,7 @@ impl<M: Model> Common<M> {
         prior::check(|p| model.priors(p), &layout, &names, &theta)?;
         let common = Self {
             predictive: Arc::new(model.likelihood()),
-            data: data.select(&order)?,
+            columns: data.columns(),
             order,
             parameters: fields
                 .iter()
@@ -66,7 +68,8 @@ impl<M: Model> Common<M> {
         };
         common.check_likelihood()?;
         common.check_targets(data)?;
-        Ok(common)
+        let permuted = data.select(&common.order)?;
+        Ok((common, permuted))
     }
 
     /// The compile-time rules on the likelihood's terms, for models written by hand and sizes known only now.
@@ -104,9 +107,9 @@ impl<M: Model> Common<M> {
                 "an output of the network",
                 format!("output {c} of {outputs}"),
             ),
-            (Term::Feature(c), Takes::Column) if *c >= self.data.columns() => needs(
+            (Term::Feature(c), Takes::Column) if *c >= self.columns => needs(
                 "a feature of the data",
-                format!("feature {c} of {}", self.data.columns()),
+                format!("feature {c} of {}", self.columns),
             ),
             (Term::Constant(c), _) if !c.is_finite() => needs("a finite number", c.to_string()),
             (Term::Exp(inner), Takes::Column) => self.check_term(inner, takes),
@@ -137,12 +140,12 @@ impl<M: Model> Common<M> {
 
     /// Whether `data` have the features that the model was bound to.
     pub(crate) fn check_columns(&self, data: &Dataset) -> Result<()> {
-        if data.columns() == self.data.columns() {
+        if data.columns() == self.columns {
             return Ok(());
         }
         Err(Error::Shape {
             what: format!("data to predict with `{}`", self.model.name()),
-            expected: format!("{} features", self.data.columns()),
+            expected: format!("{} features", self.columns),
             found: format!("{} features", data.columns()),
         })
     }

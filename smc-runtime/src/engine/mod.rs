@@ -5,6 +5,7 @@ pub mod autodiff;
 mod common;
 pub mod fused;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::data::Dataset;
@@ -12,9 +13,24 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::problem::Problem;
 
+pub use fused::Instructions;
+
 /// Which engine computes densities and gradients.
+///
+/// ```
+/// use smc_runtime::engine::{Engine, Instructions};
+/// let default = Engine::auto();
+/// let truth = Engine::autodiff();
+/// // The same bits on every x86-64 machine with AVX2, whatever else it has.
+/// let alike = Engine::fused().instructions(Instructions::Avx2);
+/// assert_eq!("fused-avx2".parse::<Engine>()?, alike);
+/// # Ok::<(), smc_runtime::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Engine(Kind);
+pub struct Engine {
+    kind: Kind,
+    instructions: Instructions,
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Kind {
@@ -26,24 +42,37 @@ enum Kind {
 }
 
 impl Engine {
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            instructions: Instructions::Best,
+        }
+    }
+
     /// The fastest engine that the model has in this build.
     pub fn auto() -> Self {
-        Self(Kind::Auto)
+        Self::of(Kind::Auto)
     }
 
     /// Fused kernels on the CPU; an error if a part of the model has no fused form.
     pub fn fused() -> Self {
-        Self(Kind::Fused)
+        Self::of(Kind::Fused)
     }
 
     /// Automatic differentiation of the model's dfdx expression on the CPU.
     pub fn autodiff() -> Self {
-        Self(Kind::Autodiff)
+        Self::of(Kind::Autodiff)
     }
 
     /// Automatic differentiation on CUDA device number `ordinal`; needs the feature `cuda`.
     pub fn cuda(ordinal: usize) -> Self {
-        Self(Kind::Cuda(ordinal))
+        Self::of(Kind::Cuda(ordinal))
+    }
+
+    /// The instructions that fused kernels are restricted to; `bind` refuses those that the machine lacks.
+    pub fn instructions(mut self, instructions: Instructions) -> Self {
+        self.instructions = instructions;
+        self
     }
 }
 
@@ -54,14 +83,32 @@ impl std::str::FromStr for Engine {
         match name {
             "auto" => Ok(Self::auto()),
             "fused" => Ok(Self::fused()),
+            "fused-avx512" => Ok(Self::fused().instructions(Instructions::Avx512)),
+            "fused-avx2" => Ok(Self::fused().instructions(Instructions::Avx2)),
+            "fused-portable" => Ok(Self::fused().instructions(Instructions::Portable)),
             "autodiff" => Ok(Self::autodiff()),
             "cuda" => Ok(Self::cuda(0)),
             other => Err(Error::config(
                 "engine",
                 other,
-                "one of auto, fused, autodiff, cuda",
+                "one of auto, fused, fused-avx512, fused-avx2, fused-portable, autodiff, cuda",
             )),
         }
+    }
+}
+
+/// The engine that a model runs on, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The engine's name.
+    pub name: &'static str,
+    /// Why it was chosen.
+    pub reason: Cow<'static, str>,
+}
+
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.reason)
     }
 }
 
@@ -80,7 +127,8 @@ pub(crate) fn on_cpu<M: Model>(
     data: &Dataset,
     seed: u64,
 ) -> Result<autodiff::Autodiff<M, dfdx::prelude::Cpu>> {
-    Ok(autodiff::on_cpu(common::Common::new(model, data, seed)?))
+    let (common, data) = common::Common::new(model, data, seed)?;
+    Ok(autodiff::on_cpu(common, data, "asked for".to_owned()))
 }
 
 /// Binds `model` to `data`. `seed` orders the rows.
@@ -89,21 +137,25 @@ pub(crate) fn on_cpu<M: Model>(
 /// If the sizes of the layers do not chain, if `data` do not fit them, if a target is not a class of the likelihood, or
 /// if the engine is not available.
 pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Result<Bound<M>> {
-    let common = common::Common::new(model, data, seed)?;
+    let (common, data) = common::Common::new(model, data, seed)?;
     let model = common.model.clone();
-    let problem: Arc<dyn Problem> = match engine.0 {
-        Kind::Auto | Kind::Fused => match (fused::Fused::new(common), engine.0) {
-            (Ok(fused), _) => Arc::new(fused),
-            (Err(common), Kind::Auto) => on_autodiff(*common)?,
-            (Err(_), _) => {
+    let asked = || "asked for".to_owned();
+    let problem: Arc<dyn Problem> = match engine.kind {
+        Kind::Auto | Kind::Fused => match fused::Fused::new(common, data, engine.instructions) {
+            Ok(fused) => Arc::new(fused),
+            Err((given, reason)) if engine.kind == Kind::Auto => {
+                let (common, data) = *given;
+                on_autodiff(common, data, reason)?
+            }
+            Err((_, reason)) => {
                 return Err(Error::Engine {
                     engine: "fused",
-                    reason: "a layer or the likelihood of this model has no fused form, or its output is not the chain of its fields".to_owned(),
+                    reason,
                 });
             }
         },
-        Kind::Autodiff => on_autodiff(common)?,
-        Kind::Cuda(ordinal) => on_cuda(common, ordinal)?,
+        Kind::Autodiff => on_autodiff(common, data, asked())?,
+        Kind::Cuda(ordinal) => on_cuda(common, data, ordinal, asked())?,
     };
     Ok(Bound { model, problem })
 }
@@ -111,25 +163,45 @@ pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Re
 // One signature for builds with and without the feature.
 #[allow(clippy::unnecessary_wraps)]
 #[cfg(feature = "autodiff")]
-fn on_autodiff<M: Model>(common: common::Common<M>) -> Result<Arc<dyn Problem>> {
-    Ok(Arc::new(autodiff::on_cpu(common)))
+fn on_autodiff<M: Model>(
+    common: common::Common<M>,
+    data: Dataset,
+    reason: String,
+) -> Result<Arc<dyn Problem>> {
+    Ok(Arc::new(autodiff::on_cpu(common, data, reason)))
 }
 
 #[cfg(not(feature = "autodiff"))]
-fn on_autodiff<M: Model>(_: common::Common<M>) -> Result<Arc<dyn Problem>> {
+fn on_autodiff<M: Model>(
+    _: common::Common<M>,
+    _: Dataset,
+    reason: String,
+) -> Result<Arc<dyn Problem>> {
     Err(Error::Engine {
         engine: "autodiff",
-        reason: "this build has only the fused engine, which this model does not run on; enable the feature `autodiff`".to_owned(),
+        reason: format!(
+            "this build has only the fused engine ({reason}); enable the feature `autodiff`"
+        ),
     })
 }
 
 #[cfg(feature = "cuda")]
-fn on_cuda<M: Model>(common: common::Common<M>, ordinal: usize) -> Result<Arc<dyn Problem>> {
-    Ok(Arc::new(autodiff::on_cuda(common, ordinal)?))
+fn on_cuda<M: Model>(
+    common: common::Common<M>,
+    data: Dataset,
+    ordinal: usize,
+    reason: String,
+) -> Result<Arc<dyn Problem>> {
+    Ok(Arc::new(autodiff::on_cuda(common, data, ordinal, reason)?))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn on_cuda<M: Model>(_: common::Common<M>, _: usize) -> Result<Arc<dyn Problem>> {
+fn on_cuda<M: Model>(
+    _: common::Common<M>,
+    _: Dataset,
+    _: usize,
+    _: String,
+) -> Result<Arc<dyn Problem>> {
     Err(Error::Engine {
         engine: "cuda",
         reason: "this build has no CUDA; enable the feature `cuda`".to_owned(),

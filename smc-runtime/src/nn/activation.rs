@@ -4,7 +4,7 @@ use super::Field;
 use crate::architecture::Op;
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Act, Device, FieldParams, Real, Tape};
-use crate::engine::fused::{FusedLayer, FusedRelu, FusedTanh};
+use crate::engine::fused::{Activation, FusedLayer};
 
 /// tanh(x), element by element.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Field for Tanh {
     }
 
     fn fused(&self) -> Option<&'static dyn FusedLayer> {
-        Some(&FusedTanh)
+        Some(&Activation::Tanh)
     }
 
     #[cfg(feature = "autodiff")]
@@ -43,7 +43,7 @@ impl Field for Relu {
     }
 
     fn fused(&self) -> Option<&'static dyn FusedLayer> {
-        Some(&FusedRelu)
+        Some(&Activation::Relu)
     }
 
     #[cfg(feature = "autodiff")]

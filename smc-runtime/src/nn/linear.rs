@@ -8,7 +8,6 @@ use super::{Dyn, DynField, Field, Rule};
 use crate::architecture::Op;
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Act, Device, FieldParams, Real, Tape};
-use crate::engine::fused::{FusedLayer, FusedLinear};
 use crate::layout::BlockSpec;
 use crate::transform::Support;
 
@@ -81,10 +80,6 @@ impl<const I: usize, const O: usize> Field for Linear<I, O> {
 
     fn op(&self) -> Op {
         Op::Linear
-    }
-
-    fn fused(&self) -> Option<&'static dyn FusedLayer> {
-        Some(&FusedLinear)
     }
 
     #[cfg(feature = "autodiff")]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::engine::Choice;
 use crate::observe::Step;
 use crate::problem::Counts;
 
@@ -10,8 +11,8 @@ use crate::problem::Counts;
 pub struct Report {
     /// The algorithm.
     pub algorithm: &'static str,
-    /// The engine.
-    pub engine: &'static str,
+    /// The engine, and why it was chosen.
+    pub engine: Choice,
     /// Wall time.
     pub seconds: f64,
     /// What the engine computed.
@@ -65,12 +66,12 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} on {}, {:.1} s, {} steps",
+            "{}, {:.1} s, {} steps",
             self.algorithm,
-            self.engine,
             self.seconds,
             self.steps.len()
         )?;
+        writeln!(f, "  engine      {}", self.engine)?;
         writeln!(
             f,
             "  cost        {} row-gradients ({:.0} gradients of all {} rows), {} row-values",

@@ -16,6 +16,7 @@ use std::ops::Range;
 use dfdx::prelude::{Axis, BroadcastTo, Cpu, Gradients, Merge, NoneTape, PutTape, SplitTape};
 
 use self::tensor::from_vec;
+use super::Choice;
 use super::common::{Common, keyed};
 use crate::architecture::Architecture;
 use crate::data::Dataset;
@@ -38,9 +39,6 @@ pub(crate) trait Backend<E: Real>: Device<E> {
 
     /// Particles per expression.
     fn group(particles: usize) -> usize;
-
-    /// The name in reports.
-    const NAME: &'static str;
 }
 
 thread_local! {
@@ -72,8 +70,6 @@ where
     fn group(_: usize) -> usize {
         1
     }
-
-    const NAME: &'static str = "autodiff (dfdx, CPU)";
 }
 
 #[cfg(feature = "cuda")]
@@ -104,8 +100,6 @@ mod cuda {
         fn group(particles: usize) -> usize {
             particles
         }
-
-        const NAME: &'static str = "autodiff (dfdx, CUDA)";
     }
 
     trait OnOrdinal {
@@ -122,13 +116,28 @@ mod cuda {
 /// A model bound to data, differentiated by dfdx on device type `D`.
 pub(crate) struct Autodiff<M, D> {
     common: Common<M>,
+    /// In the bound order.
+    data: Dataset,
+    choice: Choice,
     ordinal: usize,
     tile: usize,
     device: PhantomData<fn() -> D>,
 }
 
-pub(crate) fn on_cpu<M: Model>(common: Common<M>) -> Autodiff<M, Cpu> {
-    Autodiff::new(common, 0)
+pub(crate) fn on_cpu<M: Model>(
+    common: Common<M>,
+    data: Dataset,
+    reason: String,
+) -> Autodiff<M, Cpu> {
+    Autodiff::new(
+        common,
+        data,
+        0,
+        Choice {
+            name: "autodiff (dfdx, CPU)",
+            reason: reason.into(),
+        },
+    )
 }
 
 /// # Errors
@@ -136,13 +145,19 @@ pub(crate) fn on_cpu<M: Model>(common: Common<M>) -> Autodiff<M, Cpu> {
 #[cfg(feature = "cuda")]
 pub(crate) fn on_cuda<M: Model>(
     common: Common<M>,
+    data: Dataset,
     ordinal: usize,
+    reason: String,
 ) -> Result<Autodiff<M, dfdx::prelude::Cuda>> {
     dfdx::prelude::Cuda::try_build(ordinal, 0).map_err(|e| Error::Engine {
         engine: "cuda",
         reason: format!("device {ordinal}: {e:?}"),
     })?;
-    Ok(Autodiff::new(common, ordinal))
+    let choice = Choice {
+        name: "autodiff (dfdx, CUDA)",
+        reason: reason.into(),
+    };
+    Ok(Autodiff::new(common, data, ordinal, choice))
 }
 
 /// Rows per tile: the widest activation of a tile is about 128 KiB. It depends on the model alone.
@@ -157,10 +172,12 @@ fn tile_rows(architecture: &Architecture) -> usize {
 }
 
 impl<M: Model, D> Autodiff<M, D> {
-    fn new(common: Common<M>, ordinal: usize) -> Self {
+    fn new(common: Common<M>, data: Dataset, ordinal: usize, choice: Choice) -> Self {
         Self {
             tile: tile_rows(&common.architecture),
             common,
+            data,
+            choice,
             ordinal,
             device: PhantomData,
         }
@@ -221,7 +238,7 @@ impl<M: Model, D> Autodiff<M, D> {
         D: Device<E>,
     {
         let common = &self.common;
-        let features = features::<E, D, T>(device, &common.data, rows.clone(), params.particles);
+        let features = features::<E, D, T>(device, &self.data, rows.clone(), params.particles);
         let output = common.model.output(params, features.clone());
         let heads = Heads {
             params,
@@ -231,7 +248,7 @@ impl<M: Model, D> Autodiff<M, D> {
         let targets = Targets {
             particles: params.particles,
             device: device.clone(),
-            values: common.data.targets()[rows].to_vec(),
+            values: self.data.targets()[rows].to_vec(),
             marker: PhantomData,
         };
         common
@@ -429,15 +446,15 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
     }
 
     fn rows(&self) -> usize {
-        self.common.data.rows()
+        self.data.rows()
     }
 
     fn order(&self) -> &[usize] {
         &self.common.order
     }
 
-    fn engine(&self) -> &'static str {
-        D::NAME
+    fn engine(&self) -> &Choice {
+        &self.choice
     }
 
     fn counts(&self) -> Counts {

@@ -1,6 +1,10 @@
-//! Likelihoods on slices: row log-likelihoods of a tile and their derivatives.
+//! Likelihoods on panels: row log-likelihoods of a tile and their derivatives.
 
-use super::simd;
+use std::ops::Range;
+
+use super::isa::{Isa, kernels};
+use super::math::{exp, fma, ln, sum_lanes};
+use super::panel::PANEL;
 use crate::dist::Term;
 
 /// A likelihood that the fused engine knows, by its terms.
@@ -18,18 +22,24 @@ pub enum FusedHead {
     Categorical,
 }
 
-/// A term with its fields resolved.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Source {
+/// What a term starts from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Base {
     Output(usize),
     Feature(usize),
     Constant(f32),
     /// Number of the block.
     Parameter(usize),
-    Exp(Box<Source>),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+/// A term with its fields resolved: exp applied `exps` times to a base.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Source {
+    base: Base,
+    exps: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Head {
     Normal { mean: Source, sd: Source },
     Categorical,
@@ -43,34 +53,55 @@ impl Head {
     ) -> Option<Self> {
         Some(match head {
             FusedHead::Normal { mean, sd } => Self::Normal {
-                mean: source(&mean, parameter)?,
-                sd: source(&sd, parameter)?,
+                mean: Source::new(&mean, parameter)?,
+                sd: Source::new(&sd, parameter)?,
             },
             FusedHead::Categorical => Self::Categorical,
         })
     }
 }
 
-fn source(term: &Term, parameter: &impl Fn(usize) -> Option<usize>) -> Option<Source> {
-    Some(match term {
-        Term::Unset => return None,
-        Term::Field(f) => parameter(*f).map_or(Source::Output(0), Source::Parameter),
-        Term::Column(_, c) => Source::Output(*c),
-        Term::Feature(c) => Source::Feature(*c),
-        Term::Constant(c) => Source::Constant(*c as f32),
-        Term::Exp(inner) => Source::Exp(Box::new(source(inner, parameter)?)),
-    })
+impl Source {
+    fn new(term: &Term, parameter: &impl Fn(usize) -> Option<usize>) -> Option<Self> {
+        let base = match term {
+            Term::Unset => return None,
+            Term::Field(f) => parameter(*f).map_or(Base::Output(0), Base::Parameter),
+            Term::Column(_, c) => Base::Output(*c),
+            Term::Feature(c) => Base::Feature(*c),
+            Term::Constant(c) => Base::Constant(*c as f32),
+            Term::Exp(inner) => {
+                let inner = Self::new(inner, parameter)?;
+                let exps = inner.exps + 1;
+                return Some(Self { exps, ..inner });
+            }
+        };
+        Some(Self { base, exps: 0 })
+    }
+
+    /// The term before its last exponential.
+    fn inner(self) -> Option<Self> {
+        let exps = self.exps.checked_sub(1)?;
+        Some(Self { exps, ..self })
+    }
+
+    fn has_gradient(self) -> bool {
+        matches!(self.base, Base::Output(_) | Base::Parameter(_))
+    }
 }
 
 /// What a head reads at a tile.
+#[derive(Clone, Copy)]
 pub(super) struct At<'a> {
-    pub(super) rows: usize,
-    pub(super) padded: usize,
-    /// outputs × padded.
+    /// The rows that count, from the first of the tile.
+    pub(super) live: &'a Range<usize>,
+    pub(super) panels: usize,
+    /// panels × outputs × 32.
     pub(super) output: &'a [f32],
-    /// features × stride.
+    pub(super) outputs: usize,
+    /// panels × columns × 32.
     pub(super) features: &'a [f32],
-    pub(super) stride: usize,
+    pub(super) columns: usize,
+    /// panels × 32.
     pub(super) targets: &'a [f32],
     /// Constrained value of every block that is a scalar.
     pub(super) scalars: &'a [f32],
@@ -79,65 +110,62 @@ pub(super) struct At<'a> {
 /// Where a head writes derivatives, each times `weight`.
 pub(super) struct Back<'a> {
     pub(super) weight: f32,
-    /// outputs × padded; zero before, and zero behind the last row after.
+    /// panels × outputs × 32; zero before. Rows that do not count stay zero.
     pub(super) output: &'a mut [f32],
-    /// By block, with respect to the constrained value.
-    pub(super) scalars: &'a mut [f32],
+    /// By block, with respect to the constrained value; added to.
+    pub(super) scalars: &'a mut [f64],
 }
+
+/// One number for each row of a panel.
+type Lane = [f32; PANEL];
 
 const HALF_LN_TAU: f32 = 0.918_938_5;
 
 impl Head {
-    /// Numbers per row that scratch must offer, in units of `padded`.
-    pub(super) const SCRATCH: usize = 4;
-
-    /// log p(y | ..) of every row into `out`, and the derivatives if asked for. NaN comes out as −∞.
+    /// log p(y | ..) of every row into `out` (panels × 32), and the derivatives if asked for. NaN comes out as −∞.
     pub(super) fn evaluate(
-        &self,
-        at: &At<'_>,
+        self,
+        isa: Isa,
+        at: At<'_>,
         out: &mut [f32],
-        scratch: &mut [f32],
-        back: Option<Back<'_>>,
+        mut back: Option<Back<'_>>,
     ) {
         match self {
-            Self::Normal { mean, sd } => normal(mean, sd, at, out, scratch, back),
-            Self::Categorical => categorical(at, out, scratch, back),
-        }
-        for l in &mut out[..at.rows] {
-            if l.is_nan() {
-                *l = f32::NEG_INFINITY;
-            }
+            Self::Normal { mean, sd } => normal(isa, mean, sd, at, out, &mut back),
+            Self::Categorical => categorical(isa, at, out, &mut back),
         }
     }
 
     /// Numbers per row that [`Head::arguments`] writes.
-    pub(super) fn width(&self, outputs: usize) -> usize {
+    pub(super) fn width(self, outputs: usize) -> usize {
         match self {
             Self::Normal { .. } => 2,
             Self::Categorical => outputs,
         }
     }
 
-    /// The arguments of the likelihood at every row: rows × width.
+    /// `put(row, slot, x)` for the arguments of the likelihood at every row.
     pub(super) fn arguments(
-        &self,
-        at: &At<'_>,
-        scratch: &mut [f32],
+        self,
+        isa: Isa,
+        at: At<'_>,
+        out: &mut [f32],
         mut put: impl FnMut(usize, usize, f32),
     ) {
         match self {
             Self::Normal { mean, sd } => {
                 for (slot, source) in [mean, sd].into_iter().enumerate() {
-                    fill(source, at, &mut scratch[..at.padded]);
-                    for (row, &x) in scratch[..at.rows].iter().enumerate() {
-                        put(row, slot, x);
+                    values(isa, source, at, out);
+                    for row in at.live.clone() {
+                        put(row, slot, out[row]);
                     }
                 }
             }
             Self::Categorical => {
-                for (k, column) in at.output.chunks(at.padded).enumerate() {
-                    for (row, &x) in column[..at.rows].iter().enumerate() {
-                        put(row, k, x);
+                for row in at.live.clone() {
+                    let first = row / PANEL * at.outputs * PANEL + row % PANEL;
+                    for k in 0..at.outputs {
+                        put(row, k, at.output[first + k * PANEL]);
                     }
                 }
             }
@@ -145,166 +173,178 @@ impl Head {
     }
 }
 
-fn fill(source: &Source, at: &At<'_>, out: &mut [f32]) {
-    match source {
-        Source::Output(c) => out.copy_from_slice(&at.output[c * at.padded..][..at.padded]),
-        Source::Feature(c) => out.copy_from_slice(&at.features[c * at.stride..][..at.padded]),
-        Source::Constant(c) => out.fill(*c),
-        Source::Parameter(block) => out.fill(at.scalars[*block]),
-        Source::Exp(inner) => {
-            fill(inner, at, out);
-            simd::exp(out);
+/// The value of a source in one panel.
+#[inline(always)]
+fn value<const FMA: bool>(source: Source, at: &At<'_>, panel: usize) -> Lane {
+    let mut lane = match source.base {
+        Base::Output(c) => at.output.as_chunks::<PANEL>().0[panel * at.outputs + c],
+        Base::Feature(c) => at.features.as_chunks::<PANEL>().0[panel * at.columns + c],
+        Base::Constant(c) => [c; PANEL],
+        Base::Parameter(block) => [at.scalars[block]; PANEL],
+    };
+    for _ in 0..source.exps {
+        for l in 0..PANEL {
+            lane[l] = exp::<FMA>(lane[l]);
         }
     }
+    lane
 }
 
-/// Routes ∂/∂source (one number per row) to outputs and parameters. `d` may be overwritten.
-fn scatter(source: &Source, at: &At<'_>, d: &mut [f32], back: &mut Back<'_>) {
-    match source {
-        Source::Output(c) => {
-            let into = &mut back.output[c * at.padded..][..at.rows];
-            simd::add_into(into, &d[..at.rows]);
-        }
-        Source::Parameter(block) => back.scalars[*block] += simd::sum(&d[..at.rows]),
-        Source::Feature(_) | Source::Constant(_) => {}
-        Source::Exp(inner) => {
-            let mut value = vec![0.0; at.padded];
-            fill(source, at, &mut value);
-            simd::scale_by(&mut d[..at.rows], 1.0, &value[..at.rows]);
-            scatter(inner, at, d, back);
-        }
-    }
-}
-
-fn normal(
-    mean: &Source,
-    sd: &Source,
+/// Adds ∂/∂source, one number per row, to where the source comes from.
+#[inline(always)]
+fn scatter<const FMA: bool>(
+    source: Source,
     at: &At<'_>,
-    out: &mut [f32],
-    scratch: &mut [f32],
-    back: Option<Back<'_>>,
+    panel: usize,
+    mut d: Lane,
+    back: &mut Back<'_>,
 ) {
-    let (mu, rest) = scratch.split_at_mut(at.padded);
-    let (log_sd, rest) = rest.split_at_mut(at.padded);
-    let (inverse, spare) = rest.split_at_mut(at.padded);
-    fill(mean, at, mu);
-    scales(sd, at, log_sd, inverse);
-    residuals(at.rows, at.targets, mu, inverse, log_sd, out);
-    let Some(mut back) = back else { return };
-    // mu now holds the standardised residuals.
-    let z = mu;
-    if *sd != Source::Constant(0.0) && !matches!(sd, Source::Constant(_) | Source::Feature(_)) {
-        let by_sd = &mut spare[..at.padded];
-        for i in 0..at.rows {
-            by_sd[i] = sane(back.weight * (z[i] * z[i] - 1.0));
+    // Down through the exponentials: the derivative of exp is its value.
+    let mut outer = source;
+    while let Some(inner) = outer.inner() {
+        let value = value::<FMA>(outer, at, panel);
+        for l in 0..PANEL {
+            d[l] = sane(d[l] * value[l]);
         }
-        match sd {
-            // ∂/∂ log sd is what the inner term gets.
-            Source::Exp(inner) => scatter(inner, at, by_sd, &mut back),
-            _ => {
-                simd::scale_by(&mut by_sd[..at.rows], 1.0, &inverse[..at.rows]);
-                scatter(sd, at, by_sd, &mut back);
+        outer = inner;
+    }
+    match source.base {
+        Base::Output(c) => {
+            let into = &mut back.output.as_chunks_mut::<PANEL>().0[panel * at.outputs + c];
+            for l in 0..PANEL {
+                into[l] += d[l];
             }
         }
+        Base::Parameter(block) => back.scalars[block] += f64::from(sum_lanes(&d)),
+        Base::Feature(_) | Base::Constant(_) => {}
     }
-    for i in 0..at.rows {
-        z[i] = sane(back.weight * z[i] * inverse[i]);
-    }
-    scatter(mean, at, z, &mut back);
 }
 
 /// A derivative at a row that has no density is of no use to anyone.
+#[inline(always)]
 fn sane(d: f32) -> f32 {
-    if d.is_finite() { d } else { 0.0 }
+    if d.abs() < f32::INFINITY { d } else { 0.0 }
+}
+
+/// 1 for rows that count, else 0.
+#[inline(always)]
+fn mask(live: &Range<usize>, panel: usize) -> Lane {
+    let (from, to) = (live.start as i32, live.end as i32);
+    let mut mask = [0.0; PANEL];
+    for l in 0..PANEL {
+        let row = (panel * PANEL) as i32 + l as i32;
+        mask[l] = if (row >= from) & (row < to) { 1.0 } else { 0.0 };
+    }
+    mask
 }
 
 /// log sd and 1/sd; from the logarithm where the term has one, so that neither overflow nor underflow makes a NaN.
-fn scales(sd: &Source, at: &At<'_>, log_sd: &mut [f32], inverse: &mut [f32]) {
-    match sd {
-        Source::Exp(inner) => {
-            fill(inner, at, log_sd);
-            for (i, &l) in inverse.iter_mut().zip(&*log_sd) {
-                *i = -l;
-            }
-            simd::exp(inverse);
+#[inline(always)]
+fn scales<const FMA: bool>(sd: Source, at: &At<'_>, panel: usize) -> (Lane, Lane) {
+    if let Some(inner) = sd.inner() {
+        let log_sd = value::<FMA>(inner, at, panel);
+        let mut inverse = [0.0; PANEL];
+        for l in 0..PANEL {
+            inverse[l] = exp::<FMA>(-log_sd[l]);
         }
-        Source::Constant(_) | Source::Parameter(_) => {
-            fill(sd, at, inverse);
-            let value = inverse[0];
-            log_sd.fill(value.ln());
-            inverse.fill(value.recip());
-        }
-        _ => {
-            fill(sd, at, inverse);
-            for (l, i) in log_sd.iter_mut().zip(inverse) {
-                *l = i.ln();
-                *i = i.recip();
-            }
-        }
+        return (log_sd, inverse);
     }
+    let sd = value::<FMA>(sd, at, panel);
+    let (mut log_sd, mut inverse) = ([0.0; PANEL], [0.0; PANEL]);
+    for l in 0..PANEL {
+        log_sd[l] = ln::<FMA>(sd[l]);
+        inverse[l] = 1.0 / sd[l];
+    }
+    (log_sd, inverse)
 }
 
-fn residuals(
-    rows: usize,
-    y: &[f32],
-    mu: &mut [f32],
-    inverse: &[f32],
-    log_sd: &[f32],
-    out: &mut [f32],
-) {
-    for i in 0..rows {
-        let z = (y[i] - mu[i]) * inverse[i];
-        mu[i] = z;
-        out[i] = -0.5 * z * z - log_sd[i] - HALF_LN_TAU;
+kernels! {
+    fn values(source: Source, at: At<'_>, out: &mut [f32]) {
+        for (panel, out) in out.as_chunks_mut::<PANEL>().0[..at.panels].iter_mut().enumerate() {
+            *out = value::<FMA>(source, &at, panel);
+        }
     }
-}
 
-fn categorical(at: &At<'_>, out: &mut [f32], scratch: &mut [f32], back: Option<Back<'_>>) {
-    let (n, padded) = (at.rows, at.padded);
-    let (max, rest) = scratch.split_at_mut(padded);
-    let (total, rest) = rest.split_at_mut(padded);
-    let shifted = &mut rest[..padded];
-    max.copy_from_slice(&at.output[..padded]);
-    for logits in at.output.chunks(padded).skip(1) {
-        simd::max_into(max, logits);
-    }
-    total.fill(0.0);
-    let mut back = back;
-    for (k, logits) in at.output.chunks(padded).enumerate() {
-        simd::subtract(shifted, logits, max);
-        for i in 0..n {
-            if at.targets[i] as usize == k {
-                out[i] = shifted[i];
+    fn normal(mean: Source, sd: Source, at: At<'_>, out: &mut [f32], back: &mut Option<Back<'_>>) {
+        let (out, targets) = (out.as_chunks_mut::<PANEL>().0, at.targets.as_chunks::<PANEL>().0);
+        let same = matches!(sd.base, Base::Constant(_) | Base::Parameter(_));
+        let mut scale = scales::<FMA>(sd, &at, 0);
+        for panel in 0..at.panels {
+            if !same && panel > 0 {
+                scale = scales::<FMA>(sd, &at, panel);
+            }
+            let (log_sd, inverse) = &scale;
+            let mu = value::<FMA>(mean, &at, panel);
+            let (y, mut z) = (&targets[panel], [0.0; PANEL]);
+            for l in 0..PANEL {
+                z[l] = (y[l] - mu[l]) * inverse[l];
+                let log_p = fma::<FMA>(-0.5 * z[l], z[l], -log_sd[l] - HALF_LN_TAU);
+                out[panel][l] = if log_p.is_nan() { f32::NEG_INFINITY } else { log_p };
+            }
+            let Some(back) = back else { continue };
+            let live = mask(at.live, panel);
+            let (mut by_mean, mut by_sd) = ([0.0; PANEL], [0.0; PANEL]);
+            for l in 0..PANEL {
+                let weight = back.weight * live[l];
+                by_mean[l] = sane(weight * z[l] * inverse[l]);
+                // ∂/∂ log sd.
+                by_sd[l] = sane(weight * fma::<FMA>(z[l], z[l], -1.0));
+            }
+            scatter::<FMA>(mean, &at, panel, by_mean, back);
+            if sd.has_gradient() {
+                match sd.inner() {
+                    Some(log_sd) => scatter::<FMA>(log_sd, &at, panel, by_sd, back),
+                    None => {
+                        for l in 0..PANEL {
+                            by_sd[l] = sane(by_sd[l] * inverse[l]);
+                        }
+                        scatter::<FMA>(sd, &at, panel, by_sd, back);
+                    }
+                }
             }
         }
-        simd::exp(shifted);
-        simd::add_into(total, shifted);
-        if let Some(back) = &mut back {
-            back.output[k * padded..][..padded].copy_from_slice(shifted);
-        }
     }
-    for i in 0..n {
-        out[i] -= total[i].ln();
-    }
-    let Some(back) = back else { return };
-    for i in 0..n {
-        total[i] = if out[i].is_finite() {
-            back.weight / total[i]
-        } else {
-            0.0
-        };
-    }
-    total[n..].fill(0.0);
-    for (k, d) in back.output.chunks_mut(padded).enumerate() {
-        simd::scale_by(d, -1.0, total);
-        for i in 0..n {
-            if at.targets[i] as usize == k && total[i] != 0.0 {
-                d[i] += back.weight;
+
+    fn categorical(at: At<'_>, out: &mut [f32], back: &mut Option<Back<'_>>) {
+        let (out, targets) = (out.as_chunks_mut::<PANEL>().0, at.targets.as_chunks::<PANEL>().0);
+        for (panel, logits) in at.output.as_chunks::<PANEL>().0.chunks_exact(at.outputs).enumerate() {
+            let (y, out) = (&targets[panel], &mut out[panel]);
+            let (mut max, mut own, mut total) = (logits[0], [0.0; PANEL], [0.0; PANEL]);
+            for (k, logits) in logits.iter().enumerate() {
+                for l in 0..PANEL {
+                    max[l] = if logits[l] > max[l] { logits[l] } else { max[l] };
+                    own[l] = if y[l] == k as f32 { logits[l] } else { own[l] };
+                }
+            }
+            for (k, logits) in logits.iter().enumerate() {
+                let mut e = [0.0; PANEL];
+                for l in 0..PANEL {
+                    e[l] = exp::<FMA>(logits[l] - max[l]);
+                    total[l] += e[l];
+                }
+                if let Some(back) = back {
+                    back.output.as_chunks_mut::<PANEL>().0[panel * at.outputs + k] = e;
+                }
+            }
+            for l in 0..PANEL {
+                let log_p = own[l] - max[l] - ln::<FMA>(total[l]);
+                out[l] = if log_p.is_nan() { f32::NEG_INFINITY } else { log_p };
+            }
+            let Some(back) = back else { continue };
+            let live = mask(at.live, panel);
+            let (mut weight, mut share) = ([0.0; PANEL], [0.0; PANEL]);
+            for l in 0..PANEL {
+                let counts = if out[l] > f32::NEG_INFINITY { live[l] } else { 0.0 };
+                weight[l] = back.weight * counts;
+                share[l] = weight[l] / total[l];
+            }
+            let d = &mut back.output.as_chunks_mut::<PANEL>().0[panel * at.outputs..][..at.outputs];
+            for (k, d) in d.iter_mut().enumerate() {
+                for l in 0..PANEL {
+                    let own = if y[l] == k as f32 { weight[l] } else { 0.0 };
+                    d[l] = sane(fma::<FMA>(-d[l], share[l], own));
+                }
             }
         }
-        for d in &mut d[..n] {
-            *d = sane(*d);
-        }
-        d[n..].fill(0.0);
     }
 }

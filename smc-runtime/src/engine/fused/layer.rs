@@ -2,8 +2,9 @@
 
 use std::fmt::Debug;
 
-use super::product::{self, Size, Tile};
-use super::simd;
+use super::isa::Isa;
+use super::math;
+use super::panel::PANEL;
 
 /// The numbers of one layer on one tile.
 #[derive(Clone, Copy, Debug)]
@@ -12,27 +13,25 @@ pub struct LayerSize {
     pub inputs: usize,
     /// Features given.
     pub outputs: usize,
-    /// Rows of the tile.
-    pub rows: usize,
-    /// Rows with padding: feature i of an activation is at `i * padded`.
-    pub padded: usize,
+    /// Panels of [`PANEL`] rows.
+    pub panels: usize,
+    pub(super) isa: Isa,
 }
 
 impl LayerSize {
-    fn product(self) -> Size {
-        Size {
-            inputs: self.inputs,
-            outputs: self.outputs,
-            rows: self.rows,
-            padded: self.padded,
-        }
+    /// Rows of the tile, those of padding included.
+    pub fn rows(self) -> usize {
+        self.panels * PANEL
     }
 }
 
-/// A layer's mathematics on slices, for one particle and one tile of rows stored feature by feature.
+/// A layer's mathematics on slices, for one particle and one tile of rows.
 ///
-/// Contract. It computes what the layer's expression does, to rounding; the conformance kit compares the two. Values in
-/// the padding are arbitrary but finite going forward and must stay finite; going backward `dy` is zero there.
+/// Activations lie in panels: feature i of row t, among n features, is at `(t / PANEL * n + i) * PANEL + t % PANEL`. An
+/// elementwise layer may ignore that and walk the slices.
+///
+/// Contract. It computes what the layer's expression does, to rounding; the conformance kit compares the two. Rows that
+/// are padding hold arbitrary finite values going forward, which must stay finite; going backward `dy` is zero there.
 pub trait FusedLayer: Debug + Sync {
     /// y from x; `parameters` are the layer's blocks, one after the other, constrained.
     fn forward(&self, size: LayerSize, parameters: &[f32], x: &[f32], y: &mut [f32]);
@@ -51,76 +50,40 @@ pub trait FusedLayer: Debug + Sync {
     );
 }
 
-/// y = W x + b.
-#[derive(Debug)]
-pub(crate) struct FusedLinear;
+/// What is done element by element, in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activation {
+    Tanh,
+    Relu,
+}
 
-/// y = tanh(x).
-#[derive(Debug)]
-pub(crate) struct FusedTanh;
-
-/// y = max(x, 0).
-#[derive(Debug)]
-pub(crate) struct FusedRelu;
-
-impl FusedLayer for FusedLinear {
-    fn forward(&self, size: LayerSize, parameters: &[f32], x: &[f32], y: &mut [f32]) {
-        let (w, b) = parameters.split_at(size.inputs * size.outputs);
-        let x = Tile {
-            values: x,
-            stride: size.padded,
-        };
-        product::forward(size.product(), w, x, y);
-        for (y, &b) in y.chunks_mut(size.padded).zip(b) {
-            simd::add_bias(y, b);
+impl Activation {
+    /// z ← φ(z).
+    pub(super) fn apply(self, isa: Isa, z: &mut [f32]) {
+        match self {
+            Self::Tanh => math::tanh_all(isa, z),
+            Self::Relu => math::relu_all(isa, z),
         }
+    }
+
+    /// d ← d·φ′, from y = φ(z).
+    pub(super) fn back(self, isa: Isa, y: &[f32], d: &mut [f32]) {
+        match self {
+            Self::Tanh => math::tanh_back(isa, d, y),
+            Self::Relu => math::relu_back(isa, d, y),
+        }
+    }
+}
+
+impl FusedLayer for Activation {
+    fn forward(&self, size: LayerSize, _: &[f32], x: &[f32], y: &mut [f32]) {
+        y.copy_from_slice(x);
+        self.apply(size.isa, y);
     }
 
     fn backward(
         &self,
         size: LayerSize,
-        parameters: &[f32],
-        x: &[f32],
-        _: &[f32],
-        dy: &mut [f32],
-        dx: Option<&mut [f32]>,
-        gradient: &mut [f32],
-    ) {
-        let weights = size.inputs * size.outputs;
-        let (gw, gb) = gradient.split_at_mut(weights);
-        let x = Tile {
-            values: x,
-            stride: size.padded,
-        };
-        product::gradient(size.product(), dy, x, gw);
-        for (g, d) in gb.iter_mut().zip(dy.chunks(size.padded)) {
-            *g += simd::sum(d);
-        }
-        if let Some(dx) = dx {
-            product::backward(size.product(), &parameters[..weights], dy, dx);
-            clear_padding(dx, size.rows, size.padded);
-        }
-    }
-}
-
-/// Sets what lies behind the last row of every feature to zero.
-pub(crate) fn clear_padding(x: &mut [f32], rows: usize, padded: usize) {
-    if rows < padded {
-        for x in x.chunks_mut(padded) {
-            x[rows..].fill(0.0);
-        }
-    }
-}
-
-impl FusedLayer for FusedTanh {
-    fn forward(&self, _: LayerSize, _: &[f32], x: &[f32], y: &mut [f32]) {
-        y.copy_from_slice(x);
-        simd::tanh_bias(y, 0.0);
-    }
-
-    fn backward(
-        &self,
-        _: LayerSize,
         _: &[f32],
         _: &[f32],
         y: &[f32],
@@ -128,30 +91,7 @@ impl FusedLayer for FusedTanh {
         dx: Option<&mut [f32]>,
         _: &mut [f32],
     ) {
-        simd::tanh_back(dy, y);
-        if let Some(dx) = dx {
-            dx.copy_from_slice(dy);
-        }
-    }
-}
-
-impl FusedLayer for FusedRelu {
-    fn forward(&self, _: LayerSize, _: &[f32], x: &[f32], y: &mut [f32]) {
-        y.copy_from_slice(x);
-        simd::relu_bias(y, 0.0);
-    }
-
-    fn backward(
-        &self,
-        _: LayerSize,
-        _: &[f32],
-        _: &[f32],
-        y: &[f32],
-        dy: &mut [f32],
-        dx: Option<&mut [f32]>,
-        _: &mut [f32],
-    ) {
-        simd::relu_back(dy, y);
+        self.back(size.isa, y, dy);
         if let Some(dx) = dx {
             dx.copy_from_slice(dy);
         }

@@ -1,219 +1,114 @@
 //! Gradients by kernels that walk the [`Architecture`] tile by tile, forwards and backwards on slices.
 //!
-//! A tile of rows is stored feature by feature, so that every elementwise loop runs along rows. Work is cut into
-//! (group of particles) × (chunk of tiles). How rows are cut follows from the data and the model alone, a particle's sums
-//! and gradient are added up chunk by chunk in order, and which routine computes a product does not depend on the group:
-//! a particle has the same bits alone, in any group, on any number of threads.
+//! Rows lie in panels of 32, feature by feature ([`PANEL`]), so that products and elementwise loops read contiguous
+//! memory. Work is cut into groups of particles, which share what is prepared for a tile, or, where particles are few,
+//! into particles × chunks of rows. How rows are cut and in which order a sum is added up follow from the data and the
+//! model alone: a particle has the same bits alone, in any group, on any number of threads.
 
+mod chain;
 mod head;
+mod isa;
 mod layer;
+// Loops over lanes by index are what the compiler turns into vector instructions, and functions that a kernel calls must
+// be compiled with it.
+#[allow(clippy::needless_range_loop, clippy::inline_always)]
+mod math;
+mod panel;
+#[allow(clippy::needless_range_loop, clippy::inline_always)]
 mod product;
 mod scratch;
-// Loops over lanes by index are what the compiler turns into vector instructions.
-#[allow(clippy::needless_range_loop, clippy::assign_op_pattern)]
+#[allow(clippy::inline_always)]
 mod simd;
 
 pub use head::FusedHead;
+pub use isa::Instructions;
+pub(crate) use layer::Activation;
 pub use layer::{FusedLayer, LayerSize};
-pub(crate) use layer::{FusedLinear, FusedRelu, FusedTanh};
+pub use panel::PANEL;
 
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
+use self::chain::{Buffers, Chain, grow};
 use self::head::{At, Back, Head};
-use self::layer::clear_padding;
-use self::product::{Size, Tile};
+use self::isa::Isa;
+use self::panel::{Panels, Piece, pieces};
 use self::scratch::Scratch;
-use self::simd::LANES;
+use super::Choice;
 use super::common::Common;
-use crate::architecture::{Architecture, Op};
+use crate::architecture::Architecture;
 use crate::data::Dataset;
 use crate::dist::{Likelihood, Predictive};
 use crate::error::Result;
 use crate::exec;
 use crate::layout::Layout;
 use crate::model::Model;
+use crate::nn::Rule;
 use crate::population::Population;
 use crate::problem::{Arguments, Counts, Part, Problem, RowSums, Segment};
 use crate::rng::Streams;
 use crate::transform::Support;
 
-/// What follows a dense layer in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Activation {
-    None,
-    Tanh,
-    Relu,
-}
+/// Particles that share the packed copy of a tile, and the tile in the cache.
+const GROUP: usize = 4;
 
+/// Sums over rows are added up in at most this many chunks of at least so many rows, whatever the number of threads.
+const CHUNKS: usize = 8;
+const CHUNK_ROWS: usize = 512;
+
+/// A scalar parameter beside the chain.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
-    Dense(Activation),
-    Layer(&'static dyn FusedLayer),
-}
-
-/// One step of the chain, with a dense layer and its activation taken as one.
-#[derive(Clone, Debug)]
-struct Step {
-    kind: Kind,
-    inputs: usize,
-    outputs: usize,
-    /// In the flat vector.
-    parameters: Range<usize>,
+struct Scalar {
+    block: usize,
+    /// In the parameter vector.
+    place: usize,
+    support: Support,
 }
 
 /// The chain and the likelihood as the kernels walk them.
 #[derive(Clone, Debug)]
 struct Plan {
-    steps: Vec<Step>,
+    chain: Chain,
     head: Head,
-    inputs: usize,
-    outputs: usize,
-    /// Rows per tile.
-    tile: usize,
-    /// Blocks that are scalars beside the chain: number, place, support.
-    scalars: Vec<(usize, usize, Support)>,
+    scalars: Vec<Scalar>,
     blocks: usize,
 }
 
-/// Particles that share one product with the features.
-const GROUP: usize = 4;
-
-/// Sums over rows are added up in at most this many parts, whatever the number of threads.
-const CHUNKS: usize = 8;
-
 impl Plan {
-    /// The plan of a model, or `None` if a part of it has no fused form.
-    fn new<M: Model>(common: &Common<M>) -> Option<Self> {
+    /// The plan of a model, or why a part of it has no fused form.
+    fn new<M: Model>(common: &Common<M>, isa: Isa) -> std::result::Result<Self, String> {
         if !common.model.is_chain() {
-            return None;
+            return Err("the model writes its output by hand".to_owned());
         }
         let layout = &common.layout;
         let fields = common.model.fields();
-        let chain: Vec<_> = fields
-            .iter()
-            .filter(|f| f.shape.rule != crate::nn::Rule::Parameter)
-            .collect();
-        let mut steps: Vec<Step> = Vec::new();
-        for (node, field) in common.architecture.nodes.iter().zip(chain) {
-            let blocks = &layout.blocks()[node.blocks.clone()];
-            if blocks.iter().any(|b| b.support != Support::Real) {
-                return None;
-            }
-            let activation = match node.op {
-                Op::Tanh => Some(Activation::Tanh),
-                Op::Relu => Some(Activation::Relu),
-                _ => None,
-            };
-            if let (Some(activation), Some(last)) = (activation, steps.last_mut())
-                && matches!(last.kind, Kind::Dense(Activation::None))
-            {
-                last.kind = Kind::Dense(activation);
-                continue;
-            }
-            steps.push(Step {
-                kind: if node.op == Op::Linear {
-                    Kind::Dense(Activation::None)
-                } else {
-                    Kind::Layer(field.fused?)
-                },
-                inputs: node.inputs,
-                outputs: node.outputs,
-                parameters: blocks.first().map_or(0, |b| b.range.start)
-                    ..blocks.last().map_or(0, |b| b.range.end),
-            });
-        }
-        if steps.is_empty() {
-            return None;
+        let fields = fields.iter().filter(|f| f.shape.rule != Rule::Parameter);
+        let nodes: Vec<_> = common.architecture.nodes.iter().zip(fields).collect();
+        let chain = Chain::new(&nodes, layout, isa)
+            .map_err(|field| format!("the field `{field}` has no fused form"))?;
+        if chain.is_empty() {
+            return Err("the model has no layers".to_owned());
         }
         let scalar = |field: usize| {
             let first = (0..field).map(|f| layout.of_field(f).len()).sum();
             common.parameters[field].then_some(first)
         };
-        let scalars = layout
-            .blocks()
-            .iter()
-            .enumerate()
-            .filter(|(_, b)| common.parameters[b.field]);
-        let scalars: Vec<_> = scalars
-            .map(|(i, b)| (i, b.range.start, b.support))
-            .collect();
-        Some(Self {
-            head: Head::resolve(common.model.likelihood().fused()?, &scalar)?,
-            inputs: common.architecture.inputs,
-            outputs: common.architecture.outputs(),
-            tile: tile_rows(&common.architecture),
-            steps,
-            scalars,
+        let head = common.model.likelihood().fused();
+        let head = head.and_then(|head| Head::resolve(head, &scalar));
+        let scalars = layout.blocks().iter().enumerate();
+        let scalars = scalars.filter(|(_, b)| common.parameters[b.field]);
+        Ok(Self {
+            chain,
+            head: head.ok_or("the likelihood has no fused form")?,
+            scalars: scalars
+                .map(|(block, b)| Scalar {
+                    block,
+                    place: b.range.start,
+                    support: b.support,
+                })
+                .collect(),
             blocks: layout.blocks().len(),
         })
-    }
-
-    /// Particles per task: those that share the first product, where sharing pays.
-    fn group(&self) -> usize {
-        let first = &self.steps[0];
-        let size = size_of(first, self.tile);
-        if matches!(first.kind, Kind::Dense(_)) && size.is_large() {
-            GROUP
-        } else {
-            1
-        }
-    }
-}
-
-/// Rows per tile, a multiple of [`LANES`], small enough for the second-level cache.
-fn tile_rows(architecture: &Architecture) -> usize {
-    let widths = architecture.nodes.iter().map(|n| n.outputs);
-    let widest = widths
-        .chain([architecture.inputs / 4])
-        .max()
-        .unwrap_or(1)
-        .max(1);
-    (65_536 / widest / LANES * LANES).clamp(128, 512)
-}
-
-fn padded(rows: usize) -> usize {
-    rows.next_multiple_of(LANES)
-}
-
-fn size_of(step: &Step, rows: usize) -> Size {
-    Size {
-        inputs: step.inputs,
-        outputs: step.outputs,
-        rows,
-        padded: padded(rows),
-    }
-}
-
-/// Rows stored feature by feature, with room for a padded tile behind the last row.
-struct Columns {
-    stride: usize,
-    features: Vec<f32>,
-    targets: Vec<f32>,
-}
-
-impl Columns {
-    fn new(data: &Dataset) -> Self {
-        let (rows, columns) = (data.rows(), data.columns());
-        let stride = padded(rows) + LANES;
-        let mut features = vec![0.0; columns * stride];
-        for i in 0..rows {
-            for (c, &x) in data.row(i).iter().enumerate() {
-                features[c * stride + i] = x;
-            }
-        }
-        Self {
-            stride,
-            features,
-            targets: data.targets().to_vec(),
-        }
-    }
-
-    fn tile(&self, start: usize) -> Tile<'_> {
-        Tile {
-            values: self.features.get(start..).unwrap_or_default(),
-            stride: self.stride,
-        }
     }
 }
 
@@ -221,44 +116,43 @@ impl Columns {
 pub(crate) struct Fused<M> {
     common: Common<M>,
     plan: Plan,
-    columns: Columns,
-}
-
-/// A tile of a segment.
-#[derive(Clone, Debug)]
-struct Piece {
-    rows: Range<usize>,
-    weight: f64,
-    part: Part,
+    data: Panels,
+    choice: Choice,
+    /// Gradients of (particle, chunk), where particles are few; kept from call to call.
+    partial: Mutex<Vec<f32>>,
 }
 
 impl<M: Model> Fused<M> {
     /// The model on this engine.
     ///
     /// # Errors
-    /// The model itself if it has no fused form.
-    pub(crate) fn new(common: Common<M>) -> std::result::Result<Self, Box<Common<M>>> {
-        match Plan::new(&common) {
-            Some(plan) => Ok(Self {
-                columns: Columns::new(&common.data),
+    /// What was given, and why the model has no fused form or cannot run.
+    #[allow(clippy::type_complexity)]
+    pub(crate) fn new(
+        common: Common<M>,
+        data: Dataset,
+        instructions: Instructions,
+    ) -> std::result::Result<Self, (Box<(Common<M>, Dataset)>, String)> {
+        let plan = Isa::new(instructions)
+            .ok_or_else(|| format!("this machine has no {instructions:?} instructions"))
+            .and_then(|isa| Plan::new(&common, isa));
+        match plan {
+            Ok(plan) => Ok(Self {
+                data: Panels::new(&data),
+                choice: Choice {
+                    name: "fused (CPU)",
+                    reason: format!(
+                        "every layer and the likelihood have a fused form; {} kernels",
+                        plan.chain.isa.name()
+                    )
+                    .into(),
+                },
                 plan,
                 common,
+                partial: Mutex::default(),
             }),
-            None => Err(Box::new(common)),
+            Err(reason) => Err((Box::new((common, data)), reason)),
         }
-    }
-
-    fn pieces(&self, segments: &[Segment]) -> Vec<Piece> {
-        let tile = self.plan.tile;
-        let cut = |s: &Segment| {
-            let (end, weight, part) = (s.rows.end, s.weight, s.part);
-            s.rows.clone().step_by(tile).map(move |start| Piece {
-                rows: start..(start + tile).min(end),
-                weight,
-                part,
-            })
-        };
-        segments.iter().flat_map(cut).collect()
     }
 
     fn evaluate(
@@ -268,399 +162,196 @@ impl<M: Model> Fused<M> {
         gradient: Option<&mut Population>,
     ) -> Vec<RowSums> {
         let (particles, dim) = (thetas.len(), thetas.dim());
-        let wanted = gradient.is_some();
-        self.common.count_pass(particles, segments, wanted);
-
-        let pieces = self.pieces(segments);
-        let chunks = CHUNKS.min(pieces.len());
-        let chunk = |c: usize| &pieces[pieces.len() * c / chunks..pieces.len() * (c + 1) / chunks];
-        let group = self.plan.group();
-        let groups = particles.div_ceil(group);
-        let members = |g: usize| g * group..((g + 1) * group).min(particles);
-
-        // Many groups: one task each, chunk after chunk. Few: one task per (group, chunk), added up in the same order.
-        let homes: Vec<Mutex<&mut [f32]>> = gradient
-            .into_iter()
-            .flat_map(|g| g.values_mut().chunks_mut(group * dim))
-            .map(Mutex::new)
-            .collect();
-        let add = |g: usize, part: &[f32]| {
-            // Each group has one task at a time, so the lock is never waited for. There is no home if no gradient is wanted.
-            if let Some(home) = homes.get(g) {
-                let mut home = home
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-                simd::add_into(&mut home, part);
-            }
+        self.common
+            .count_pass(particles, segments, gradient.is_some());
+        let home = gradient.map_or(&mut [][..], Population::values_mut);
+        let cut = || pieces(segments, self.plan.chain.tile);
+        let (count, rows) = cut().fold((0, 0), |(n, rows), p| (n + 1, rows + p.rows.len()));
+        let chunks = (rows / CHUNK_ROWS).clamp(1, CHUNKS).min(count.max(1));
+        let chunk = |c: usize| {
+            let (from, to) = (count * c / chunks, count * (c + 1) / chunks);
+            cut().skip(from).take(to - from)
         };
-        let own = |g: usize| if wanted { members(g).len() * dim } else { 0 };
-        if groups >= 2 * CHUNKS || chunks <= 1 {
-            let tasks = exec::map(groups, |g| {
-                scratch::with(|scratch| {
-                    let mut sums = vec![RowSums::default(); members(g).len()];
-                    for c in 0..chunks {
-                        let part = self.chunk(thetas, members(g), chunk(c), wanted, scratch);
-                        add(g, &scratch.gradient[..own(g)]);
-                        sums = plus(&sums, &part);
-                    }
-                    sums
-                })
+        let mut sums = vec![RowSums::default(); particles];
+        if chunks > 1 && share_rows(particles, exec::threads()) {
+            let mut parts = vec![RowSums::default(); particles * chunks];
+            let mut partial = std::mem::take(&mut *self.lock());
+            let used = if home.is_empty() {
+                0
+            } else {
+                parts.len() * dim
+            };
+            grow(&mut partial, used);
+            exec::for_chunks(&mut parts, 1, &mut partial[..used], dim, |task, sums, g| {
+                let (i, c) = (task / chunks, task % chunks);
+                g.fill(0.0);
+                scratch::with(|s| self.chunk(thetas, i..i + 1, chunk(c), sums, g, s));
             });
-            return tasks.concat();
-        }
-        let tasks = exec::map(groups * chunks, |task| {
-            scratch::with(|scratch| {
-                let g = task / chunks;
-                let sums = self.chunk(thetas, members(g), chunk(task % chunks), wanted, scratch);
-                (sums, scratch.gradient[..own(g)].to_vec())
-            })
-        });
-        let mut sums = Vec::with_capacity(particles);
-        for (g, parts) in tasks.chunks(chunks).enumerate() {
-            let mut total = vec![RowSums::default(); members(g).len()];
-            for (part, part_gradient) in parts {
-                total = plus(&total, part);
-                add(g, part_gradient);
+            for (sum, parts) in sums.iter_mut().zip(parts.chunks(chunks)) {
+                parts.iter().for_each(|&part| *sum += part);
             }
-            sums.extend(total);
+            exec::for_chunks(&mut sums, 1, home, dim, |i, _, home| {
+                for part in partial[..used].chunks(dim).skip(i * chunks).take(chunks) {
+                    math::add_into(self.plan.chain.isa, home, part);
+                }
+            });
+            *self.lock() = partial;
+            return sums;
         }
+        let group = particles.div_ceil(exec::threads()).clamp(1, GROUP);
+        exec::for_chunks(&mut sums, group, home, group * dim, |g, sums, home| {
+            let members = g * group..g * group + sums.len();
+            scratch::with(|scratch| {
+                if chunks == 1 {
+                    return self.chunk(thetas, members, chunk(0), sums, home, scratch);
+                }
+                let mut gradient = std::mem::take(&mut scratch.gradient);
+                grow(&mut gradient, home.len());
+                let part = &mut gradient[..home.len()];
+                for c in 0..chunks {
+                    part.fill(0.0);
+                    // Sums are f64: adding to them chunk by chunk is adding the chunks' sums.
+                    let mut own = [RowSums::default(); GROUP];
+                    let own = &mut own[..sums.len()];
+                    self.chunk(thetas, members.clone(), chunk(c), own, part, scratch);
+                    math::add_into(self.plan.chain.isa, home, part);
+                    sums.iter_mut()
+                        .zip(own)
+                        .for_each(|(sum, &mut own)| *sum += own);
+                }
+                scratch.gradient = gradient;
+            });
+        });
         sums
     }
 
-    /// Sums over the pieces of one chunk for a group of particles; the gradients go to `scratch.gradient`.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<f32>> {
+        self.partial.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds to the sums of a group of particles over some pieces, and to their gradients unless `gradient` is empty.
     fn chunk(
         &self,
         thetas: &Population,
         members: Range<usize>,
-        pieces: &[Piece],
-        wanted: bool,
+        pieces: impl Iterator<Item = Piece>,
+        sums: &mut [RowSums],
+        gradient: &mut [f32],
         scratch: &mut Scratch,
-    ) -> Vec<RowSums> {
-        let (dim, group) = (thetas.dim(), members.len());
-        scratch.prepare(&self.plan.sizes(group, dim, wanted));
-        self.constrain(thetas, members.clone(), scratch);
-        let shared = self.share(thetas, members.clone(), scratch);
-        let mut sums = vec![RowSums::default(); group];
+    ) {
+        let Plan { chain, blocks, .. } = &self.plan;
+        let (dim, wanted) = (thetas.dim(), !gradient.is_empty());
+        self.prepare(wanted, scratch);
+        scratch.scalar_gradient.clear();
+        scratch.scalar_gradient.resize(members.len() * blocks, 0.0);
         for piece in pieces {
+            let panels = piece.panels();
+            let x = self.data.features(panels.clone());
             let backward = wanted && piece.weight != 0.0;
-            self.first_forward(thetas, members.clone(), piece, shared, scratch);
-            for (p, sum) in sums.iter_mut().enumerate() {
-                let theta = thetas.row(members.start + p);
-                self.particle(theta, p, piece, backward, scratch);
-                let total: f64 = scratch.out[..piece.rows.len()]
+            if backward {
+                chain.pack(x, panels.len(), &mut scratch.chain);
+            }
+            for (p, i) in members.clone().enumerate() {
+                let theta = thetas.row(i);
+                let live = piece.live();
+                let (buffers, scalars) = (&mut scratch.chain, &mut scratch.scalars);
+                let (at, delta) = self.forward(theta, &self.data, &piece, &live, buffers, scalars);
+                let back = backward.then_some(Back {
+                    weight: piece.weight as f32,
+                    output: delta,
+                    scalars: &mut scratch.scalar_gradient[p * blocks..(p + 1) * blocks],
+                });
+                self.plan
+                    .head
+                    .evaluate(chain.isa, at, &mut scratch.out, back);
+                let own: f64 = scratch.out[live.clone()]
                     .iter()
                     .map(|&l| f64::from(l))
                     .sum();
                 match piece.part {
-                    Part::Full => sum.full += total,
-                    Part::Ramp => sum.ramp += total,
+                    Part::Full => sums[p].full += own,
+                    Part::Ramp => sums[p].ramp += own,
                 }
-            }
-            if backward {
-                self.first_backward(thetas, members.clone(), piece, shared, scratch);
+                if backward {
+                    let gradient = &mut gradient[p * dim..(p + 1) * dim];
+                    let buffers = &mut scratch.chain;
+                    chain.backward(theta, x, panels.len(), &live, false, buffers, gradient);
+                }
             }
         }
         if wanted {
-            self.finish(group, dim, shared, scratch);
-        }
-        sums
-    }
-
-    /// The scalars beside the chain, constrained.
-    fn constrain(&self, thetas: &Population, members: Range<usize>, scratch: &mut Scratch) {
-        for (p, i) in members.enumerate() {
-            for &(block, place, support) in &self.plan.scalars {
-                let value = support.constrain(f64::from(thetas.row(i)[place])) as f32;
-                scratch.scalars[p * self.plan.blocks + block] = value;
-            }
-        }
-    }
-
-    /// Copies the first layer's weights of a group side by side; `false` if every particle has its own product.
-    fn share(&self, thetas: &Population, members: Range<usize>, scratch: &mut Scratch) -> bool {
-        let first = &self.plan.steps[0];
-        if self.plan.group() == 1 || members.len() == 1 {
-            return false;
-        }
-        let n = first.inputs * first.outputs;
-        for (p, i) in members.enumerate() {
-            let weights = &thetas.row(i)[first.parameters.start..][..n];
-            scratch.shared[p * n..(p + 1) * n].copy_from_slice(weights);
-        }
-        true
-    }
-
-    fn first_forward(
-        &self,
-        thetas: &Population,
-        members: Range<usize>,
-        piece: &Piece,
-        shared: bool,
-        scratch: &mut Scratch,
-    ) {
-        let first = &self.plan.steps[0];
-        let size = size_of(first, piece.rows.len());
-        let x = self.columns.tile(piece.rows.start);
-        let one = first.outputs * size.padded;
-        match first.kind {
-            // A remainder of few rows has a product of its own per particle, as it would have alone.
-            Kind::Dense(_) if shared && size.is_large() => {
-                let together = Size {
-                    outputs: first.outputs * members.len(),
-                    ..size
-                };
-                product::forward(together, &scratch.shared, x, &mut scratch.first);
-            }
-            Kind::Dense(_) => {
-                for (p, i) in members.enumerate() {
-                    let w = &thetas.row(i)[first.parameters.clone()];
-                    product::forward(size, w, x, &mut scratch.first[p * one..(p + 1) * one]);
+            for (p, i) in members.enumerate() {
+                for scalar in &self.plan.scalars {
+                    let u = f64::from(thetas.row(i)[scalar.place]);
+                    let slope = scalar.support.slope(scalar.support.constrain(u));
+                    let by_x = scratch.scalar_gradient[p * blocks + scalar.block];
+                    gradient[p * dim + scalar.place] += (by_x * slope) as f32;
                 }
             }
-            Kind::Layer(layer) => {
-                let copy = self.copied_tile(piece, scratch);
-                for (p, i) in members.enumerate() {
-                    let parameters = &thetas.row(i)[first.parameters.clone()];
-                    layer.forward(
-                        layer_size(first, piece),
-                        parameters,
-                        &copy,
-                        &mut scratch.first[p * one..][..one],
-                    );
-                }
-                scratch.copy = copy;
-            }
         }
     }
 
-    /// The features of a tile with the stride of activations.
-    fn copied_tile(&self, piece: &Piece, scratch: &mut Scratch) -> Vec<f32> {
-        let padded = padded(piece.rows.len());
-        let x = self.columns.tile(piece.rows.start);
-        let mut copy = std::mem::take(&mut scratch.copy);
-        copy.clear();
-        for c in 0..self.plan.inputs {
-            copy.extend_from_slice(&x.values[c * x.stride..][..padded]);
-        }
-        copy
+    /// Makes room for a tile.
+    fn prepare(&self, backward: bool, scratch: &mut Scratch) {
+        self.plan.chain.prepare(&mut scratch.chain, backward);
+        grow(&mut scratch.out, self.plan.chain.tile * PANEL);
+        grow(&mut scratch.scalars, self.plan.blocks);
     }
 
-    /// The rest of the chain for one particle of the group, forwards and, if asked for, back to the first layer.
-    fn particle(
-        &self,
+    /// The chain's output for one particle at a piece, and room for the derivatives with respect to it.
+    fn forward<'a>(
+        &'a self,
         theta: &[f32],
-        p: usize,
+        data: &'a Panels,
         piece: &Piece,
-        backward: bool,
-        scratch: &mut Scratch,
-    ) {
-        let plan = &self.plan;
-        let rows = piece.rows.len();
-        let padded = padded(rows);
-        let first = &plan.steps[0];
-        let one = first.outputs * padded;
-        let Scratch {
-            first: first_out,
-            activations,
-            deltas,
-            first_delta,
-            out,
-            head,
-            scalars,
-            scalar_gradient,
-            gradient,
-            ..
-        } = scratch;
-        let first_out = &mut first_out[p * one..(p + 1) * one];
-        activate(first, theta, first_out, padded);
-        for s in 1..plan.steps.len() {
-            let (before, after) = activations.split_at_mut(s);
-            let x: &[f32] = if s == 1 {
-                first_out
-            } else {
-                &before[s - 1][..plan.steps[s - 1].outputs * padded]
-            };
-            step_forward(
-                &plan.steps[s],
-                theta,
-                piece,
-                x,
-                &mut after[0][..plan.steps[s].outputs * padded],
-            );
+        live: &'a Range<usize>,
+        buffers: &'a mut Buffers,
+        scalars: &'a mut [f32],
+    ) -> (At<'a>, &'a mut [f32]) {
+        let Plan { chain, .. } = &self.plan;
+        for s in &self.plan.scalars {
+            scalars[s.block] = s.support.constrain(f64::from(theta[s.place])) as f32;
         }
-        let last = plan.steps.len() - 1;
-        let output: &[f32] = if last == 0 {
-            first_out
-        } else {
-            &activations[last][..plan.outputs * padded]
-        };
-        let x = self.columns.tile(piece.rows.start);
+        let panels = piece.panels();
+        let features = data.features(panels.clone());
+        chain.forward(theta, features, panels.len(), buffers);
+        let (output, delta) = buffers.output_and_delta(chain, panels.len());
         let at = At {
-            rows,
-            padded,
+            live,
+            panels: panels.len(),
             output,
-            features: x.values,
-            stride: x.stride,
-            targets: &self.columns.targets[piece.rows.clone()],
-            scalars: &scalars[p * plan.blocks..(p + 1) * plan.blocks],
+            outputs: chain.outputs(),
+            features,
+            columns: data.columns(),
+            targets: data.targets(panels),
+            scalars,
         };
-        if !backward {
-            plan.head.evaluate(&at, out, head, None);
-            return;
-        }
-        let delta = &mut deltas[last][..plan.outputs * padded];
-        delta.fill(0.0);
-        let back = Back {
-            weight: piece.weight as f32,
-            output: delta,
-            scalars: &mut scalar_gradient[p * plan.blocks..(p + 1) * plan.blocks],
-        };
-        plan.head.evaluate(&at, out, head, Some(back));
-        let dim = theta.len();
-        let gradient = &mut gradient[p * dim..(p + 1) * dim];
-        for s in (1..plan.steps.len()).rev() {
-            let step = &plan.steps[s];
-            let (before, after) = deltas.split_at_mut(s);
-            let x: &[f32] = if s == 1 {
-                first_out
-            } else {
-                &activations[s - 1][..step.inputs * padded]
-            };
-            let y = &activations[s][..step.outputs * padded];
-            let dy = &mut after[0][..step.outputs * padded];
-            step_backward(
-                step,
-                theta,
-                piece,
-                x,
-                y,
-                dy,
-                &mut before[s - 1][..step.inputs * padded],
-                gradient,
-            );
-        }
-        let dy = &mut deltas[0][..one];
-        deactivate(first, first_out, dy);
-        first_delta[p * one..(p + 1) * one].copy_from_slice(dy);
+        (at, delta)
     }
 
-    /// The first layer's gradients of a group, from the derivatives with respect to its outputs.
-    fn first_backward(
+    /// `visit(start, at, out)` for every particle at every tile of `data`, forwards only.
+    fn visit<R: Send>(
         &self,
         thetas: &Population,
-        members: Range<usize>,
-        piece: &Piece,
-        shared: bool,
-        scratch: &mut Scratch,
-    ) {
-        let (group, dim) = (members.len(), thetas.dim());
-        let first = &self.plan.steps[0];
-        let size = size_of(first, piece.rows.len());
-        let (one, weights) = (first.outputs * size.padded, first.inputs * first.outputs);
-        let x = self.columns.tile(piece.rows.start);
-        for (p, i) in members.enumerate() {
-            let dy = &mut scratch.first_delta[p * one..(p + 1) * one];
-            let g = &mut scratch.gradient[p * dim..][first.parameters.clone()];
-            match first.kind {
-                Kind::Dense(_) => {
-                    let (gw, gb) = g.split_at_mut(weights);
-                    for (g, d) in gb.iter_mut().zip(dy.chunks(size.padded)) {
-                        *g += simd::sum(d);
-                    }
-                    if !(shared && size.is_large()) {
-                        product::gradient(size, dy, x, gw);
-                    }
-                }
-                Kind::Layer(layer) => {
-                    let y = &scratch.first[p * one..(p + 1) * one];
-                    let parameters = &thetas.row(i)[first.parameters.clone()];
-                    let size = layer_size(first, piece);
-                    layer.backward(size, parameters, &scratch.copy, y, dy, None, g);
-                }
-            }
-        }
-        if matches!(first.kind, Kind::Dense(_)) && shared && size.is_large() {
-            let together = Size {
-                outputs: first.outputs * group,
-                ..size
-            };
-            product::gradient(
-                together,
-                &scratch.first_delta,
-                x,
-                &mut scratch.shared_gradient,
-            );
-        }
-    }
-
-    /// Brings shared gradients home and applies the transforms of the scalars.
-    fn finish(&self, group: usize, dim: usize, shared: bool, scratch: &mut Scratch) {
-        let first = &self.plan.steps[0];
-        let n = first.inputs * first.outputs;
-        for p in 0..group {
-            let gradient = &mut scratch.gradient[p * dim..(p + 1) * dim];
-            if shared {
-                let own = &scratch.shared_gradient[p * n..(p + 1) * n];
-                simd::add_into(&mut gradient[first.parameters.start..][..n], own);
-            }
-            for &(block, place, support) in &self.plan.scalars {
-                let at = p * self.plan.blocks + block;
-                let slope = support.slope(f64::from(scratch.scalars[at]));
-                gradient[place] += (f64::from(scratch.scalar_gradient[at]) * slope) as f32;
-            }
-        }
-    }
-
-    /// `visit(particle, rows, at)` at every tile of `columns`, forwards only.
-    fn forward<R: Send>(
-        &self,
-        thetas: &Population,
-        columns: &Columns,
-        rows: usize,
-        visit: impl Fn(&Self, Range<usize>, &At<'_>, &mut [f32], &mut [f32], &mut R) + Sync,
-        start: impl Fn() -> R + Sync,
+        data: &Panels,
+        start: impl Fn() -> R + Sync + Send,
+        visit: impl Fn(&mut R, usize, At<'_>, &mut [f32]) + Sync + Send,
     ) -> Vec<R> {
-        let plan = &self.plan;
+        let all = [Segment {
+            rows: 0..data.rows(),
+            weight: 0.0,
+            part: Part::Full,
+        }];
         exec::map(thetas.len(), |i| {
             scratch::with(|scratch| {
-                scratch.prepare(&plan.sizes(1, thetas.dim(), false));
-                self.constrain(thetas, i..i + 1, scratch);
+                self.prepare(false, scratch);
                 let mut result = start();
-                for begin in (0..rows).step_by(plan.tile) {
-                    let piece = Piece {
-                        rows: begin..(begin + plan.tile).min(rows),
-                        weight: 0.0,
-                        part: Part::Full,
-                    };
-                    let padded = padded(piece.rows.len());
-                    let theta = thetas.row(i);
-                    let x = columns.tile(begin);
-                    let mut input: Vec<f32> = Vec::with_capacity(plan.inputs * padded);
-                    for c in 0..plan.inputs {
-                        input.extend_from_slice(&x.values[c * x.stride..][..padded]);
-                    }
-                    for step in &plan.steps {
-                        let mut y = vec![0.0; step.outputs * padded];
-                        step_forward(step, theta, &piece, &input, &mut y);
-                        input = y;
-                    }
-                    let at = At {
-                        rows: piece.rows.len(),
-                        padded,
-                        output: &input,
-                        features: x.values,
-                        stride: x.stride,
-                        targets: &columns.targets[piece.rows.clone()],
-                        scalars: &scratch.scalars[..plan.blocks],
-                    };
-                    visit(
-                        self,
-                        piece.rows.clone(),
-                        &at,
-                        &mut scratch.out,
-                        &mut scratch.head,
-                        &mut result,
-                    );
+                for piece in pieces(&all, self.plan.chain.tile) {
+                    let live = piece.live();
+                    let (buffers, scalars) = (&mut scratch.chain, &mut scratch.scalars);
+                    let (at, _) =
+                        self.forward(thetas.row(i), data, &piece, &live, buffers, scalars);
+                    visit(&mut result, piece.rows.start, at, &mut scratch.out);
                 }
                 result
             })
@@ -668,87 +359,9 @@ impl<M: Model> Fused<M> {
     }
 }
 
-fn plus(a: &[RowSums], b: &[RowSums]) -> Vec<RowSums> {
-    let sum = |(a, b): (&RowSums, &RowSums)| RowSums {
-        full: a.full + b.full,
-        ramp: a.ramp + b.ramp,
-    };
-    a.iter().zip(b).map(sum).collect()
-}
-
-fn layer_size(step: &Step, piece: &Piece) -> LayerSize {
-    LayerSize {
-        inputs: step.inputs,
-        outputs: step.outputs,
-        rows: piece.rows.len(),
-        padded: padded(piece.rows.len()),
-    }
-}
-
-/// Bias and activation of a dense step, in place.
-fn activate(step: &Step, theta: &[f32], z: &mut [f32], padded: usize) {
-    let Kind::Dense(activation) = step.kind else {
-        return;
-    };
-    let bias = &theta[step.parameters.clone()][step.inputs * step.outputs..];
-    for (z, &b) in z.chunks_mut(padded).zip(bias) {
-        match activation {
-            Activation::None => simd::add_bias(z, b),
-            Activation::Tanh => simd::tanh_bias(z, b),
-            Activation::Relu => simd::relu_bias(z, b),
-        }
-    }
-}
-
-/// Back through the activation of a dense step, in place.
-fn deactivate(step: &Step, y: &[f32], dy: &mut [f32]) {
-    match step.kind {
-        Kind::Dense(Activation::Tanh) => simd::tanh_back(dy, y),
-        Kind::Dense(Activation::Relu) => simd::relu_back(dy, y),
-        Kind::Dense(Activation::None) | Kind::Layer(_) => {}
-    }
-}
-
-fn step_forward(step: &Step, theta: &[f32], piece: &Piece, x: &[f32], y: &mut [f32]) {
-    let parameters = &theta[step.parameters.clone()];
-    match step.kind {
-        Kind::Dense(_) => {
-            let size = size_of(step, piece.rows.len());
-            let x = Tile {
-                values: x,
-                stride: size.padded,
-            };
-            product::forward(size, parameters, x, y);
-            activate(step, theta, y, size.padded);
-        }
-        Kind::Layer(layer) => layer.forward(layer_size(step, piece), parameters, x, y),
-    }
-}
-
-#[allow(clippy::too_many_arguments)]
-fn step_backward(
-    step: &Step,
-    theta: &[f32],
-    piece: &Piece,
-    x: &[f32],
-    y: &[f32],
-    dy: &mut [f32],
-    dx: &mut [f32],
-    gradient: &mut [f32],
-) {
-    deactivate(step, y, dy);
-    let (parameters, gradient) = (
-        &theta[step.parameters.clone()],
-        &mut gradient[step.parameters.clone()],
-    );
-    let size = layer_size(step, piece);
-    match step.kind {
-        Kind::Dense(_) => FusedLinear.backward(size, parameters, x, y, dy, Some(dx), gradient),
-        Kind::Layer(layer) => {
-            layer.backward(size, parameters, x, y, dy, Some(dx), gradient);
-            clear_padding(dx, size.rows, size.padded);
-        }
-    }
+/// Whether so few particles are shared out unevenly that rows had better be shared out too.
+fn share_rows(particles: usize, threads: usize) -> bool {
+    particles < 4 * threads && !particles.is_multiple_of(threads)
 }
 
 impl<M: Model> Problem for Fused<M> {
@@ -761,15 +374,15 @@ impl<M: Model> Problem for Fused<M> {
     }
 
     fn rows(&self) -> usize {
-        self.common.data.rows()
+        self.data.rows()
     }
 
     fn order(&self) -> &[usize] {
         &self.common.order
     }
 
-    fn engine(&self) -> &'static str {
-        "fused (CPU)"
+    fn engine(&self) -> &Choice {
+        &self.choice
     }
 
     fn counts(&self) -> Counts {
@@ -794,39 +407,32 @@ impl<M: Model> Problem for Fused<M> {
     }
 
     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
+        let Plan { head, chain, .. } = &self.plan;
         let rows = self.rows();
         self.common.count(thetas.len(), rows, false);
-        let all = self.forward(
-            thetas,
-            &self.columns,
-            rows,
-            |this, range, at, out, head, result: &mut Vec<f64>| {
-                this.plan.head.evaluate(at, out, head, None);
-                for (i, &l) in range.zip(out.iter()) {
-                    result[this.common.order[i]] = f64::from(l);
-                }
-            },
-            || vec![0.0; rows],
-        );
+        let start = || vec![0.0; rows];
+        let all = self.visit(thetas, &self.data, start, |result, first, at, out| {
+            head.evaluate(chain.isa, at, out, None);
+            for (i, &l) in out[at.live.clone()].iter().enumerate() {
+                result[self.common.order[first + i]] = f64::from(l);
+            }
+        });
         all.concat()
     }
 
     fn arguments(&self, thetas: &Population, data: &Dataset) -> Result<Arguments> {
         self.common.check_columns(data)?;
-        let columns = Columns::new(data);
-        let (rows, width) = (data.rows(), self.plan.head.width(self.plan.outputs));
+        let Plan { head, chain, .. } = &self.plan;
+        let (rows, width) = (data.rows(), head.width(chain.outputs()));
         self.common.count(thetas.len(), rows, false);
-        let all = self.forward(
-            thetas,
-            &columns,
-            rows,
-            |this, range, at, _, head, result: &mut Vec<f64>| {
-                this.plan.head.arguments(at, head, |row, slot, x| {
-                    result[(range.start + row) * width + slot] = f64::from(x);
-                });
-            },
-            || vec![0.0; rows * width],
-        );
+        let start = || vec![0.0; rows * width];
+        let data = Panels::new(data);
+        let all = self.visit(thetas, &data, start, |result, first, at, out| {
+            let from = at.live.start;
+            head.arguments(chain.isa, at, out, |row, slot, x| {
+                result[(first + row - from) * width + slot] = f64::from(x);
+            });
+        });
         Ok(Arguments {
             rows,
             width,

@@ -1,0 +1,149 @@
+//! Rows in panels: 32 rows stored feature by feature, one panel after the other.
+//!
+//! The same layout holds the data and every activation, so that a product reads it in one stream and every elementwise
+//! loop is over contiguous memory. What lies behind the last row is zero.
+
+use std::ops::Range;
+
+use crate::data::Dataset;
+use crate::problem::{Part, Segment};
+
+/// Rows of a panel. Feature i of row t among n features is at `(t / 32 · n + i) · 32 + t % 32`.
+pub const PANEL: usize = 32;
+
+/// Features and targets in panels.
+pub(super) struct Panels {
+    rows: usize,
+    columns: usize,
+    features: Vec<f32>,
+    targets: Vec<f32>,
+}
+
+impl Panels {
+    pub(super) fn new(data: &Dataset) -> Self {
+        let (rows, columns) = (data.rows(), data.columns());
+        let mut features = vec![0.0; rows.div_ceil(PANEL) * columns * PANEL];
+        for i in 0..rows {
+            into_panels(&mut features, columns, i, data.row(i));
+        }
+        let mut targets = data.targets().to_vec();
+        targets.resize(rows.next_multiple_of(PANEL), 0.0);
+        Self {
+            rows,
+            columns,
+            features,
+            targets,
+        }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The features of some panels.
+    pub(super) fn features(&self, panels: Range<usize>) -> &[f32] {
+        let one = self.columns * PANEL;
+        &self.features[panels.start * one..panels.end * one]
+    }
+
+    /// The targets of some panels.
+    pub(super) fn targets(&self, panels: Range<usize>) -> &[f32] {
+        &self.targets[panels.start * PANEL..panels.end * PANEL]
+    }
+}
+
+/// Puts row number `row`, of `columns` features, in its place.
+pub(super) fn into_panels(panels: &mut [f32], columns: usize, row: usize, features: &[f32]) {
+    let first = row / PANEL * columns * PANEL + row % PANEL;
+    for (c, &x) in features.iter().enumerate() {
+        panels[first + c * PANEL] = x;
+    }
+}
+
+/// Rows of a segment within one tile.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Piece {
+    pub(super) rows: Range<usize>,
+    pub(super) weight: f64,
+    pub(super) part: Part,
+}
+
+impl Piece {
+    /// The panels that hold the rows.
+    pub(super) fn panels(&self) -> Range<usize> {
+        self.rows.start / PANEL..self.rows.end.div_ceil(PANEL)
+    }
+
+    /// The rows, counted from the start of the first panel.
+    pub(super) fn live(&self) -> Range<usize> {
+        let first = self.rows.start / PANEL * PANEL;
+        self.rows.start - first..self.rows.end - first
+    }
+}
+
+/// Cuts segments at the borders of tiles of `tile` panels, which lie on a fixed grid of rows.
+pub(super) fn pieces(segments: &[Segment], tile: usize) -> impl Iterator<Item = Piece> + '_ {
+    let tile = tile * PANEL;
+    segments.iter().flat_map(move |segment| {
+        let Range { start, end } = segment.rows;
+        let tiles = start / tile..end.div_ceil(tile).max(start / tile);
+        tiles.filter_map(move |t| {
+            let rows = start.max(t * tile)..end.min((t + 1) * tile);
+            (!rows.is_empty()).then_some(Piece {
+                rows,
+                weight: segment.weight,
+                part: segment.part,
+            })
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cover_segments_once() {
+        let segment = |rows: Range<usize>| Segment {
+            rows,
+            weight: 0.5,
+            part: Part::Full,
+        };
+        let segments = [
+            segment(0..0),
+            segment(0..70),
+            segment(70..71),
+            segment(71..300),
+        ];
+        let all: Vec<Piece> = pieces(&segments, 2).collect();
+        let rows: Vec<usize> = all.iter().flat_map(|p| p.rows.clone()).collect();
+        assert_eq!(rows, (0..300).collect::<Vec<_>>());
+        for piece in &all {
+            assert_eq!(piece.rows.start / 64, (piece.rows.end - 1) / 64);
+            assert_eq!(
+                piece.panels().start * PANEL + piece.live().start,
+                piece.rows.start
+            );
+            assert!(piece.live().end <= piece.panels().len() * PANEL);
+        }
+    }
+
+    #[test]
+    fn panels_hold_the_rows() {
+        let features: Vec<f32> = (0..70 * 3).map(|i| i as f32).collect();
+        let data = Dataset::new(3, features, vec![7.0; 70]).expect("finite");
+        let panels = Panels::new(&data);
+        let all = panels.features(0..3);
+        for i in 0..70 {
+            for c in 0..3 {
+                assert_eq!(all[(i / PANEL * 3 + c) * PANEL + i % PANEL], data.row(i)[c]);
+            }
+        }
+        assert_eq!(panels.targets(2..3)[5], 7.0);
+        assert_eq!(panels.targets(2..3)[6], 0.0);
+    }
+}
