@@ -45,8 +45,9 @@ pub(super) struct Buffers {
     /// Derivatives with respect to a step's output and input.
     upper: Vec<f32>,
     lower: Vec<f32>,
-    /// The packed tile of the first step, and of another.
+    /// The packed tile of the first step, whether it is that of the current tile, and of another step.
     first: Vec<f32>,
+    first_is_packed: bool,
     packed: Vec<f32>,
 }
 
@@ -58,6 +59,11 @@ pub(super) fn grow(buffer: &mut Vec<f32>, len: usize) {
 }
 
 impl Buffers {
+    /// Says that the next passes are over another tile.
+    pub(super) fn turn_to_next_tile(&mut self) {
+        self.first_is_packed = false;
+    }
+
     /// The chain's output as the last forward pass over `panels` left it, and zeros for the derivatives with respect to it.
     pub(super) fn output_and_delta(
         &mut self,
@@ -161,14 +167,6 @@ impl Chain {
         }
     }
 
-    /// Packs the chain's input for the backward passes of several particles over the same tile.
-    pub(super) fn pack(&self, x: &[f32], panels: usize, buffers: &mut Buffers) {
-        let size = Self::product(&self.steps[0], panels);
-        if matches!(self.steps[0].kind, Kind::Dense(_)) && size.packs() {
-            product::pack(self.isa, size, x, &mut buffers.first);
-        }
-    }
-
     /// Every step of one particle on the tile x.
     pub(super) fn forward(&self, theta: &[f32], x: &[f32], panels: usize, buffers: &mut Buffers) {
         for (s, step) in self.steps.iter().enumerate() {
@@ -193,8 +191,8 @@ impl Chain {
     }
 
     /// Back through every step after [`Chain::forward`] on the same tile: adds to `gradient`. The derivatives with
-    /// respect to the output are those of [`Buffers::output_and_delta`]. The input must have been packed; the
-    /// derivatives with respect to it are returned if asked for.
+    /// respect to the output are those of [`Buffers::output_and_delta`]; those with respect to the input are returned if
+    /// asked for.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn backward<'b>(
         &self,
@@ -229,6 +227,11 @@ impl Chain {
                     if !size.packs() {
                         product::gradient_plain(self.isa, size, dy, x, gw);
                     } else if s == 0 {
+                        // After the forward pass, so that x comes from the cache.
+                        if !buffers.first_is_packed {
+                            product::pack(self.isa, size, x, &mut buffers.first);
+                            buffers.first_is_packed = true;
+                        }
                         product::gradient_packed(self.isa, size, dy, &buffers.first, gw);
                     } else {
                         product::pack(self.isa, size, x, &mut buffers.packed);
@@ -268,9 +271,8 @@ fn clear_padding(x: &mut [f32], features: usize, live: &Range<usize>) {
     }
 }
 
-/// Panels per tile: as many as leave the second-level cache room for the tile's input, the packed copy of it and the
-/// widest activation.
+/// Panels per tile: enough to add to a gradient seldom, few enough that what a thread works on stays near it.
 fn tile_panels(steps: &[Step]) -> usize {
     let widest = steps.iter().map(|s| s.outputs.max(s.inputs / 2)).max();
-    (2048 / widest.unwrap_or(1).max(1)).clamp(4, 16)
+    (8192 / widest.unwrap_or(1).max(1)).clamp(4, 16)
 }

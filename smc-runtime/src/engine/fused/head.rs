@@ -233,7 +233,7 @@ fn mask(live: &Range<usize>, panel: usize) -> Lane {
     let mut mask = [0.0; PANEL];
     for l in 0..PANEL {
         let row = (panel * PANEL) as i32 + l as i32;
-        mask[l] = if (row >= from) & (row < to) { 1.0 } else { 0.0 };
+        mask[l] = if row >= from && row < to { 1.0 } else { 0.0 };
     }
     mask
 }

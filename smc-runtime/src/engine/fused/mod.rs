@@ -5,19 +5,18 @@
 //! into particles × chunks of rows. How rows are cut and in which order a sum is added up follow from the data and the
 //! model alone: a particle has the same bits alone, in any group, on any number of threads.
 
+// Loops over lanes by index are what the compiler turns into vector instructions, and functions that a kernel calls must
+// be compiled with it.
+#![allow(clippy::needless_range_loop, clippy::inline_always)]
+
 mod chain;
 mod head;
 mod isa;
 mod layer;
-// Loops over lanes by index are what the compiler turns into vector instructions, and functions that a kernel calls must
-// be compiled with it.
-#[allow(clippy::needless_range_loop, clippy::inline_always)]
 mod math;
 mod panel;
-#[allow(clippy::needless_range_loop, clippy::inline_always)]
 mod product;
 mod scratch;
-#[allow(clippy::inline_always)]
 mod simd;
 
 pub use head::FusedHead;
@@ -188,7 +187,9 @@ impl<M: Model> Fused<M> {
                 scratch::with(|s| self.chunk(thetas, i..i + 1, chunk(c), sums, g, s));
             });
             for (sum, parts) in sums.iter_mut().zip(parts.chunks(chunks)) {
-                parts.iter().for_each(|&part| *sum += part);
+                for &part in parts {
+                    *sum += part;
+                }
             }
             exec::for_chunks(&mut sums, 1, home, dim, |i, _, home| {
                 for part in partial[..used].chunks(dim).skip(i * chunks).take(chunks) {
@@ -248,9 +249,7 @@ impl<M: Model> Fused<M> {
             let panels = piece.panels();
             let x = self.data.features(panels.clone());
             let backward = wanted && piece.weight != 0.0;
-            if backward {
-                chain.pack(x, panels.len(), &mut scratch.chain);
-            }
+            scratch.chain.turn_to_next_tile();
             for (p, i) in members.clone().enumerate() {
                 let theta = thetas.row(i);
                 let live = piece.live();

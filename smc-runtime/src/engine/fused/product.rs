@@ -37,7 +37,7 @@ impl Size {
 macro_rules! with_rows {
     (@ $rows:expr, $most:ident, $vectors:literal, $strip:ident $args:tt, $($m:literal)*) => {
         match $rows {
-            $($m => if $m <= $most { with_rows!(# $m, $vectors, $strip $args) })*
+            $($m if $m <= $most => with_rows!(# $m, $vectors, $strip $args),)*
             _ => {}
         }
     };
@@ -119,11 +119,11 @@ kernels! {
     /// columns behind the last are 0.
     pub(super) fn pack(size: Size, x: &[f32], packed: &mut [f32]) {
         let x = x.as_chunks::<PANEL>().0;
-        for Block { first, width, columns } in Blocks::new(size.inputs, V::LANES) {
-            let packed = &mut packed[first * size.panels * PANEL..][..width * size.panels * PANEL];
-            for p in 0..size.panels {
+        // Panel by panel, so that x is read in one stream.
+        for p in 0..size.panels {
+            for Block { first, width, columns } in Blocks::new(size.inputs, V::LANES) {
                 let x = &x[p * size.inputs + first..][..columns];
-                let packed = &mut packed[p * PANEL * width..][..PANEL * width];
+                let packed = &mut packed[first * size.panels * PANEL + p * PANEL * width..][..PANEL * width];
                 for c in (0..width).step_by(8) {
                     for t in (0..PANEL).step_by(8) {
                         let square = transposed::<FMA>(x, c, t);
