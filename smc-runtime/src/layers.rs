@@ -1,12 +1,12 @@
 //! What a person who writes a layer imports: `use smc_runtime::layers::*;`.
 
-pub use crate::engine::fused::{FusedLayer, LayerSize};
+pub use crate::engine::fused::{FusedLayer, LayerSize, PANEL};
 pub use crate::layout::BlockSpec;
 pub use crate::nn::{BlockSlices, Dyn, DynField, Field, Matrix, Rule, View};
 pub use crate::transform::Support;
 
 #[cfg(feature = "autodiff")]
-pub use crate::engine::autodiff::{Act, Device, FieldParams, Leaf, Real, Tape};
+pub use crate::engine::autodiff::{Act, Device, FieldParams, Leaf, Network, Params, Real, Tape};
 /// dfdx's operations on tensors, without its `Shape`, `Linear` and `Tanh`.
 #[cfg(feature = "autodiff")]
 pub use dfdx::prelude::{

@@ -152,9 +152,11 @@ fn inference(model: &Model) -> Option<TokenStream> {
 fn output(model: &Model) -> TokenStream {
     let p = private();
     let steps = model.source.fields.iter().enumerate().map(|(i, f)| {
-        let (field, expr, last) = (of_self(f, false), of_field(f, "expr"), ast::ends(&f.ty).1);
-        let arguments = parenthesised(last, quote!(#field, parameters.field(#i), x));
-        quote!(let x = #expr #arguments;)
+        // That the type is no `Field` is reported at the field's type.
+        let (field, last) = (of_self(f, false), ast::ends(&f.ty).1);
+        let arguments = parenthesised(last, quote!(#i, #field));
+        let then = quote_spanned!(last=> then);
+        quote!(let network = network.#then #arguments;)
     });
     // The prefixes keep clear of the struct's own generics, which may be called `D` or `T`.
     quote! {
@@ -164,8 +166,9 @@ fn output(model: &Model) -> TokenStream {
                 parameters: &#p::Params<__E, __D, __T>,
                 x: #p::Act<__E, __D, __T>,
             ) -> #p::Act<__E, __D, __T> {
+                let network = #p::Network::from_data(parameters, x);
                 #(#steps)*
-                x
+                network.output()
             }
         }
     }

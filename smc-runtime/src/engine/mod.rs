@@ -37,6 +37,7 @@ enum Kind {
     #[default]
     Auto,
     Fused,
+    Mixed,
     Autodiff,
     Cuda(usize),
 }
@@ -57,6 +58,12 @@ impl Engine {
     /// Fused kernels on the CPU; an error if a part of the model has no fused form.
     pub fn fused() -> Self {
         Self::of(Kind::Fused)
+    }
+
+    /// Automatic differentiation on the CPU, with each run of layers that have a fused form as one operation of the tape:
+    /// what a model runs on that has parts without one.
+    pub fn mixed() -> Self {
+        Self::of(Kind::Mixed)
     }
 
     /// Automatic differentiation of the model's dfdx expression on the CPU.
@@ -86,12 +93,13 @@ impl std::str::FromStr for Engine {
             "fused-avx512" => Ok(Self::fused().instructions(Instructions::Avx512)),
             "fused-avx2" => Ok(Self::fused().instructions(Instructions::Avx2)),
             "fused-portable" => Ok(Self::fused().instructions(Instructions::Portable)),
+            "mixed" => Ok(Self::mixed()),
             "autodiff" => Ok(Self::autodiff()),
             "cuda" => Ok(Self::cuda(0)),
             other => Err(Error::config(
                 "engine",
                 other,
-                "one of auto, fused, fused-avx512, fused-avx2, fused-portable, autodiff, cuda",
+                "one of auto, fused, fused-avx512, fused-avx2, fused-portable, mixed, autodiff, cuda",
             )),
         }
     }
@@ -128,7 +136,7 @@ pub(crate) fn on_cpu<M: Model>(
     seed: u64,
 ) -> Result<autodiff::Autodiff<M, dfdx::prelude::Cpu>> {
     let (common, data) = common::Common::new(model, data, seed)?;
-    Ok(autodiff::on_cpu(common, data, "asked for".to_owned()))
+    Ok(autodiff::on_cpu(common, data, "asked for"))
 }
 
 /// Binds `model` to `data`. `seed` orders the rows.
@@ -139,13 +147,12 @@ pub(crate) fn on_cpu<M: Model>(
 pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Result<Bound<M>> {
     let (common, data) = common::Common::new(model, data, seed)?;
     let model = common.model.clone();
-    let asked = || "asked for".to_owned();
     let problem: Arc<dyn Problem> = match engine.kind {
         Kind::Auto | Kind::Fused => match fused::Fused::new(common, data, engine.instructions) {
             Ok(fused) => Arc::new(fused),
             Err((given, reason)) if engine.kind == Kind::Auto => {
                 let (common, data) = *given;
-                on_autodiff(common, data, reason)?
+                on_autodiff(common, data, Some(reason))?
             }
             Err((_, reason)) => {
                 return Err(Error::Engine {
@@ -154,8 +161,9 @@ pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Re
                 });
             }
         },
-        Kind::Autodiff => on_autodiff(common, data, asked())?,
-        Kind::Cuda(ordinal) => on_cuda(common, data, ordinal, asked())?,
+        Kind::Mixed => on_autodiff(common, data, Some("asked for".to_owned()))?,
+        Kind::Autodiff => on_autodiff(common, data, None)?,
+        Kind::Cuda(ordinal) => on_cuda(common, data, ordinal)?,
     };
     Ok(Bound { model, problem })
 }
@@ -166,9 +174,12 @@ pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Re
 fn on_autodiff<M: Model>(
     common: common::Common<M>,
     data: Dataset,
-    reason: String,
+    not_fused: Option<String>,
 ) -> Result<Arc<dyn Problem>> {
-    Ok(Arc::new(autodiff::on_cpu(common, data, reason)))
+    Ok(Arc::new(match not_fused {
+        Some(reason) => autodiff::with_fused_layers(common, data, reason),
+        None => autodiff::on_cpu(common, data, "asked for"),
+    }))
 }
 
 #[cfg(not(feature = "autodiff"))]
@@ -190,18 +201,12 @@ fn on_cuda<M: Model>(
     common: common::Common<M>,
     data: Dataset,
     ordinal: usize,
-    reason: String,
 ) -> Result<Arc<dyn Problem>> {
-    Ok(Arc::new(autodiff::on_cuda(common, data, ordinal, reason)?))
+    Ok(Arc::new(autodiff::on_cuda(common, data, ordinal)?))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn on_cuda<M: Model>(
-    _: common::Common<M>,
-    _: Dataset,
-    _: usize,
-    _: String,
-) -> Result<Arc<dyn Problem>> {
+fn on_cuda<M: Model>(_: common::Common<M>, _: Dataset, _: usize) -> Result<Arc<dyn Problem>> {
     Err(Error::Engine {
         engine: "cuda",
         reason: "this build has no CUDA; enable the feature `cuda`".to_owned(),

@@ -4,17 +4,21 @@
 //! the tape does not depend on N and a particle's bits do not depend on the group. Each thread has a device and a tape
 //! of its own.
 
+mod network;
 mod tape;
 mod tensor;
 
+pub use network::Network;
 pub use tape::{SharedTape, Tape};
 pub use tensor::{Act, Device, FieldParams, Heads, Leaf, Params, PerRow, Real, Targets};
 
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::Arc;
 
 use dfdx::prelude::{Axis, BroadcastTo, Cpu, Gradients, Merge, NoneTape, PutTape, SplitTape};
 
+use self::network::{Fusing, Operations};
 use self::tensor::from_vec;
 use super::Choice;
 use super::common::{Common, keyed};
@@ -119,26 +123,52 @@ pub(crate) struct Autodiff<M, D> {
     /// In the bound order.
     data: Dataset,
     choice: Choice,
+    /// The fused form of layers that have one, unless the expression alone was asked for.
+    operations: Option<Arc<Operations>>,
     ordinal: usize,
     tile: usize,
     device: PhantomData<fn() -> D>,
 }
 
+/// The expression alone.
 pub(crate) fn on_cpu<M: Model>(
+    common: Common<M>,
+    data: Dataset,
+    reason: &'static str,
+) -> Autodiff<M, Cpu> {
+    let choice = Choice {
+        name: "autodiff (dfdx, CPU)",
+        reason: reason.into(),
+    };
+    Autodiff::new(common, data, 0, choice)
+}
+
+/// The expression, in which runs of layers that have a fused form are one operation each.
+pub(crate) fn with_fused_layers<M: Model>(
     common: Common<M>,
     data: Dataset,
     reason: String,
 ) -> Autodiff<M, Cpu> {
-    Autodiff::new(
-        common,
-        data,
-        0,
-        Choice {
+    let fields = common.model.fields();
+    let Some(operations) = Operations::new(fields, &common.architecture, &data) else {
+        let choice = Choice {
             name: "autodiff (dfdx, CPU)",
             reason: reason.into(),
-        },
-    )
+        };
+        return Autodiff::new(common, data, 0, choice);
+    };
+    let choice = Choice {
+        name: "autodiff with fused layers (dfdx, CPU)",
+        reason: reason.into(),
+    };
+    let mut engine = Autodiff::new(common, data, 0, choice);
+    engine.tile = engine.tile.max(FUSED_ROWS);
+    engine.operations = Some(Arc::new(operations));
+    engine
 }
+
+/// Rows per tile, at least, where layers are fused: a fused pass over few rows spends its time on the weights.
+const FUSED_ROWS: usize = 256;
 
 /// # Errors
 /// If there is no such device.
@@ -147,7 +177,6 @@ pub(crate) fn on_cuda<M: Model>(
     common: Common<M>,
     data: Dataset,
     ordinal: usize,
-    reason: String,
 ) -> Result<Autodiff<M, dfdx::prelude::Cuda>> {
     dfdx::prelude::Cuda::try_build(ordinal, 0).map_err(|e| Error::Engine {
         engine: "cuda",
@@ -178,6 +207,7 @@ impl<M: Model, D> Autodiff<M, D> {
             common,
             data,
             choice,
+            operations: None,
             ordinal,
             device: PhantomData,
         }
@@ -201,10 +231,12 @@ impl<M: Model, D> Autodiff<M, D> {
         self.common.layout.blocks().iter().map(leaf).collect()
     }
 
+    /// The parameters, for a tile of bound rows or for features from elsewhere.
     fn params<E: Real, T: Tape<E, D>>(
         &self,
         leaves: &[Leaf<E, D, NoneTape>],
         tape: &T,
+        rows: Option<&Range<usize>>,
     ) -> Params<E, D, T>
     where
         D: Device<E>,
@@ -224,6 +256,10 @@ impl<M: Model, D> Autodiff<M, D> {
                 .map(|l| l.clone().put_tape(tape.clone()))
                 .collect(),
             parameters: self.common.parameters.clone(),
+            fusing: self.operations.as_ref().map(|operations| Fusing {
+                operations: operations.clone(),
+                rows: rows.cloned(),
+            }),
         }
     }
 
@@ -293,7 +329,7 @@ impl<M: Model, D> Autodiff<M, D> {
                 match gradient.as_deref_mut() {
                     Some(gradient) if segment.weight != 0.0 => {
                         let tape = SharedTape::recording();
-                        let params = self.params(&leaves, &tape);
+                        let params = self.params(&leaves, &tape, Some(&rows));
                         let (value, tape_out) = self.tile(device, &params, rows).split_tape();
                         drop(params);
                         add(segment.part, &value.as_vec());
@@ -307,7 +343,7 @@ impl<M: Model, D> Autodiff<M, D> {
                         );
                     }
                     _ => {
-                        let params = self.params(&leaves, &NoneTape);
+                        let params = self.params(&leaves, &NoneTape, Some(&rows));
                         add(segment.part, &self.tile(device, &params, rows).as_vec());
                     }
                 }
@@ -386,11 +422,11 @@ impl<M: Model, D> Autodiff<M, D> {
         sums.concat()
     }
 
-    /// `f(device, params, thetas)` for every group of particles, without a tape, in order.
+    /// `f(device, particles, leaves)` for every group of particles, in order.
     fn forward<R: Send>(
         &self,
         thetas: &Population,
-        f: impl Fn(&D, &Params<f32, D, NoneTape>) -> R + Sync,
+        f: impl Fn(&D, usize, &[Leaf<f32, D, NoneTape>]) -> R + Sync,
     ) -> Vec<R>
     where
         D: Backend<f32>,
@@ -400,8 +436,7 @@ impl<M: Model, D> Autodiff<M, D> {
             let end = ((g + 1) * group).min(thetas.len());
             let thetas: Vec<&[f32]> = (g * group..end).map(|i| thetas.row(i)).collect();
             D::with(self.ordinal, |device| {
-                let leaves = self.leaves(device, &thetas);
-                f(device, &self.params(&leaves, &NoneTape))
+                f(device, thetas.len(), &self.leaves(device, &thetas))
             })
         })
     }
@@ -486,10 +521,11 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
         let rows = self.rows();
         let order = &self.common.order;
-        let groups = self.forward(thetas, |device, params| {
-            let mut out = vec![0.0; params.particles * rows];
+        let groups = self.forward(thetas, |device, particles, leaves| {
+            let mut out = vec![0.0; particles * rows];
             for tile in self.tiles(0..rows) {
-                let values = self.tile(device, params, tile.clone()).as_vec();
+                let params = self.params(leaves, &NoneTape, Some(&tile));
+                let values = self.tile(device, &params, tile.clone()).as_vec();
                 for (p, values) in values.chunks(tile.len()).enumerate() {
                     for (i, value) in tile.clone().zip(values) {
                         out[p * rows + order[i]] = f64::from(*value);
@@ -512,11 +548,11 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
             .map(|((_, takes), _)| if *takes == Takes::Row { outputs } else { 1 })
             .collect();
         let (rows, width) = (data.rows(), widths.iter().sum::<usize>());
-        let groups = self.forward(thetas, |device, params| {
-            let mut out = vec![0.0; params.particles * rows * width];
+        let groups = self.forward(thetas, |device, particles, leaves| {
+            let params = &self.params(leaves, &NoneTape, None);
+            let mut out = vec![0.0; particles * rows * width];
             for tile in self.tiles(0..rows) {
-                let features =
-                    features::<f32, D, NoneTape>(device, data, tile.clone(), params.particles);
+                let features = features::<f32, D, NoneTape>(device, data, tile.clone(), particles);
                 let output = self.common.model.output(params, features.clone());
                 let heads = Heads {
                     params,

@@ -7,6 +7,7 @@ use dfdx::prelude::{
     Axis, BroadcastTo, Dtype, HasShape, NoneTape, RealizeTo, ReshapeTo, Tensor, TensorFromVec,
 };
 
+use super::network::Fusing;
 use super::tape::Tape;
 use crate::algebra::Algebra;
 use crate::dist::Term;
@@ -139,6 +140,8 @@ pub struct Params<E: Real, D: Device<E>, T: Tape<E, D>> {
     pub(super) blocks: Vec<Leaf<E, D, T>>,
     pub(super) fields: Vec<std::ops::Range<usize>>,
     pub(super) parameters: Vec<bool>,
+    /// Where runs of layers may be fused.
+    pub(super) fusing: Option<Fusing>,
 }
 
 impl<E: Real, D: Device<E>, T: Tape<E, D>> Params<E, D, T> {

@@ -142,9 +142,9 @@ impl Chain {
         }
     }
 
-    /// Makes room for a tile, once per thread and model.
-    pub(super) fn prepare(&self, buffers: &mut Buffers, backward: bool) {
-        let rows = self.tile * PANEL;
+    /// Makes room for so many panels; nothing is allocated where there was room already.
+    pub(super) fn prepare(&self, buffers: &mut Buffers, panels: usize, backward: bool) {
+        let rows = panels * PANEL;
         if buffers.activations.len() < self.steps.len() {
             buffers.activations.resize_with(self.steps.len(), Vec::new);
         }
@@ -154,15 +154,13 @@ impl Chain {
                 let widest = step.outputs.max(step.inputs) * rows;
                 grow(&mut buffers.upper, widest);
                 grow(&mut buffers.lower, widest);
-                grow(
-                    &mut buffers.packed,
-                    Self::product(step, self.tile).packed_len(),
-                );
+                let packed = Self::product(step, panels).packed_len();
+                grow(&mut buffers.packed, packed);
             }
         }
         grow(&mut buffers.upper, self.outputs() * rows);
         if backward {
-            let first = Self::product(&self.steps[0], self.tile).packed_len();
+            let first = Self::product(&self.steps[0], panels).packed_len();
             grow(&mut buffers.first, first);
         }
     }

@@ -14,6 +14,8 @@ mod head;
 mod isa;
 mod layer;
 mod math;
+#[cfg(feature = "autodiff")]
+pub(super) mod operation;
 mod panel;
 mod product;
 mod scratch;
@@ -292,7 +294,8 @@ impl<M: Model> Fused<M> {
 
     /// Makes room for a tile.
     fn prepare(&self, backward: bool, scratch: &mut Scratch) {
-        self.plan.chain.prepare(&mut scratch.chain, backward);
+        let chain = &self.plan.chain;
+        chain.prepare(&mut scratch.chain, chain.tile, backward);
         grow(&mut scratch.out, self.plan.chain.tile * PANEL);
         grow(&mut scratch.scalars, self.plan.blocks);
     }
