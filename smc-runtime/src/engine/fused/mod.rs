@@ -51,7 +51,7 @@ use crate::rng::Streams;
 use crate::transform::Support;
 
 /// Particles that share the packed copy of a tile, and the tile in the cache.
-const GROUP: usize = 4;
+const GROUP: usize = 8;
 
 /// Sums over rows are added up in at most this many chunks of at least so many rows, whatever the number of threads.
 const CHUNKS: usize = 8;

@@ -270,6 +270,14 @@ fn gradient_strip<V: Vector, const M: usize, const N: usize>(
         inputs, outputs, ..
     } = size;
     let d = d.as_chunks::<PANEL>().0;
+    // The sums take long enough for what they are added to to arrive.
+    for r in 0..M {
+        let g = &g[(first + r) * inputs + block.first..][..block.columns];
+        for g in g.chunks(16) {
+            V::prefetch(g);
+        }
+        V::prefetch(&g[block.columns - 1..]);
+    }
     let mut sum = [[V::splat(0.0); N]; M];
     for p in 0..size.panels {
         let d: &[[f32; PANEL]; M] = d[p * outputs + first..]

@@ -17,6 +17,20 @@ pub(super) trait Vector: Copy {
     fn plus_product(self, a: Self, b: Self) -> Self;
     /// Σ of the lanes, by halves.
     fn sum(self) -> f32;
+    /// Asks for the first numbers of a slice to be brought near, where the target can.
+    #[inline(always)]
+    fn prefetch(x: &[f32]) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: SSE is part of the target, and a prefetch reads nothing that a program can see.
+            #[allow(unsafe_code)]
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(x.as_ptr().cast());
+            }
+        }
+        let _ = x;
+    }
 }
 
 /// Four lanes for any target; with `FMA`, one that has fused multiplication and addition.
