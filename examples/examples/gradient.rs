@@ -4,7 +4,8 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use examples::cases::{Case, Images, Small, Tiny, Wide};
 use examples::exit;
 use gemm::Parallelism;
 use serde_json::json;
@@ -14,65 +15,6 @@ use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
 use smc_runtime::problem::{Part, Segment};
 use smc_runtime::rng::{Purpose, Streams};
-
-/// 784-100-10, tanh, categorical.
-#[bayes_model]
-#[likelihood(Categorical(logits = output))]
-pub struct Images<const H: usize> {
-    #[prior(Normal(0.0, 1.0))]
-    hidden: Linear<784, H>,
-    activation: Tanh,
-    #[prior(Normal(0.0, 1.0))]
-    output: Linear<H, 10>,
-}
-
-/// 784-512-512-10, relu, categorical.
-#[bayes_model]
-#[likelihood(Categorical(logits = output))]
-pub struct Wide {
-    #[prior(Normal(0.0, 1.0))]
-    first: Linear<784, 512>,
-    relu: Relu,
-    #[prior(Normal(0.0, 1.0))]
-    second: Linear<512, 512>,
-    again: Relu,
-    #[prior(Normal(0.0, 1.0))]
-    output: Linear<512, 10>,
-}
-
-/// 13-50-1, tanh, normal with sd 1.
-#[bayes_model]
-#[likelihood(Normal(mean = output, sd = 1.0))]
-pub struct Small {
-    #[prior(Normal(0.0, 1.0))]
-    hidden: Linear<13, 50>,
-    activation: Tanh,
-    #[prior(Normal(0.0, 1.0))]
-    output: Linear<50, 1>,
-}
-
-/// 5-16-16-2, relu, heteroscedastic normal.
-#[bayes_model]
-#[likelihood(Normal(mean = output[0], sd = output[1].exp()))]
-pub struct Tiny {
-    #[prior(Normal(0.0, 1.0))]
-    first: Linear<5, 16>,
-    relu: Relu,
-    #[prior(Normal(0.0, 1.0))]
-    second: Linear<16, 16>,
-    again: Relu,
-    #[prior(Normal(0.0, 1.0))]
-    output: Linear<16, 2>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Case {
-    Big,
-    Small,
-    Tiny,
-    Wide,
-    One,
-}
 
 #[derive(Parser)]
 struct Args {

@@ -115,7 +115,7 @@ impl Kernel for Walk {
                 terms,
                 gradient: None,
             };
-            let moved = metropolis(cloud, proposal, &log_ratios, at);
+            let moved = metropolis(target, cloud, proposal, &log_ratios, at);
             for (sum, acceptance) in total.acceptance.iter_mut().zip(&moved.acceptance) {
                 *sum += acceptance / self.steps as f64;
             }

@@ -1,5 +1,7 @@
 //! What the examples share: flags, the wine data, and the line of JSON.
 
+pub mod cases;
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! The arithmetic in which densities are written once: [`Algebra`] is spoken by `f64`, by [`Num`] (a number with
 //! partial derivatives, used for priors) and by tensors (used for likelihoods).
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 /// Numbers, or things that behave like them element by element.
 ///
@@ -75,14 +75,18 @@ pub const LANES: usize = 8;
 pub struct Num {
     value: f64,
     partials: [f64; LANES],
+    /// Whether any lane but the first may differ from 0; most priors name no field, and then the rest is not computed.
+    named: bool,
 }
 
 impl Num {
     /// A number that depends on nothing.
+    #[inline]
     pub const fn constant(value: f64) -> Self {
         Self {
             value,
             partials: [0.0; LANES],
+            named: false,
         }
     }
 
@@ -90,6 +94,7 @@ impl Num {
     ///
     /// # Panics
     /// If `lane` is not below [`LANES`]; the macro refuses such priors at compile time.
+    #[inline]
     pub fn variable(value: f64, lane: usize) -> Self {
         assert!(
             lane < LANES,
@@ -98,58 +103,83 @@ impl Num {
         );
         let mut partials = [0.0; LANES];
         partials[lane] = 1.0;
-        Self { value, partials }
+        Self {
+            value,
+            partials,
+            named: lane > 0,
+        }
     }
 
     /// The number itself.
+    #[inline]
     pub const fn value(self) -> f64 {
         self.value
     }
 
     /// Its partial derivative with respect to the variable of lane `lane`.
+    #[inline]
     pub const fn partial(self, lane: usize) -> f64 {
         self.partials[lane]
     }
 
     /// A function of this number: `value` is f(x), `slope` is f'(x).
+    #[inline]
     pub fn chain(self, value: f64, slope: f64) -> Self {
+        Self::with(self.named, value, |i| times(slope, self.partials[i]))
+    }
+
+    /// The number `value` with the partial derivatives `partial(lane)`; only the first lane's unless `named`.
+    #[inline]
+    fn with(named: bool, value: f64, partial: impl Fn(usize) -> f64) -> Self {
+        let partials = if named {
+            std::array::from_fn(partial)
+        } else {
+            let mut partials = [0.0; LANES];
+            partials[0] = partial(0);
+            partials
+        };
         Self {
             value,
-            partials: self
-                .partials
-                .map(|p| if p == 0.0 { 0.0 } else { slope * p }),
+            partials,
+            named,
         }
     }
 
     /// Square root.
+    #[inline]
     pub fn sqrt(self) -> Self {
         let root = self.value.sqrt();
         self.chain(root, 0.5 / root)
     }
 
     /// e to this power.
+    #[inline]
     pub fn exp(self) -> Self {
         let e = self.value.exp();
         self.chain(e, e)
     }
 
     /// Natural logarithm.
+    #[inline]
     pub fn ln(self) -> Self {
         self.chain(self.value.ln(), self.value.recip())
     }
 
     /// The number times itself.
+    #[inline]
     pub fn square(self) -> Self {
         self.chain(self.value * self.value, 2.0 * self.value)
     }
 
     /// One over the number.
+    #[inline]
     pub fn recip(self) -> Self {
         let r = self.value.recip();
         self.chain(r, -r * r)
     }
 
     /// Absolute value.
+    #[inline]
     pub fn abs(self) -> Self {
         let slope = if self.value == 0.0 {
             0.0
@@ -160,6 +190,7 @@ impl Num {
     }
 
     /// The number to the power `exponent`.
+    #[inline]
     pub fn powf(self, exponent: f64) -> Self {
         self.chain(
             self.value.powf(exponent),
@@ -167,34 +198,42 @@ impl Num {
         )
     }
 
+    #[inline]
     fn zip(self, other: Self, value: f64, left: f64, right: f64) -> Self {
-        // A lane that neither side depends on stays exactly 0, also where a slope is infinite.
-        let term = |slope: f64, p: f64| if p == 0.0 { 0.0 } else { slope * p };
-        Self {
-            value,
-            partials: std::array::from_fn(|i| {
-                term(left, self.partials[i]) + term(right, other.partials[i])
-            }),
-        }
+        Self::with(self.named || other.named, value, |i| {
+            times(left, self.partials[i]) + times(right, other.partials[i])
+        })
     }
 }
 
+/// A slope times a partial derivative. A lane that nothing depends on stays exactly 0, also where the slope is infinite.
+#[inline]
+fn times(slope: f64, partial: f64) -> f64 {
+    if partial == 0.0 { 0.0 } else { slope * partial }
+}
+
 impl Algebra for Num {
+    #[inline]
     fn exp(self) -> Self {
         Self::exp(self)
     }
+    #[inline]
     fn ln(self) -> Self {
         Self::ln(self)
     }
+    #[inline]
     fn sqrt(self) -> Self {
         Self::sqrt(self)
     }
+    #[inline]
     fn square(self) -> Self {
         Self::square(self)
     }
+    #[inline]
     fn abs(self) -> Self {
         Self::abs(self)
     }
+    #[inline]
     fn tanh(self) -> Self {
         let t = self.value.tanh();
         self.chain(t, 1.0 - t * t)
@@ -203,6 +242,7 @@ impl Algebra for Num {
 
 impl Neg for Num {
     type Output = Self;
+    #[inline]
     fn neg(self) -> Self {
         self.chain(-self.value, -1.0)
     }
@@ -212,6 +252,7 @@ macro_rules! num_ops {
     ($($trait:ident $method:ident ($a:ident, $b:ident) $value:expr, $left:expr, $right:expr;)*) => {$(
         impl $trait for Num {
             type Output = Self;
+            #[inline]
             fn $method(self, other: Self) -> Self {
                 let ($a, $b) = (self.value, other.value);
                 self.zip(other, $value, $left, $right)
@@ -219,12 +260,14 @@ macro_rules! num_ops {
         }
         impl $trait<f64> for Num {
             type Output = Self;
+            #[inline]
             fn $method(self, other: f64) -> Self {
                 $trait::$method(self, Self::constant(other))
             }
         }
         impl $trait<Num> for f64 {
             type Output = Num;
+            #[inline]
             fn $method(self, other: Num) -> Num {
                 $trait::$method(Num::constant(self), other)
             }
@@ -239,9 +282,22 @@ num_ops! {
     Div div (a, b) a / b, b.recip(), -a / (b * b);
 }
 
+impl AddAssign for Num {
+    #[inline]
+    fn add_assign(&mut self, other: Self) {
+        self.value += other.value;
+        self.named |= other.named;
+        let lanes = if self.named { LANES } else { 1 };
+        for (mine, theirs) in self.partials[..lanes].iter_mut().zip(other.partials) {
+            *mine += theirs;
+        }
+    }
+}
+
 macro_rules! num_from {
     ($($t:ty)*) => {$(
         impl From<$t> for Num {
+            #[inline]
             fn from(value: $t) -> Self {
                 Self::constant(f64::from(value))
             }
@@ -252,6 +308,7 @@ macro_rules! num_from {
 num_from!(f64 f32 i32 u32);
 
 impl From<usize> for Num {
+    #[inline]
     fn from(value: usize) -> Self {
         Self::constant(value as f64)
     }
@@ -278,20 +335,32 @@ mod tests {
             ("powf recip", |a, b| a.powf(1.7) + b.recip()),
         ];
         let (a, b, h) = (0.7, 1.9, 1e-6);
-        for (name, f) in functions {
-            let exact = f(Num::variable(a, 1), Num::variable(b, 2));
-            let at = |a: f64, b: f64| f(a.into(), b.into()).value();
-            let numeric = [
-                (at(a + h, b) - at(a - h, b)) / (2.0 * h),
-                (at(a, b + h) - at(a, b - h)) / (2.0 * h),
-            ];
-            for (lane, n) in numeric.into_iter().enumerate() {
-                let p = exact.partial(lane + 1);
-                assert!(
-                    (p - n).abs() < 1e-7 * (1.0 + n.abs()),
-                    "{name}: {p} against {n}"
-                );
+        // The parameter itself and the fields that its prior names, in every mixture.
+        for (left, right) in [(1, 2), (0, 7), (3, 0), (0, 0)] {
+            for (name, f) in functions {
+                let exact = f(Num::variable(a, left), Num::variable(b, right));
+                let at = |a: f64, b: f64| f(a.into(), b.into()).value();
+                let mut numeric = [0.0; LANES];
+                numeric[left] += (at(a + h, b) - at(a - h, b)) / (2.0 * h);
+                numeric[right] += (at(a, b + h) - at(a, b - h)) / (2.0 * h);
+                for (lane, n) in numeric.into_iter().enumerate() {
+                    let p = exact.partial(lane);
+                    assert!(
+                        (p - n).abs() < 1e-7 * (1.0 + n.abs()),
+                        "{name}, lane {lane}: {p} against {n}"
+                    );
+                }
             }
+        }
+    }
+
+    #[test]
+    fn a_sum_keeps_what_either_side_depends_on() {
+        let (x, y) = (Num::variable(2.0, 0), Num::variable(3.0, 5));
+        for (first, second) in [(x, y), (y, x), (x, x), (y, y)] {
+            let mut sum = first;
+            sum += second;
+            assert_eq!(sum, first + second);
         }
     }
 }

@@ -57,6 +57,26 @@ impl Target<'_> {
         self.stage.evaluate(self.problem, positions, Some(gradient))
     }
 
+    /// Terms of log π at `positions`; its gradient is added to `gradient`.
+    pub fn add_gradient(&self, positions: &Population, gradient: &mut Population) -> Vec<Terms> {
+        self.stage.add_to(self.problem, positions, Some(gradient))
+    }
+
+    /// Computes the gradients of the particles numbered `some` anew.
+    pub fn renew_gradient(
+        &self,
+        positions: &Population,
+        some: &[usize],
+        gradient: &mut Population,
+    ) {
+        if some.is_empty() {
+            return;
+        }
+        let mut new = Population::zeros(some.len(), positions.dim());
+        self.add_gradient(&positions.gather(some), &mut new);
+        gradient.scatter(some, &new);
+    }
+
     /// Terms of log π at `positions`.
     pub fn value(&self, positions: &Population) -> Vec<Terms> {
         self.stage.evaluate(self.problem, positions, None)

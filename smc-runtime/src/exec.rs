@@ -58,6 +58,43 @@ pub fn for_chunks<A: Send, B: Send>(
     }
 }
 
+/// Numbers that a piece of element-wise work has at least: fewer cost less than handing them to another thread.
+const GRAIN: usize = 1 << 15;
+
+/// `f(i, row)` for every row of `width` numbers, where `f` does a few operations per number; in parallel if there are
+/// many.
+pub fn update_rows(rows: &mut [f32], width: usize, f: impl Fn(usize, &mut [f32]) + Sync + Send) {
+    debug_assert!(width > 0);
+    rows.par_chunks_mut(width)
+        .with_min_len(GRAIN.div_ceil(width))
+        .enumerate()
+        .for_each(|(i, row)| f(i, row));
+}
+
+/// [`update_rows`] on the rows of three arrays at once.
+pub fn update_rows_of_three(
+    [a, b, c]: [&mut [f32]; 3],
+    width: usize,
+    f: impl Fn(usize, [&mut [f32]; 3]) + Sync + Send,
+) {
+    debug_assert!(width > 0);
+    a.par_chunks_mut(width)
+        .zip(b.par_chunks_mut(width))
+        .zip(c.par_chunks_mut(width))
+        .with_min_len(GRAIN.div_ceil(width))
+        .enumerate()
+        .for_each(|(i, ((a, b), c))| f(i, [a, b, c]));
+}
+
+/// `f(i)` for every i below `n`, where `f` does a few operations on each of `width` numbers; the results come in order.
+pub fn map_light<R: Send>(n: usize, width: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+    (0..n)
+        .into_par_iter()
+        .with_min_len(GRAIN.div_ceil(width.max(1)))
+        .map(f)
+        .collect()
+}
+
 /// Number of threads that parallel work here runs on.
 pub fn threads() -> usize {
     rayon::current_num_threads()

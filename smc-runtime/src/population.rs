@@ -79,34 +79,64 @@ impl Population {
         exec::map_rows(&mut self.values, self.dim, f)
     }
 
+    /// `f(i, row)` on every vector, where `f` does a few operations per element.
+    fn update_rows(&mut self, f: impl Fn(usize, &mut [f32]) + Sync + Send) {
+        if self.dim > 0 {
+            exec::update_rows(&mut self.values, self.dim, f);
+        }
+    }
+
     /// Sets every element to zero.
     pub fn clear(&mut self) {
-        self.map_rows(|_, row| row.fill(0.0));
+        self.update_rows(|_, row| row.fill(0.0));
     }
 
     /// Fills every vector with standard normal numbers, each from its own stream.
     pub fn fill_normal(&mut self, streams: Streams, purpose: Purpose, stage: usize, draw: usize) {
-        self.map_rows(|i, row| streams.stream(purpose, stage, i, draw).fill_normal(row));
+        self.update_rows(|i, row| streams.stream(purpose, stage, i, draw).fill_normal(row));
     }
 
     /// self += a · scale ∘ x, where `scale` has one number per coordinate.
     pub fn axpy(&mut self, a: f32, scale: &[f32], x: &Self) {
-        self.axpy_each(a, &vec![1.0; self.particles], scale, x);
+        self.update_rows(|i, row| axpy(row, a, scale, x.row(i)));
     }
 
     /// Vector i += a · `each[i]` · scale ∘ x.
     pub fn axpy_each(&mut self, a: f32, each: &[f32], scale: &[f32], x: &Self) {
-        self.map_rows(|i, row| {
-            let a = a * each[i];
-            for ((y, s), x) in row.iter_mut().zip(scale).zip(x.row(i)) {
-                *y += a * s * x;
+        self.update_rows(|i, row| axpy(row, a * each[i], scale, x.row(i)));
+    }
+
+    /// A kick and a drift of the leapfrog, in one pass: with ε = `each[i]`, momenta += a · ε · scale ∘ gradient and then
+    /// self += ε · scale ∘ momenta. The gradient is used up: it becomes zero, ready for the next one to be added.
+    pub fn kick_and_drift(
+        &mut self,
+        a: f32,
+        each: &[f32],
+        scale: &[f32],
+        momenta: &mut Self,
+        gradient: &mut Self,
+    ) {
+        if self.dim == 0 {
+            return;
+        }
+        let arrays = [
+            &mut self.values[..],
+            &mut momenta.values,
+            &mut gradient.values,
+        ];
+        exec::update_rows_of_three(arrays, self.dim, |i, [x, v, g]| {
+            let (kick, drift) = (a * each[i], each[i]);
+            for (((x, v), g), &s) in x.iter_mut().zip(v).zip(g).zip(scale) {
+                *v += kick * s * *g;
+                *x += drift * s * *v;
+                *g = 0.0;
             }
         });
     }
 
     /// |row|² of every vector, in f64.
     pub fn squared_norms(&self) -> Vec<f64> {
-        exec::map(self.particles, |i| {
+        exec::map_light(self.particles, self.dim, |i| {
             let mut sums = [0.0f64; 8];
             let (chunks, rest) = self.row(i).as_chunks::<8>();
             for chunk in chunks {
@@ -123,7 +153,7 @@ impl Population {
 
     /// Replaces vector i by that of `other` wherever `mask[i]`.
     pub fn select(&mut self, mask: &[bool], other: &Self) {
-        self.map_rows(|i, row| {
+        self.update_rows(|i, row| {
             if mask[i] {
                 row.copy_from_slice(other.row(i));
             }
@@ -133,8 +163,15 @@ impl Population {
     /// The vectors of `ancestors`, in that order.
     pub fn gather(&self, ancestors: &[usize]) -> Self {
         let mut out = Self::zeros(ancestors.len(), self.dim);
-        out.map_rows(|i, row| row.copy_from_slice(self.row(ancestors[i])));
+        out.update_rows(|i, row| row.copy_from_slice(self.row(ancestors[i])));
         out
+    }
+
+    /// Replaces the vectors numbered `places` by those of `other`, in that order: undoes [`gather`](Self::gather).
+    pub fn scatter(&mut self, places: &[usize], other: &Self) {
+        for (k, &i) in places.iter().enumerate() {
+            self.row_mut(i).copy_from_slice(other.row(k));
+        }
     }
 
     /// The weighted variance of every coordinate; `weights` sum to 1.
@@ -152,5 +189,47 @@ impl Population {
             }
         }
         square
+    }
+}
+
+/// y += a · scale ∘ x.
+fn axpy(y: &mut [f32], a: f32, scale: &[f32], x: &[f32]) {
+    for ((y, s), x) in y.iter_mut().zip(scale).zip(x) {
+        *y += a * s * x;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Streams;
+
+    fn random(draw: usize) -> Population {
+        let mut out = Population::zeros(50, 1003);
+        out.fill_normal(Streams::new(1), Purpose::User, 0, draw);
+        out
+    }
+
+    #[test]
+    fn a_kick_and_a_drift_are_two_updates() {
+        let (mut x, mut v, mut g) = (random(0), random(1), random(2));
+        let scale = random(3).row(0).to_vec();
+        let each: Vec<f32> = (0..50).map(|i| 0.1 * i as f32).collect();
+        let (mut alone, mut momenta) = (x.clone(), v.clone());
+        momenta.axpy_each(0.5, &each, &scale, &g);
+        alone.axpy_each(1.0, &each, &scale, &momenta);
+        x.kick_and_drift(0.5, &each, &scale, &mut v, &mut g);
+        assert_eq!((x, v, g), (alone, momenta, Population::zeros(50, 1003)));
+    }
+
+    #[test]
+    fn scatter_undoes_gather() {
+        let all = random(0);
+        let places = [3, 0, 49];
+        let mut other = random(1);
+        other.scatter(&places, &all.gather(&places));
+        for i in 0..50 {
+            assert_eq!(other.row(i) == all.row(i), places.contains(&i));
+        }
     }
 }

@@ -268,6 +268,16 @@ impl Stage {
         if let Some(gradient) = gradient.as_deref_mut() {
             gradient.clear();
         }
+        self.add_to(problem, thetas, gradient)
+    }
+
+    /// The terms of every vector under this stage; the gradient of [`Stage::log_density`] is added to `gradient`.
+    pub fn add_to(
+        &self,
+        problem: &dyn Problem,
+        thetas: &Population,
+        mut gradient: Option<&mut Population>,
+    ) -> Vec<Terms> {
         let priors = problem.log_prior(thetas, gradient.as_deref_mut());
         let sums = problem.log_likelihood(thetas, &self.segments(), gradient);
         let terms = |(prior, sums): (f64, crate::problem::RowSums)| Terms {

@@ -120,8 +120,7 @@ impl Regression {
         seed: u64,
     ) -> Result<Self> {
         let mut stream = Streams::new(seed).stream(Purpose::Simulate, 0, 0, 0);
-        let mut x = vec![0.0; rows * columns];
-        stream.fill_normal(&mut x);
+        let x = stream.normals(rows * columns);
         let truth: Vec<f64> = (0..columns).map(|_| prior * stream.normal()).collect();
         let mut target = |row: &[f32]| {
             let mean: f64 = row.iter().zip(&truth).map(|(&x, t)| f64::from(x) * t).sum();

@@ -37,11 +37,9 @@ pub fn near(what: &str, values: &[f64], truth: f64, z: f64) -> Result<(), String
 
 /// `n` standard normal numbers.
 pub fn normals(n: usize, seed: u64) -> Vec<f32> {
-    let mut out = vec![0.0; n];
     Streams::new(seed)
         .stream(Purpose::Simulate, 0, 0, 0)
-        .fill_normal(&mut out);
-    out
+        .normals(n)
 }
 
 /// `n` rows of `columns` standard normal features, with the targets that `target` gives to (row number, features).

@@ -42,12 +42,7 @@ impl Prior for HalfNormal<Num> {
     fn log_density_of(&self, x: &[f32], gradient: Option<&mut [f32]>) -> Num {
         let scale = self.0.value();
         let precision = 1.0 / (scale * scale);
-        if let Some(gradient) = gradient {
-            for (g, &x) in gradient.iter_mut().zip(x) {
-                *g -= x * precision as f32;
-            }
-        }
-        let (_, second) = centred_sums(x, 0.0);
+        let (_, second) = centred_sums(x, 0.0, precision, gradient);
         let n = x.len() as f64;
         let log =
             -n * (scale.ln() + HALF_LN_TAU - std::f64::consts::LN_2) - 0.5 * second * precision;

@@ -77,7 +77,7 @@ pub trait Prior: Clone + Debug {
             if let Some(g) = gradient.as_deref_mut() {
                 g[i] += term.partial(0) as f32;
             }
-            sum = sum + term;
+            sum += term;
         }
         sum
     }

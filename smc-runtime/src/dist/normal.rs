@@ -57,13 +57,7 @@ impl Prior for Normal<Num> {
     fn log_density_of(&self, x: &[f32], gradient: Option<&mut [f32]>) -> Num {
         let (mean, sd) = (self.0.value(), self.1.value());
         let precision = 1.0 / (sd * sd);
-        if let Some(gradient) = gradient {
-            let (mean, precision) = (mean as f32, precision as f32);
-            for (g, &x) in gradient.iter_mut().zip(x) {
-                *g -= (x - mean) * precision;
-            }
-        }
-        let (first, second) = centred_sums(x, mean);
+        let (first, second) = centred_sums(x, mean, precision, gradient);
         let n = x.len() as f64;
         // The three sufficient statistics carry the derivatives with respect to both arguments.
         let log = -n * (sd.ln() + HALF_LN_TAU) - 0.5 * second * precision;
@@ -73,23 +67,42 @@ impl Prior for Normal<Num> {
     }
 }
 
-/// Σ (x − mean) and Σ (x − mean)² in f64, in a fixed order that vectorises.
-pub(super) fn centred_sums(x: &[f32], mean: f64) -> (f64, f64) {
+/// Σ (x − mean) and Σ (x − mean)² in f64, in a fixed order that vectorises; −(x − mean)·precision is added to `gradient`
+/// in the same pass.
+pub(super) fn centred_sums(
+    x: &[f32],
+    mean: f64,
+    precision: f64,
+    gradient: Option<&mut [f32]>,
+) -> (f64, f64) {
     const W: usize = 8;
     let (mut first, mut second) = ([0.0; W], [0.0; W]);
+    let mut add = |x: &[f32]| {
+        for ((first, second), &x) in first.iter_mut().zip(&mut second).zip(x) {
+            let d = f64::from(x) - mean;
+            *first += d;
+            *second += d * d;
+        }
+    };
     let (chunks, rest) = x.as_chunks::<W>();
-    for chunk in chunks {
-        for i in 0..W {
-            let d = f64::from(chunk[i]) - mean;
-            first[i] += d;
-            second[i] += d * d;
+    match gradient {
+        None => chunks.iter().for_each(|x| add(x)),
+        Some(gradient) => {
+            let (mean, precision) = (mean as f32, precision as f32);
+            let slope = |g: &mut [f32], x: &[f32]| {
+                for (g, x) in g.iter_mut().zip(x) {
+                    *g -= (x - mean) * precision;
+                }
+            };
+            let (slots, last) = gradient.as_chunks_mut::<W>();
+            for (g, x) in slots.iter_mut().zip(chunks) {
+                slope(g, x);
+                add(x);
+            }
+            slope(last, rest);
         }
     }
-    for (i, &x) in rest.iter().enumerate() {
-        let d = f64::from(x) - mean;
-        first[i] += d;
-        second[i] += d * d;
-    }
+    add(rest);
     (first.iter().sum(), second.iter().sum())
 }
 

@@ -14,6 +14,9 @@ use crate::weights::Weights;
 /// and accepts with probability min(1, exp(−ΔH)), H = −log π + ½|v|². The scales s are the standard deviations of the
 /// weighted cloud, the step ε follows an acceptance of 0.8; both can be fixed.
 ///
+/// Within a move there are four vectors per particle: where it was, where it is, its momentum and one gradient, so the
+/// gradients of the rejected are computed anew: a share (1 − acceptance)/L of the work.
+///
 /// ```
 /// use smc_runtime::kernel::Hmc;
 /// let adaptive = Hmc::leapfrogs(8).acceptance(0.7);
@@ -76,27 +79,25 @@ impl Kernel for Hmc {
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
         let (steps, scale) = (tuning.steps(particles), &tuning.scale);
-        let start = cloud.gradient.get_or_insert_with(|| {
+        let mut gradient = cloud.gradient.take().unwrap_or_else(|| {
             let mut gradient = Population::zeros(particles, dim);
-            target.gradient(&cloud.positions, &mut gradient);
+            target.add_gradient(&cloud.positions, &mut gradient);
             gradient
         });
-        let mut gradient = start.clone();
-
         let mut momenta = Population::zeros(particles, dim);
         momenta.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
         let kinetic_before = momenta.squared_norms();
 
         let mut positions = cloud.positions.clone();
         let mut terms = Vec::new();
-        momenta.axpy_each(0.5, &steps, scale, &gradient);
-        for leapfrog in 1..=self.leapfrogs {
-            positions.axpy_each(1.0, &steps, scale, &momenta);
-            terms = target.gradient(&positions, &mut gradient);
-            let half = if leapfrog == self.leapfrogs { 0.5 } else { 1.0 };
-            momenta.axpy_each(half, &steps, scale, &gradient);
+        for leapfrog in 0..self.leapfrogs {
+            let kick = if leapfrog == 0 { 0.5 } else { 1.0 };
+            positions.kick_and_drift(kick, &steps, scale, &mut momenta, &mut gradient);
+            terms = target.add_gradient(&positions, &mut gradient);
         }
+        momenta.axpy_each(0.5, &steps, scale, &gradient);
         let kinetic_after = momenta.squared_norms();
+        drop(momenta);
 
         let before = target.log_density(&cloud.terms);
         let after = target.log_density(&terms);
@@ -108,7 +109,7 @@ impl Kernel for Hmc {
             terms,
             gradient: Some(gradient),
         };
-        metropolis(cloud, proposal, &log_ratios, at)
+        metropolis(target, cloud, proposal, &log_ratios, at)
     }
 
     fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {

@@ -1,7 +1,7 @@
 //! The Metropolis test, for every kernel that has one.
 
 use super::{At, Moved};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Target};
 use crate::population::Population;
 use crate::rng::Purpose;
 use crate::stage::Terms;
@@ -13,38 +13,51 @@ pub struct Proposal {
     pub positions: Population,
     /// Their terms under the target.
     pub terms: Vec<Terms>,
-    /// ∇ log π(θ'), if the kernel knows it and `cloud.gradient` holds that of the current positions.
+    /// ∇ log π(θ'), if the kernel knows it. Where `cloud.gradient` is `None`, the gradients of rejected particles are
+    /// computed anew, so that a kernel can work in the one gradient that there is.
     pub gradient: Option<Population>,
 }
 
 /// Accepts each particle's proposal with probability min(1, exp(log ratio)); a ratio that is NaN is rejected.
 ///
 /// `log_ratios` are log π(θ') − log π(θ) plus whatever the proposal's asymmetry adds.
-pub fn metropolis(cloud: &mut Cloud, proposal: Proposal, log_ratios: &[f64], at: At) -> Moved {
-    let particles = log_ratios.len();
+pub fn metropolis(
+    target: &Target<'_>,
+    cloud: &mut Cloud,
+    proposal: Proposal,
+    log_ratios: &[f64],
+    at: At,
+) -> Moved {
     let probabilities: Vec<f64> = log_ratios.iter().copied().map(probability).collect();
-    let accepted: Vec<bool> = (0..particles)
-        .map(|i| {
-            at.streams
-                .stream(Purpose::Accept, at.stage, i, at.draw)
-                .uniform()
-                < probabilities[i]
-        })
-        .collect();
-    cloud.positions.select(&accepted, &proposal.positions);
-    match (&mut cloud.gradient, proposal.gradient) {
-        (Some(kept), Some(new)) => kept.select(&accepted, &new),
-        (gradient, _) => *gradient = None,
+    let accepted = |i: &usize| {
+        let mut stream = at.streams.stream(Purpose::Accept, at.stage, *i, at.draw);
+        stream.uniform() < probabilities[*i]
+    };
+    let rejected: Vec<usize> = (0..log_ratios.len()).filter(|i| !accepted(i)).collect();
+
+    // Proposals are the rule, so they take the cloud's place and the rejected go back.
+    let old = std::mem::replace(&mut cloud.positions, proposal.positions);
+    let old_terms = std::mem::replace(&mut cloud.terms, proposal.terms);
+    let old_gradient = std::mem::replace(&mut cloud.gradient, proposal.gradient);
+    for &i in &rejected {
+        cloud.positions.row_mut(i).copy_from_slice(old.row(i));
+        cloud.terms[i] = old_terms[i];
     }
-    for (i, terms) in proposal.terms.into_iter().enumerate() {
-        if accepted[i] {
-            cloud.terms[i] = terms;
+    if let Some(gradient) = &mut cloud.gradient {
+        match old_gradient {
+            Some(old) => rejected
+                .iter()
+                .for_each(|&i| gradient.row_mut(i).copy_from_slice(old.row(i))),
+            None => {
+                drop(old);
+                target.renew_gradient(&cloud.positions, &rejected, gradient);
+            }
         }
     }
     Moved {
         corrections: None,
-        acceptance: probabilities,
         non_finite: log_ratios.iter().filter(|r| !r.is_finite()).count(),
+        acceptance: probabilities,
     }
 }
 
