@@ -125,23 +125,21 @@ impl Num {
     /// A function of this number: `value` is f(x), `slope` is f'(x).
     #[inline]
     pub fn chain(self, value: f64, slope: f64) -> Self {
-        Self::with(self.named, value, |i| times(slope, self.partials[i]))
+        if self.named {
+            return self.chain_named(value, slope);
+        }
+        Self::alone(value, times(slope, self.partials[0]))
     }
 
-    /// The number `value` with the partial derivatives `partial(lane)`; only the first lane's unless `named`.
+    /// The number `value` whose only partial derivative is that of lane 0.
     #[inline]
-    fn with(named: bool, value: f64, partial: impl Fn(usize) -> f64) -> Self {
-        let partials = if named {
-            std::array::from_fn(partial)
-        } else {
-            let mut partials = [0.0; LANES];
-            partials[0] = partial(0);
-            partials
-        };
+    const fn alone(value: f64, partial: f64) -> Self {
+        let mut partials = [0.0; LANES];
+        partials[0] = partial;
         Self {
             value,
             partials,
-            named,
+            named: false,
         }
     }
 
@@ -200,9 +198,34 @@ impl Num {
 
     #[inline]
     fn zip(self, other: Self, value: f64, left: f64, right: f64) -> Self {
-        Self::with(self.named || other.named, value, |i| {
-            times(left, self.partials[i]) + times(right, other.partials[i])
-        })
+        if self.named || other.named {
+            return self.zip_named(other, value, left, right);
+        }
+        Self::alone(
+            value,
+            times(left, self.partials[0]) + times(right, other.partials[0]),
+        )
+    }
+
+    // Out of the way, so that what is inlined into a loop over parameters is the one lane.
+    #[cold]
+    fn chain_named(self, value: f64, slope: f64) -> Self {
+        Self {
+            value,
+            partials: self.partials.map(|p| times(slope, p)),
+            named: true,
+        }
+    }
+
+    #[cold]
+    fn zip_named(self, other: Self, value: f64, left: f64, right: f64) -> Self {
+        Self {
+            value,
+            partials: std::array::from_fn(|i| {
+                times(left, self.partials[i]) + times(right, other.partials[i])
+            }),
+            named: true,
+        }
     }
 }
 
