@@ -28,7 +28,11 @@ pub fn map<R: Send>(n: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
     (0..n).into_par_iter().with_max_len(1).map(f).collect()
 }
 
-/// `f(i, row)` for every row of `width` numbers, in parallel; the results come in order.
+/// Numbers that a piece has at least where the work on each is a formula.
+const FORMULAS: usize = 1 << 12;
+
+/// `f(i, row)` for every row of `width` numbers, where `f` evaluates a formula or so per number; in parallel if there are
+/// many. The results come in order.
 pub fn map_rows<R: Send>(
     rows: &mut [f32],
     width: usize,
@@ -36,6 +40,7 @@ pub fn map_rows<R: Send>(
 ) -> Vec<R> {
     debug_assert!(width > 0);
     rows.par_chunks_mut(width)
+        .with_min_len(FORMULAS.div_ceil(width))
         .enumerate()
         .map(|(i, row)| f(i, row))
         .collect()
