@@ -125,11 +125,12 @@ impl Chain {
         self.steps[self.steps.len() - 1].outputs
     }
 
-    fn product(step: &Step, panels: usize) -> Size {
+    fn product(step: &Step, rows: usize) -> Size {
         Size {
             inputs: step.inputs,
             outputs: step.outputs,
-            panels,
+            panels: rows.div_ceil(PANEL),
+            rows,
         }
     }
 
@@ -154,19 +155,20 @@ impl Chain {
                 let widest = step.outputs.max(step.inputs) * rows;
                 grow(&mut buffers.upper, widest);
                 grow(&mut buffers.lower, widest);
-                let packed = Self::product(step, panels).packed_len();
+                let packed = Self::product(step, rows).packed_len();
                 grow(&mut buffers.packed, packed);
             }
         }
         grow(&mut buffers.upper, self.outputs() * rows);
         if backward {
-            let first = Self::product(&self.steps[0], panels).packed_len();
+            let first = Self::product(&self.steps[0], rows).packed_len();
             grow(&mut buffers.first, first);
         }
     }
 
-    /// Every step of one particle on the tile x.
-    pub(super) fn forward(&self, theta: &[f32], x: &[f32], panels: usize, buffers: &mut Buffers) {
+    /// Every step of one particle on the tile x, whose last row that counts is number `rows`.
+    pub(super) fn forward(&self, theta: &[f32], x: &[f32], rows: usize, buffers: &mut Buffers) {
+        let panels = rows.div_ceil(PANEL);
         for (s, step) in self.steps.iter().enumerate() {
             let (before, after) = buffers.activations.split_at_mut(s);
             let x = match before.last() {
@@ -178,7 +180,7 @@ impl Chain {
             match step.kind {
                 Kind::Dense(activation) => {
                     let (w, b) = parameters.split_at(step.inputs * step.outputs);
-                    product::forward(self.isa, Self::product(step, panels), w, b, x, y);
+                    product::forward(self.isa, Self::product(step, rows), w, b, x, y);
                     if let Some(activation) = activation {
                         activation.apply(self.isa, y);
                     }
@@ -196,12 +198,12 @@ impl Chain {
         &self,
         theta: &[f32],
         x: &[f32],
-        panels: usize,
         live: &Range<usize>,
         to_input: bool,
         buffers: &'b mut Buffers,
         gradient: &mut [f32],
     ) -> &'b [f32] {
+        let panels = live.end.div_ceil(PANEL);
         let rows = panels * PANEL;
         for (s, step) in self.steps.iter().enumerate().rev() {
             let x = match s {
@@ -219,7 +221,7 @@ impl Chain {
                     if let Some(activation) = activation {
                         activation.back(self.isa, y, dy);
                     }
-                    let size = Self::product(step, panels);
+                    let size = Self::product(step, live.end);
                     let (gw, gb) = gradient.split_at_mut(step.inputs * step.outputs);
                     product::gradient_bias(self.isa, step.outputs, dy, gb);
                     if !size.packs() {

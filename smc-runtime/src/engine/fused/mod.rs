@@ -276,7 +276,7 @@ impl<M: Model> Fused<M> {
                 if backward {
                     let gradient = &mut gradient[p * dim..(p + 1) * dim];
                     let buffers = &mut scratch.chain;
-                    chain.backward(theta, x, panels.len(), &live, false, buffers, gradient);
+                    chain.backward(theta, x, &live, false, buffers, gradient);
                 }
             }
         }
@@ -316,7 +316,7 @@ impl<M: Model> Fused<M> {
         }
         let panels = piece.panels();
         let features = data.features(panels.clone());
-        chain.forward(theta, features, panels.len(), buffers);
+        chain.forward(theta, features, live.end, buffers);
         let (output, delta) = buffers.output_and_delta(chain, panels.len());
         let at = At {
             live,

@@ -104,7 +104,8 @@ impl Operation {
         let mut buffers = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         self.chain.prepare(&mut buffers, panels, backward);
         buffers.turn_to_next_tile();
-        self.chain.forward(theta, x.values(), panels, &mut buffers);
+        self.chain
+            .forward(theta, x.values(), live.end, &mut buffers);
         let outputs = self.chain.outputs();
         let (output, _) = buffers.output_and_delta(&self.chain, panels);
         let rows = out_of_panels(output, outputs, &live);
@@ -135,7 +136,7 @@ impl Operation {
         let wanted = dx.is_some();
         let by_x = self
             .chain
-            .backward(theta, x, pass.panels, live, wanted, buffers, gradient);
+            .backward(theta, x, live, wanted, buffers, gradient);
         if let Some(dx) = dx {
             let by_x = out_of_panels(by_x, self.inputs, live);
             for (d, by_x) in dx.iter_mut().zip(by_x) {

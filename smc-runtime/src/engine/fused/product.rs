@@ -4,6 +4,8 @@
 //! gradient is packed, and that once for a whole group of particles. Every element of a result is one sum in a fixed
 //! order that depends on the layer alone: a particle's bits do not depend on its company.
 
+use std::ops::Range;
+
 use super::isa::{Isa, kernels};
 use super::math::sum_lanes;
 use super::panel::PANEL;
@@ -15,9 +17,25 @@ pub(super) struct Size {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
     pub(super) panels: usize,
+    /// Rows up to the last that counts. What lies behind it is zero in `d` and is left out, or comes out as zero.
+    pub(super) rows: usize,
 }
 
 impl Size {
+    /// Rows of a panel up to the last that counts.
+    #[inline(always)]
+    fn rows_of(self, panel: usize) -> usize {
+        (self.rows - panel * PANEL).min(PANEL)
+    }
+
+    /// The panels but for a last one whose rows fit one vector, and that one.
+    #[inline(always)]
+    fn split<V: Vector>(self) -> [Range<usize>; 2] {
+        let short = self.rows_of(self.panels - 1) <= V::LANES;
+        let whole = self.panels - usize::from(short);
+        [0..whole, whole..self.panels]
+    }
+
     /// Whether the gradient of the weights reads a packed input. Below these sizes packing costs more than it brings.
     pub(super) fn packs(self) -> bool {
         self.outputs >= 6 && self.inputs >= 12
@@ -53,18 +71,22 @@ kernels! {
     /// z (panels × outputs × 32) = w (outputs × inputs, row-major) · x (panels × inputs × 32) + bias.
     pub(super) fn forward(size: Size, w: &[f32], bias: &[f32], x: &[f32], z: &mut [f32]) {
         let strips = size.outputs.div_ceil(ROWS);
+        let [whole, short] = size.split::<V>();
         for s in 0..strips {
             let (first, end) = (size.outputs * s / strips, size.outputs * (s + 1) / strips);
-            with_rows!(end - first, ROWS, 2, forward_strip(size, first, w, bias, x, z));
+            with_rows!(end - first, ROWS, 2, forward_strip(size, first, whole.clone(), w, bias, x, z));
+            with_rows!(end - first, ROWS, 1, forward_strip(size, first, short.clone(), w, bias, x, z));
         }
     }
 
     /// dx (panels × inputs × 32) = wᵀ · d (panels × outputs × 32).
     pub(super) fn backward(size: Size, w: &[f32], d: &[f32], dx: &mut [f32]) {
         let strips = size.inputs.div_ceil(ROWS);
+        let [whole, short] = size.split::<V>();
         for s in 0..strips {
             let (first, end) = (size.inputs * s / strips, size.inputs * (s + 1) / strips);
-            with_rows!(end - first, ROWS, 2, backward_strip(size, first, w, d, dx));
+            with_rows!(end - first, ROWS, 2, backward_strip(size, first, whole.clone(), w, d, dx));
+            with_rows!(end - first, ROWS, 1, backward_strip(size, first, short.clone(), w, d, dx));
         }
     }
 
@@ -186,6 +208,7 @@ impl Iterator for Blocks {
 fn forward_strip<V: Vector, const M: usize, const N: usize>(
     size: Size,
     first: usize,
+    panels: Range<usize>,
     w: &[f32],
     bias: &[f32],
     x: &[f32],
@@ -197,10 +220,14 @@ fn forward_strip<V: Vector, const M: usize, const N: usize>(
     let w: [&[f32]; M] = std::array::from_fn(|r| &w[(first + r) * inputs..][..inputs]);
     let bias: [f32; M] = std::array::from_fn(|r| bias[first + r]);
     let (x, z) = (x.as_chunks::<PANEL>().0, z.as_chunks_mut::<PANEL>().0);
-    for p in 0..size.panels {
+    for p in panels {
         let x = &x[p * inputs..][..inputs];
         let z = &mut z[p * outputs + first..][..M];
-        for at in (0..PANEL).step_by(N * V::LANES) {
+        let rows = size.rows_of(p);
+        for z in &mut *z {
+            z[rows.next_multiple_of(N * V::LANES)..].fill(0.0);
+        }
+        for at in (0..rows).step_by(N * V::LANES) {
             let mut sum: [[V; N]; M] = std::array::from_fn(|r| [V::splat(bias[r]); N]);
             for i in 0..inputs {
                 let x: [V; N] = std::array::from_fn(|n| V::load(&x[i][at + n * V::LANES..]));
@@ -224,6 +251,7 @@ fn forward_strip<V: Vector, const M: usize, const N: usize>(
 fn backward_strip<V: Vector, const M: usize, const N: usize>(
     size: Size,
     first: usize,
+    panels: Range<usize>,
     w: &[f32],
     d: &[f32],
     dx: &mut [f32],
@@ -233,10 +261,14 @@ fn backward_strip<V: Vector, const M: usize, const N: usize>(
     } = size;
     let w = &w[..inputs * outputs];
     let (d, dx) = (d.as_chunks::<PANEL>().0, dx.as_chunks_mut::<PANEL>().0);
-    for p in 0..size.panels {
+    for p in panels {
         let d = &d[p * outputs..][..outputs];
         let dx = &mut dx[p * inputs + first..][..M];
-        for at in (0..PANEL).step_by(N * V::LANES) {
+        let rows = size.rows_of(p);
+        for dx in &mut *dx {
+            dx[rows.next_multiple_of(N * V::LANES)..].fill(0.0);
+        }
+        for at in (0..rows).step_by(N * V::LANES) {
             let mut sum = [[V::splat(0.0); N]; M];
             for (d, w) in d.iter().zip(w.chunks_exact(inputs)) {
                 let d: [V; N] = std::array::from_fn(|n| V::load(&d[at + n * V::LANES..]));
@@ -284,7 +316,8 @@ fn gradient_strip<V: Vector, const M: usize, const N: usize>(
             .first_chunk()
             .expect("the strip lies inside");
         let x = &packed[p * PANEL * N * V::LANES..][..PANEL * N * V::LANES];
-        for (t, x) in x.chunks_exact(N * V::LANES).enumerate() {
+        let rows = x.chunks_exact(N * V::LANES).take(size.rows_of(p));
+        for (t, x) in rows.enumerate() {
             let x: [V; N] = std::array::from_fn(|n| V::load(&x[n * V::LANES..]));
             for r in 0..M {
                 let d = V::splat(d[r][t]);
@@ -472,20 +505,34 @@ mod tests {
         };
         for isa in all() {
             for &(inputs, outputs, panels) in sizes {
+                // The last panel full, with few rows, or with more than half.
+                let (padded, rows) = (panels * PANEL, panels * PANEL - [0, 20, 9][outputs % 3]);
                 let size = Size {
                     inputs,
                     outputs,
                     panels,
+                    rows,
                 };
-                let rows = panels * PANEL;
                 let what = format!("{} {size:?}", isa.name());
                 let (w, b) = (numbers(inputs * outputs, 1), numbers(outputs, 2));
-                let (x, d) = (numbers(inputs * rows, 3), numbers(outputs * rows, 4));
+                let (x, mut d) = (numbers(inputs * padded, 3), numbers(outputs * padded, 4));
+                for (i, d) in d.iter_mut().enumerate() {
+                    let row = i / (outputs * PANEL) * PANEL + i % PANEL;
+                    *d = if row < rows { *d } else { 0.0 };
+                }
                 let weight = |o: usize, i: usize| f64::from(w[o * inputs + i]);
-                let mut z = vec![f32::NAN; outputs * rows];
+                let mut z = vec![f32::NAN; outputs * padded];
                 forward(isa, size, &w, &b, &x, &mut z);
-                let mut dx = vec![f32::NAN; inputs * rows];
+                let mut dx = vec![f32::NAN; inputs * padded];
                 backward(isa, size, &w, &d, &mut dx);
+                let padding = rows..padded;
+                assert!(
+                    padding
+                        .clone()
+                        .all(|t| (0..outputs).all(|o| at(&z, outputs, t, o).is_finite())
+                            && (0..inputs).all(|i| at(&dx, inputs, t, i) == 0.0)),
+                    "{what}: padding"
+                );
                 for t in 0..rows {
                     for o in 0..outputs {
                         let products = (0..inputs).map(|i| weight(o, i) * at(&x, inputs, t, i));
@@ -497,7 +544,7 @@ mod tests {
                         check(&what, at(&dx, inputs, t, i) as f32, products);
                     }
                 }
-                let mut packed = vec![f32::NAN; inputs.next_multiple_of(PANEL) * rows];
+                let mut packed = vec![f32::NAN; inputs.next_multiple_of(PANEL) * padded];
                 pack(isa, size, &x, &mut packed);
                 let (mut g, mut plain, mut bias) = (
                     numbers(inputs * outputs, 5),
