@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use examples::cases::{Case, Images, Small, Tiny, Wide};
+use examples::cases::Case;
 use examples::exit;
 use gemm::Parallelism;
 use serde_json::json;
-use smc_runtime::engine::bind;
 use smc_runtime::exec;
 use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
@@ -21,7 +20,7 @@ struct Args {
     /// The shape.
     #[arg(long, value_enum, default_value = "big")]
     case: Case,
-    /// Engine: fused or autodiff.
+    /// Engine: fused, fused-avx512, fused-avx2, fused-portable, mixed or autodiff.
     #[arg(long, default_value = "fused")]
     engine: String,
     /// Number of threads; all cores unless given.
@@ -40,40 +39,15 @@ fn main() -> ExitCode {
     exit(exec::with_threads(args.threads, || run(&args)).and_then(|done| done))
 }
 
+/// Passes between two measurements of the products alone, which leave nothing of a pass in the caches.
+const BLOCK: usize = 8;
+
 fn run(args: &Args) -> Result<()> {
-    match args.case {
-        Case::Big => measure::<Images<100>>(args, 32, 1000, &[784, 100, 10]),
-        Case::Small => measure::<Small>(args, 100, 500, &[13, 50, 1]),
-        Case::Tiny => measure::<Tiny>(args, 64, 1200, &[5, 16, 16, 2]),
-        Case::Wide => measure::<Wide>(args, 8, 512, &[784, 512, 512, 10]),
-        Case::One => measure::<Images<50>>(args, 1, 60_000, &[784, 50, 10]),
-    }
-}
-
-/// Synthetic rows; targets are classes, which are real numbers too.
-fn rows(n: usize, columns: usize, classes: usize) -> Result<Dataset> {
-    let mut stream = Streams::new(1).stream(Purpose::Simulate, 0, 0, 0);
-    let features = (0..n * columns)
-        .map(|_| 0.5 * stream.normal() as f32)
-        .collect();
-    let targets = (0..n)
-        .map(|_| (stream.uniform() * classes.max(2) as f64).floor() as f32)
-        .collect();
-    Dataset::new(columns, features, targets)
-}
-
-fn measure<M: Model + Default>(
-    args: &Args,
-    particles: usize,
-    n: usize,
-    sizes: &[usize],
-) -> Result<()> {
-    let data = rows(n, sizes[0], sizes[sizes.len() - 1])?;
-    let bound = bind(M::default(), &data, args.engine.parse()?, 1)?;
-    let problem = &*bound.problem;
-    let mut thetas = Population::zeros(particles, problem.layout().dim());
-    thetas.fill_normal(Streams::new(2), Purpose::Simulate, 0, 0);
-    thetas.map_rows(|_, row| row.iter_mut().for_each(|x| *x *= 0.05));
+    let case = args.case;
+    let (particles, n, sizes) = (case.particles(), case.rows(), case.sizes());
+    let problem = case.bind(args.engine.parse()?)?;
+    let thetas = case.thetas(&*problem);
+    // The gradient is added to what is there: a sampler's begins with the prior's.
     let mut gradient = Population::zeros(particles, problem.layout().dim());
     let segments = [Segment {
         rows: 0..n,
@@ -81,7 +55,6 @@ fn measure<M: Model + Default>(
         part: Part::Full,
     }];
     let mut pass = || {
-        gradient.clear();
         problem
             .log_likelihood(&thetas, &segments, Some(&mut gradient))
             .len()
@@ -89,10 +62,10 @@ fn measure<M: Model + Default>(
     let mut floor = Floor::new(particles, n, sizes);
     let (mut passes, mut floors) = (Vec::new(), Vec::new());
     pass();
-    floor.pass();
     let begin = Instant::now();
-    while begin.elapsed().as_secs_f64() < args.seconds || passes.len() < 5 {
-        passes.push(time(&mut pass));
+    while begin.elapsed().as_secs_f64() < args.seconds || passes.len() < BLOCK {
+        passes.extend((0..BLOCK).map(|_| time(&mut pass)));
+        floor.pass();
         floors.push(time(|| floor.pass()));
     }
     let (ms, ms_min) = (median(&mut passes), passes[0]);
@@ -103,7 +76,7 @@ fn measure<M: Model + Default>(
         .sum();
     let gflops = (flops * particles * n) as f64 / ms / 1e6;
     let gemm_floor_ms = median(&mut floors);
-    let case = format!("{:?}", args.case).to_lowercase();
+    let case = case.name();
     let threads = exec::threads();
     eprintln!(
         "{case}: {} with {threads} threads, {ms:.2} ms (least {ms_min:.2}), {gflops:.0} GF/s, products alone {gemm_floor_ms:.2} ms",
