@@ -174,14 +174,14 @@ impl<M: Model> Fused<M> {
             cut().skip(from).take(to - from)
         };
         let mut sums = vec![RowSums::default(); particles];
-        if chunks > 1 && share_rows(particles, exec::threads()) {
+        let used = if home.is_empty() {
+            0
+        } else {
+            particles * chunks * dim
+        };
+        if chunks > 1 && share_rows(particles, exec::threads(), used) {
             let mut parts = vec![RowSums::default(); particles * chunks];
             let mut partial = std::mem::take(&mut *self.lock());
-            let used = if home.is_empty() {
-                0
-            } else {
-                parts.len() * dim
-            };
             grow(&mut partial, used);
             exec::for_chunks(&mut parts, 1, &mut partial[..used], dim, |task, sums, g| {
                 let (i, c) = (task / chunks, task % chunks);
@@ -361,9 +361,12 @@ impl<M: Model> Fused<M> {
     }
 }
 
-/// Whether so few particles are shared out unevenly that rows had better be shared out too.
-fn share_rows(particles: usize, threads: usize) -> bool {
-    particles < 4 * threads && !particles.is_multiple_of(threads)
+/// Whether so few particles are shared out unevenly that rows had better be shared out too, at the price of so many
+/// numbers of memory. The answer changes no bit of a result.
+fn share_rows(particles: usize, threads: usize, numbers: usize) -> bool {
+    const MOST: usize = 1 << 26;
+    let few = particles < threads || (particles < 4 * threads && numbers <= MOST);
+    few && !particles.is_multiple_of(threads)
 }
 
 impl<M: Model> Problem for Fused<M> {
