@@ -186,13 +186,12 @@ fn on_autodiff<M: Model>(
 fn on_autodiff<M: Model>(
     _: common::Common<M>,
     _: Dataset,
-    reason: String,
+    not_fused: Option<String>,
 ) -> Result<Arc<dyn Problem>> {
+    let why = not_fused.map_or_else(String::new, |why| format!(", which cannot run this: {why}"));
     Err(Error::Engine {
         engine: "autodiff",
-        reason: format!(
-            "this build has only the fused engine ({reason}); enable the feature `autodiff`"
-        ),
+        reason: format!("this build has only the fused engine{why}; enable the feature `autodiff`"),
     })
 }
 
