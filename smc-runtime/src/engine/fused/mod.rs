@@ -18,6 +18,8 @@ mod panel;
 mod product;
 mod scratch;
 mod simd;
+#[cfg(test)]
+mod tests;
 
 pub use head::FusedHead;
 pub use isa::Instructions;
