@@ -689,6 +689,10 @@ fn complete(mut run: SmcRun<'_>) -> Result<Draws> {
 }
 
 #[cfg(feature = "autodiff")]
+mod reference;
+#[cfg(feature = "autodiff")]
+pub use reference::{Errors, Reference, RowReference, check_fused};
+#[cfg(feature = "autodiff")]
 pub use with_autodiff::check_model;
 
 #[cfg(feature = "autodiff")]

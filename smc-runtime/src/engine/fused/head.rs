@@ -309,7 +309,9 @@ kernels! {
         let (out, targets) = (out.as_chunks_mut::<PANEL>().0, at.targets.as_chunks::<PANEL>().0);
         for (panel, logits) in at.output.as_chunks::<PANEL>().0.chunks_exact(at.outputs).enumerate() {
             let (y, out) = (&targets[panel], &mut out[panel]);
-            let (mut max, mut own, mut total) = (logits[0], [0.0; PANEL], [0.0; PANEL]);
+            let (mut max, mut own) = (logits[0], [0.0; PANEL]);
+            // Σ exp over all classes, and over those that are not the row's: near a sure class 1 − p cancels.
+            let (mut total, mut others) = ([0.0; PANEL], [0.0; PANEL]);
             for (k, logits) in logits.iter().enumerate() {
                 for l in 0..PANEL {
                     max[l] = if logits[l] > max[l] { logits[l] } else { max[l] };
@@ -321,6 +323,7 @@ kernels! {
                 for l in 0..PANEL {
                     e[l] = exp::<FMA>(logits[l] - max[l]);
                     total[l] += e[l];
+                    others[l] += if y[l] == k as f32 { 0.0 } else { e[l] };
                 }
                 if let Some(back) = back {
                     back.output.as_chunks_mut::<PANEL>().0[panel * at.outputs + k] = e;
@@ -341,8 +344,8 @@ kernels! {
             let d = &mut back.output.as_chunks_mut::<PANEL>().0[panel * at.outputs..][..at.outputs];
             for (k, d) in d.iter_mut().enumerate() {
                 for l in 0..PANEL {
-                    let own = if y[l] == k as f32 { weight[l] } else { 0.0 };
-                    d[l] = sane(fma::<FMA>(-d[l], share[l], own));
+                    let d_over_share = if y[l] == k as f32 { others[l] } else { -d[l] };
+                    d[l] = sane(d_over_share * share[l]);
                 }
             }
         }

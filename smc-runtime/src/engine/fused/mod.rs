@@ -20,6 +20,8 @@ mod panel;
 mod product;
 mod scratch;
 mod simd;
+#[cfg(test)]
+mod tests;
 
 pub use head::FusedHead;
 pub use isa::Instructions;
@@ -286,7 +288,10 @@ impl<M: Model> Fused<M> {
                     let u = f64::from(thetas.row(i)[scalar.place]);
                     let slope = scalar.support.slope(scalar.support.constrain(u));
                     let by_x = scratch.scalar_gradient[p * blocks + scalar.block];
-                    gradient[p * dim + scalar.place] += (by_x * slope) as f32;
+                    // A parameter that the likelihood does not name may be so large that its slope is infinite.
+                    if by_x != 0.0 {
+                        gradient[p * dim + scalar.place] += (by_x * slope) as f32;
+                    }
                 }
             }
         }
