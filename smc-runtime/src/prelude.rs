@@ -13,4 +13,5 @@ pub use crate::model::Model;
 pub use crate::nn::{Dyn, Linear, Relu, Scale, Tanh};
 pub use crate::observe::Progress;
 pub use crate::posterior::Posterior;
+pub use crate::resample::{Multinomial, Residual, Ssp, Stratified, Systematic};
 pub use crate::run::Run;

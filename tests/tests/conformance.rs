@@ -1,12 +1,15 @@
 //! The workspace's own kernels, policies and schemes pass the conformance kit that third parties run on theirs.
 
 use smc_runtime::prelude::*;
-use smc_runtime::resample::Systematic;
+use smc_runtime::resample::Resample;
 use smc_runtime::testing::{Perfect, Regression, check_annealing, check_kernel, check_resampler};
 
 #[test]
-fn systematic_resampling_conforms() {
-    check_resampler(&Systematic).unwrap();
+fn resampling_schemes_conform() {
+    let schemes: [&dyn Resample; 5] = [&Systematic, &Stratified, &Residual, &Multinomial, &Ssp];
+    for scheme in schemes {
+        check_resampler(scheme).unwrap();
+    }
 }
 
 #[test]

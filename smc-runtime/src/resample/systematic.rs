@@ -1,10 +1,10 @@
 //! Systematic resampling.
 
-use super::Resample;
+use super::{Resample, at_points};
 use crate::rng::Stream;
 
 /// One uniform number places J equally spaced points on the cumulative weights; particle i has ⌊J·Wᵢ⌋ or ⌈J·Wᵢ⌉
-/// offspring.
+/// offspring (Carpenter, Clifford and Fearnhead, 1999).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Systematic;
 
@@ -12,20 +12,7 @@ impl Resample for Systematic {
     fn ancestors(&self, weights: &[f64], stream: &mut Stream) -> Vec<usize> {
         let n = weights.len();
         let offset = stream.uniform();
-        let mut ancestors = Vec::with_capacity(n);
-        let mut cumulative = weights.first().copied().unwrap_or(0.0);
-        // Rounding may leave the last points beyond the total; they go to the last particle that has weight.
-        let last = weights.iter().rposition(|&w| w > 0.0).unwrap_or(0);
-        let mut i = 0;
-        for k in 0..n {
-            let point = (k as f64 + offset) / n as f64;
-            while point >= cumulative && i < last {
-                i += 1;
-                cumulative += weights[i];
-            }
-            ancestors.push(i);
-        }
-        ancestors
+        at_points(weights, (0..n).map(|k| (k as f64 + offset) / n as f64))
     }
 }
 
