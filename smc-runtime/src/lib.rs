@@ -29,7 +29,7 @@
 //!
 //! | room | holds |
 //! |---|---|
-//! | [`data`] | a table, checked at the door; standardisation and splits |
+//! | [`data`] | a table, checked at the door; readers, standardisation and splits |
 //! | [`nn`], [`layers`] | layers and parameters; what you import to write one |
 //! | [`dist`], [`algebra`], [`transform`] | priors and likelihoods, written once, and where parameters live |
 //! | [`model`] | what `#[bayes_model]` implements; [`prior`] walks its priors |
