@@ -103,6 +103,18 @@ pub enum Error {
         /// Steps taken before the stop.
         steps: usize,
     },
+    /// A file whose content is not what its format asks for.
+    #[error("{path}, {place}: expected {expected}, found {found}", path = path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Line, row, column or byte.
+        place: String,
+        /// What the format asks for there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// A file that could not be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {

@@ -29,7 +29,7 @@
 //!
 //! | room | holds |
 //! |---|---|
-//! | [`data`] | a table, checked at the door; standardisation and splits |
+//! | [`data`] | a table, checked at the door; readers, standardisation and splits |
 //! | [`nn`], [`layers`] | layers and parameters; what you import to write one |
 //! | [`dist`], [`algebra`], [`transform`] | priors and likelihoods, written once, and where parameters live |
 //! | [`model`] | what `#[bayes_model]` implements; [`prior`] walks its priors |
@@ -38,7 +38,7 @@
 //! | [`population`], [`weights`], [`stage`], [`cloud`] | particles, their weights, the intermediate targets |
 //! | [`anneal`], [`resample`], [`kernel`] | policies: one trait and one file each |
 //! | [`infer`] | the algorithms |
-//! | [`run`], [`posterior`], [`predict`], [`diagnostics`], [`report`] | one inference and what comes of it |
+//! | [`run`], [`posterior`], [`predict`], [`scores`], [`diagnostics`], [`report`] | one inference and what comes of it |
 //! | [`observe`] | progress |
 //! | [`rng`], [`exec`], [`error`] | streams, threads, errors |
 //!
@@ -78,6 +78,7 @@ pub mod report;
 pub mod resample;
 pub mod rng;
 pub mod run;
+pub mod scores;
 pub mod stage;
 pub mod testing;
 pub mod transform;

@@ -1,8 +1,14 @@
-//! Features and targets, checked at the door: no NaN, no ragged rows, no empty table.
+//! Features and targets, checked at the door: no NaN, no ragged rows, no empty table. Readers have one
+//! file for each format; what they cannot read ends in an error that names the file and the place.
 
+mod idx;
+mod source;
 mod standardise;
+mod table;
 
+pub use idx::read_idx;
 pub use standardise::Standardise;
+pub use table::{Column, Table};
 
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Streams};
