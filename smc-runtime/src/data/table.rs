@@ -274,7 +274,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> Result<Dataset> {
-        Table::new().read_from(Source::of(text.to_owned())?)
+        Table::new().read_from(Source::of(String::from(text))?)
     }
 
     fn message(text: &str) -> String {
@@ -302,7 +302,7 @@ mod tests {
         let read = |column: Column, text: &str| {
             let data = Table::new()
                 .target(column)
-                .read_from(Source::of(text.to_owned()).unwrap());
+                .read_from(Source::of(String::from(text)).unwrap());
             data.map(|d| (d.names().to_vec(), d.row(0).to_vec(), d.target(0)))
                 .map_err(|e| e.to_string())
         };
