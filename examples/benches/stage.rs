@@ -8,7 +8,7 @@ use examples::cases::Case;
 use smc_runtime::algebra::Num;
 use smc_runtime::cloud::{Cloud, Target};
 use smc_runtime::engine::Engine;
-use smc_runtime::kernel::{At, Hmc, Kernel, Proposal, metropolis};
+use smc_runtime::kernel::{At, Hmc, Kernel, Proposal, Tuning, metropolis};
 use smc_runtime::population::Population;
 use smc_runtime::prelude::{Normal, Prior};
 use smc_runtime::problem::{Part, Problem, Segment};
@@ -53,10 +53,7 @@ impl Set {
     }
 
     fn target(&self) -> Target<'_> {
-        Target {
-            problem: &*self.problem,
-            stage: &self.stage,
-        }
+        Target::new(&*self.problem, &self.stage)
     }
 
     fn zeros(&self) -> Population {
@@ -169,6 +166,7 @@ fn accept(bencher: Bencher, case: Case) {
     let set = Set::up(case);
     let (mut cloud, other) = (set.cloud(), set.cloud());
     // A fifth is rejected, and the gradients are those of before.
+    let tuning = Tuning::new(set.problem.layout().dim());
     let log_ratios = vec![0.8f64.ln(); set.thetas.len()];
     bencher
         .with_inputs(|| Proposal {
@@ -177,7 +175,14 @@ fn accept(bencher: Bencher, case: Case) {
             gradient: other.gradient.clone(),
         })
         .bench_local_values(|proposal| {
-            metropolis(&set.target(), &mut cloud, proposal, &log_ratios, AT)
+            metropolis(
+                &set.target(),
+                &mut cloud,
+                proposal,
+                &log_ratios,
+                &tuning,
+                AT,
+            )
         });
 }
 
@@ -216,8 +221,8 @@ fn variances(bencher: Bencher, case: Case) {
 #[divan::bench(args = CASES, sample_count = 3, sample_size = 1)]
 fn whole_move(bencher: Bencher, case: Case) {
     let set = Set::up(case);
-    let kernel = Hmc::leapfrogs(20).step_size(1e-4);
-    let tuning = kernel.start(&*set.problem);
+    let kernel = Hmc::leapfrogs(20);
+    let tuning = kernel.start(set.problem.layout().dim()).at(1e-4);
     let mut cloud = set.cloud();
     bencher.bench_local(|| kernel.step(&tuning, &set.target(), &mut cloud, AT));
 }

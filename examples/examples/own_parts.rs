@@ -8,7 +8,7 @@ use serde_json::json;
 use smc_runtime::algebra::Num;
 use smc_runtime::anneal::{Annealing, Lookahead};
 use smc_runtime::cloud::{Cloud, Target};
-use smc_runtime::kernel::{At, Kernel, Moved, Proposal, Tuning, metropolis};
+use smc_runtime::kernel::{Aim, At, Kernel, Moved, Proposal, Tuning, metropolis};
 use smc_runtime::layers::{Act, Device, Field, FieldParams, Real, Tape};
 use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
@@ -75,27 +75,16 @@ pub struct Walk {
 }
 
 impl Kernel for Walk {
-    fn tune(
-        &self,
-        tuning: &mut Tuning,
-        problem: &dyn smc_runtime::problem::Problem,
-        cloud: &Cloud,
-        weights: &smc_runtime::weights::Weights,
-    ) {
-        let variances = cloud.positions.variances(&weights.normalised());
-        tuning.scale_from(
-            &variances,
-            problem.layout(),
-            weights.ess() * cloud.terms.len() as f64,
-        );
+    fn aim(&self) -> Aim {
+        Aim::Acceptance(0.3)
     }
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
         let mut total = Moved {
-            corrections: None,
             acceptance: vec![0.0; particles],
-            non_finite: 0,
+            jumps: vec![0.0; particles],
+            ..Moved::default()
         };
         for step in 0..self.steps {
             // One draw number per step keeps the streams apart.
@@ -115,21 +104,16 @@ impl Kernel for Walk {
                 terms,
                 gradient: None,
             };
-            let moved = metropolis(target, cloud, proposal, &log_ratios, at);
+            let moved = metropolis(target, cloud, proposal, &log_ratios, tuning, at);
+            for (sum, jump) in total.jumps.iter_mut().zip(&moved.jumps) {
+                *sum += jump;
+            }
             for (sum, acceptance) in total.acceptance.iter_mut().zip(&moved.acceptance) {
                 *sum += acceptance / self.steps as f64;
             }
             total.non_finite += moved.non_finite;
         }
         total
-    }
-
-    fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
-        tuning.follow(&moved.acceptance, 0.3, gain);
-    }
-
-    fn target_acceptance(&self) -> Option<f64> {
-        Some(0.3)
     }
 }
 

@@ -47,13 +47,10 @@ fn run(args: &Args) -> Result<()> {
     let problem = Timed::new(&*bound);
     let (particles, dim) = (case.particles(), problem.layout().dim());
     let stage = Stage::of(0..problem.rows());
-    let target = Target {
-        problem: &problem,
-        stage: &stage,
-    };
+    let target = Target::new(&problem, &stage);
     // Small steps are accepted as in a run; what a move costs does not depend on them.
-    let kernel = Hmc::leapfrogs(args.leapfrogs).step_size(1e-4);
-    let tuning = kernel.start(&problem);
+    let kernel = Hmc::leapfrogs(args.leapfrogs);
+    let tuning = kernel.start(dim).at(1e-4);
     let move_once = |cloud: &mut Cloud, draw: usize| {
         let at = At {
             streams: Streams::new(args.flags.seed),

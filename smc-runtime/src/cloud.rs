@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::population::Population;
 use crate::problem::Problem;
 use crate::stage::{Stage, Terms};
+use crate::start::Gaussians;
 
 /// The particles, their cached terms and, while it is valid, the gradient of the current target.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,10 +20,10 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Particles at `positions` under the prior.
-    pub fn at_prior(problem: &dyn Problem, positions: Population) -> Self {
+    /// Particles at `positions` under `target`.
+    pub fn at(target: &Target<'_>, positions: Population) -> Self {
         Self {
-            terms: Stage::prior().evaluate(problem, &positions, None),
+            terms: target.value(&positions),
             positions,
             gradient: None,
         }
@@ -32,13 +33,22 @@ impl Cloud {
     pub fn resample(&mut self, ancestors: &[usize]) {
         self.positions = self.positions.gather(ancestors);
         self.terms = ancestors.iter().map(|&a| self.terms[a]).collect();
-        self.gradient = None;
+        self.gradient = self.gradient.take().map(|g| g.gather(ancestors));
     }
 
     /// Enters a stage under which the particles have `terms`.
     pub fn enter(&mut self, terms: Vec<Terms>) {
         self.terms = terms;
         self.gradient = None;
+    }
+
+    /// ∇ log π of every particle under `target`, computed if it is not known, and then kept for the next move.
+    pub fn gradient(&mut self, target: &Target<'_>) -> &Population {
+        self.gradient.get_or_insert_with(|| {
+            let mut gradient = Population::zeros(self.positions.len(), self.positions.dim());
+            target.add_gradient(&self.positions, &mut gradient);
+            gradient
+        })
     }
 }
 
@@ -49,17 +59,31 @@ pub struct Target<'a> {
     pub problem: &'a dyn Problem,
     /// The stage whose posterior a move must leave invariant.
     pub stage: &'a Stage,
+    /// What the run began at, if not at the prior.
+    pub start: Option<&'a Gaussians>,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    /// A stage of a run from the prior.
+    pub fn new(problem: &'a dyn Problem, stage: &'a Stage) -> Self {
+        Self {
+            problem,
+            stage,
+            start: None,
+        }
+    }
+
     /// Terms and gradient of log π at `positions`.
     pub fn gradient(&self, positions: &Population, gradient: &mut Population) -> Vec<Terms> {
-        self.stage.evaluate(self.problem, positions, Some(gradient))
+        gradient.clear();
+        self.add_gradient(positions, gradient)
     }
 
     /// Terms of log π at `positions`; its gradient is added to `gradient`.
     pub fn add_gradient(&self, positions: &Population, gradient: &mut Population) -> Vec<Terms> {
-        self.stage.add_to(self.problem, positions, Some(gradient))
+        let gradient = Some(gradient);
+        self.stage
+            .add_to(self.problem, self.start, positions, gradient)
     }
 
     /// Computes the gradients of the particles numbered `some` anew.
@@ -79,7 +103,7 @@ impl Target<'_> {
 
     /// Terms of log π at `positions`.
     pub fn value(&self, positions: &Population) -> Vec<Terms> {
-        self.stage.evaluate(self.problem, positions, None)
+        self.stage.add_to(self.problem, self.start, positions, None)
     }
 
     /// log π of given terms, up to a constant.

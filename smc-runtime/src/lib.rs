@@ -36,7 +36,8 @@
 //! | [`layout`], [`architecture`] | the parameters and the network as data |
 //! | [`problem`], [`engine`] | a model bound to data, type erased, and how it is computed |
 //! | [`population`], [`weights`], [`stage`], [`cloud`] | particles, their weights, the intermediate targets |
-//! | [`anneal`], [`resample`], [`kernel`] | policies: one trait and one file each |
+//! | [`start`] | warm starts, in place of the prior |
+//! | [`anneal`], [`resample`], [`kernel`], [`adapt`], [`moves`] | policies: one trait each, one file for each policy |
 //! | [`infer`] | the algorithms |
 //! | [`run`], [`posterior`], [`predict`], [`scores`], [`diagnostics`], [`report`] | one inference and what comes of it |
 //! | [`observe`] | progress |
@@ -50,6 +51,7 @@
 //! same bits, for any number of threads.
 #[doc(hidden)]
 pub mod __private;
+pub mod adapt;
 pub mod algebra;
 pub mod anneal;
 pub mod architecture;
@@ -66,6 +68,7 @@ pub mod kernel;
 pub mod layers;
 pub mod layout;
 pub mod model;
+pub mod moves;
 pub mod nn;
 pub mod observe;
 pub mod population;
@@ -80,6 +83,7 @@ pub mod rng;
 pub mod run;
 pub mod scores;
 pub mod stage;
+pub mod start;
 pub mod testing;
 pub mod transform;
 pub mod weights;

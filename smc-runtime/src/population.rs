@@ -101,6 +101,15 @@ impl Population {
         self.update_rows(|i, row| axpy(row, a, scale, x.row(i)));
     }
 
+    /// self += a · x.
+    pub fn add_scaled(&mut self, a: f32, x: &Self) {
+        self.update_rows(|i, row| {
+            for (y, x) in row.iter_mut().zip(x.row(i)) {
+                *y += a * x;
+            }
+        });
+    }
+
     /// Vector i += a · `each[i]` · scale ∘ x.
     pub fn axpy_each(&mut self, a: f32, each: &[f32], scale: &[f32], x: &Self) {
         self.update_rows(|i, row| axpy(row, a * each[i], scale, x.row(i)));
@@ -151,6 +160,21 @@ impl Population {
         })
     }
 
+    /// Σ ((self − other)/scale)² of every vector, in f64.
+    pub fn squared_distances(&self, other: &Self, scale: &[f32]) -> Vec<f64> {
+        exec::map_light(self.particles, self.dim, |i| {
+            let mut sums = [0.0f64; 8];
+            let (a, b) = (self.row(i), other.row(i));
+            for ((a, b), s) in a.chunks(8).zip(b.chunks(8)).zip(scale.chunks(8)) {
+                for (((sum, a), b), s) in sums.iter_mut().zip(a).zip(b).zip(s) {
+                    let z = f64::from((a - b) / s);
+                    *sum += z * z;
+                }
+            }
+            sums.iter().sum()
+        })
+    }
+
     /// Replaces vector i by that of `other` wherever `mask[i]`.
     pub fn select(&mut self, mask: &[bool], other: &Self) {
         self.update_rows(|i, row| {
@@ -172,6 +196,17 @@ impl Population {
         for (k, &i) in places.iter().enumerate() {
             self.row_mut(i).copy_from_slice(other.row(k));
         }
+    }
+
+    /// The weighted mean square of every coordinate; `weights` sum to 1. Vectors without weight do not count.
+    pub fn mean_squares(&self, weights: &[f64]) -> Vec<f64> {
+        let mut square = vec![0.0; self.dim];
+        for (i, &w) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
+            for (s, &x) in square.iter_mut().zip(self.row(i)) {
+                *s += w * f64::from(x) * f64::from(x);
+            }
+        }
+        square
     }
 
     /// The weighted variance of every coordinate; `weights` sum to 1.

@@ -27,6 +27,10 @@ pub enum Purpose {
     User = 7,
     /// Simulated data and test inputs.
     Simulate = 8,
+    /// Lengths of trajectories.
+    Trajectory = 9,
+    /// Rows whose gradient stands for that of all.
+    Surrogate = 11,
 }
 
 /// The root of all streams of a run.

@@ -1,6 +1,7 @@
 //! The only vocabulary of intermediate targets, and the only weight-increment formula.
 //!
-//! Every target is π(θ) ∝ p(θ) · exp( c · \[ Σ_{i∈full} ℓ_i(θ) + φ · Σ_{i∈ramp} ℓ_i(θ) \] ) over rows in the bound order.
+//! Every target is π(θ) ∝ q0(θ)^{1−β} · p(θ)^β · exp( c · \[ Σ_{i∈full} ℓ_i(θ) + φ · Σ_{i∈ramp} ℓ_i(θ) \] ) over rows in the
+//! bound order. A run from the prior has β = 1 throughout; from a warm start q0 ([`Gaussians`]) β rises from 0 to 1.
 //! One [`Stage`] gives both the increment of the weights and the target of the move, so the two cannot disagree.
 
 use std::ops::Range;
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::population::Population;
 use crate::problem::{Part, Problem, Segment};
+use crate::rng::Stream;
+use crate::start::Gaussians;
 
 /// A set of rows: sorted, disjoint, non-adjacent ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,6 +93,27 @@ impl Rows {
         Self::new(left)
     }
 
+    /// `n` of the rows, one after the other from number `start` on, beginning again after the last.
+    fn window(&self, start: usize, n: usize) -> Self {
+        let take = |from: usize, to: usize| {
+            let mut before = 0;
+            let mut taken = Vec::new();
+            for range in &self.0 {
+                let (a, b) = (from.max(before), to.min(before + range.len()));
+                if a < b {
+                    taken.push(range.start + a - before..range.start + b - before);
+                }
+                before += range.len();
+            }
+            taken
+        };
+        let all = self.len();
+        let end = start + n.min(all);
+        let mut ranges = take(start, end.min(all));
+        ranges.extend(take(0, end.saturating_sub(all)));
+        Self::new(ranges)
+    }
+
     /// The largest row number plus one.
     pub fn end(&self) -> usize {
         self.0.last().map_or(0, |r| r.end)
@@ -108,6 +132,9 @@ pub struct Terms {
     /// log p(θ).
     #[serde(with = "crate::bits")]
     pub prior: f64,
+    /// log q0(θ) of the start, while it counts; 0 otherwise.
+    #[serde(with = "crate::bits")]
+    pub start: f64,
     /// Σ ℓ over the stage's full rows.
     #[serde(with = "crate::bits")]
     pub full: f64,
@@ -125,6 +152,8 @@ pub struct Stage {
     phi: f64,
     #[serde(with = "crate::bits")]
     scale: f64,
+    #[serde(with = "crate::bits")]
+    beta: f64,
 }
 
 impl Stage {
@@ -135,7 +164,13 @@ impl Stage {
             ramp: Rows::none(),
             phi: 0.0,
             scale: 1.0,
+            beta: 1.0,
         }
+    }
+
+    /// A warm start: q0 alone.
+    pub fn start() -> Self {
+        Self::prior().bridging(0.0)
     }
 
     /// The posterior given `full`.
@@ -152,13 +187,56 @@ impl Stage {
             full: full.into(),
             ramp: ramp.into(),
             phi,
-            scale: 1.0,
+            ..Self::prior()
         }
     }
 
     /// Multiplies all log-likelihoods by `scale` (N/n for a random mini-batch of n rows).
     pub fn scaled(self, scale: f64) -> Self {
         Self { scale, ..self }
+    }
+
+    /// The start q0 to the power 1 − `beta` and the prior to the power `beta`.
+    pub fn bridging(self, beta: f64) -> Self {
+        Self { beta, ..self }
+    }
+
+    /// The exponent of the prior.
+    pub fn beta(&self) -> f64 {
+        self.beta
+    }
+
+    /// This stage on the way from a warm start: β is the share c·(|full| + φ·|ramp|)/N of the likelihood that is in, so
+    /// that q0, which stands for the data at first, leaves as they enter.
+    pub fn bridged(self, rows: usize) -> Self {
+        let share = self.scale * self.effective_rows() / rows.max(1) as f64;
+        self.bridging(share.min(1.0))
+    }
+
+    /// Rows that are in, ramping ones counted by their exponent.
+    pub fn effective_rows(&self) -> f64 {
+        self.full.len() as f64 + self.phi * self.ramp.len() as f64
+    }
+
+    /// A stage in which `rows` of these rows, one after the other from a random one on, stand for all: full and ramping
+    /// ones in proportion, scaled up.
+    pub fn sampled(&self, rows: usize, stream: &mut Stream) -> Self {
+        let (full, ramp) = (self.full.len(), self.ramp.len());
+        if rows >= full + ramp {
+            return self.clone();
+        }
+        let share = rows as f64 / (full + ramp) as f64;
+        let mut window = |rows: &Rows| {
+            let all = rows.len();
+            let n = ((share * all as f64).round() as usize).clamp(1.min(all), all);
+            rows.window((stream.uniform() * all as f64) as usize, n)
+        };
+        Self {
+            full: window(&self.full),
+            ramp: window(&self.ramp),
+            scale: self.scale / share,
+            ..self.clone()
+        }
     }
 
     /// Rows that are fully in.
@@ -184,7 +262,10 @@ impl Stage {
     /// Whether this is the posterior given all `rows` rows.
     pub fn is_posterior(&self, rows: usize) -> bool {
         let settled = self.settled();
-        self.scale == 1.0 && settled.full == Rows::from(0..rows) && settled.ramp.is_empty()
+        self.scale == 1.0
+            && self.beta == 1.0
+            && settled.full == Rows::from(0..rows)
+            && settled.ramp.is_empty()
     }
 
     /// The same target where a ramp that has arrived has joined the full rows.
@@ -197,18 +278,16 @@ impl Stage {
             full: Rows::new(ranges),
             ramp: Rows::none(),
             phi: 0.0,
-            scale: self.scale,
+            ..*self
         }
     }
 
     /// log π(θ) up to the target's own constant.
     pub fn log_density(&self, terms: &Terms) -> f64 {
-        let ramp = if self.phi == 0.0 {
-            0.0
-        } else {
-            self.phi * terms.ramp
-        };
-        terms.prior + self.scale * (terms.full + ramp)
+        // 0·(−∞) = 0: what has no exponent does not count.
+        let power = |exponent: f64, x: f64| if exponent == 0.0 { 0.0 } else { exponent * x };
+        let priors = power(1.0 - self.beta, terms.start) + power(self.beta, terms.prior);
+        priors + self.scale * (terms.full + power(self.phi, terms.ramp))
     }
 
     /// The increment of a log-weight from `self` to `next` at one θ, whose terms are given under both.
@@ -234,6 +313,11 @@ impl Stage {
                 "its ramp is at {}; it must be between 0 and 1",
                 self.phi
             ))
+        } else if !(0.0..=1.0).contains(&self.beta) {
+            Some(format!(
+                "its prior is at {}; it must be between 0 and 1",
+                self.beta
+            ))
         } else if !(self.scale > 0.0 && self.scale.is_finite()) {
             Some(format!(
                 "its scale is {}; it must be positive and finite",
@@ -258,34 +342,45 @@ impl Stage {
         segments
     }
 
-    /// The terms of every vector under this stage; the gradient of [`Stage::log_density`] replaces `gradient`.
-    pub fn evaluate(
+    /// The terms of every vector under this stage; the gradient of [`Stage::log_density`] is added to `gradient`. `start`
+    /// is needed while β < 1.
+    pub(crate) fn add_to(
         &self,
         problem: &dyn Problem,
+        start: Option<&Gaussians>,
         thetas: &Population,
         mut gradient: Option<&mut Population>,
     ) -> Vec<Terms> {
-        if let Some(gradient) = gradient.as_deref_mut() {
-            gradient.clear();
-        }
-        self.add_to(problem, thetas, gradient)
-    }
-
-    /// The terms of every vector under this stage; the gradient of [`Stage::log_density`] is added to `gradient`.
-    pub fn add_to(
-        &self,
-        problem: &dyn Problem,
-        thetas: &Population,
-        mut gradient: Option<&mut Population>,
-    ) -> Vec<Terms> {
-        let priors = problem.log_prior(thetas, gradient.as_deref_mut());
+        let bridge = start.filter(|_| self.beta < 1.0);
+        let (priors, starts) = match bridge {
+            None => (problem.log_prior(thetas, gradient.as_deref_mut()), None),
+            Some(start) => {
+                // The prior's gradient comes whole, and counts by β.
+                let mut own = gradient
+                    .as_ref()
+                    .map(|g| Population::zeros(g.len(), g.dim()));
+                let priors = problem.log_prior(thetas, own.as_mut());
+                if let (Some(gradient), Some(own)) = (gradient.as_deref_mut(), &own) {
+                    gradient.add_scaled(self.beta as f32, own);
+                }
+                let left = 1.0 - self.beta;
+                let starts = start.log_density(thetas, gradient.as_deref_mut().map(|g| (left, g)));
+                (priors, Some(starts))
+            }
+        };
         let sums = problem.log_likelihood(thetas, &self.segments(), gradient);
-        let terms = |(prior, sums): (f64, crate::problem::RowSums)| Terms {
+        let terms = |(i, (prior, sums)): (usize, (f64, crate::problem::RowSums))| Terms {
             prior,
+            start: starts.as_ref().map_or(0.0, |s| s[i]),
             full: sums.full,
             ramp: sums.ramp,
         };
-        priors.into_iter().zip(sums).map(terms).collect()
+        priors
+            .into_iter()
+            .zip(sums)
+            .enumerate()
+            .map(terms)
+            .collect()
     }
 }
 
@@ -321,8 +416,26 @@ mod tests {
             prior: -1.0,
             full: -2.0,
             ramp: f64::NEG_INFINITY,
+            ..Terms::default()
         };
         assert_eq!(stage.log_density(&terms), -3.0);
+    }
+
+    #[test]
+    fn rows_that_stand_for_all_are_some_of_them() {
+        let stage = Stage::ramping(0..60, 60..100, 0.5);
+        let mut stream = crate::rng::Streams::new(1).stream(crate::rng::Purpose::User, 0, 0, 0);
+        let mut seen = [0usize; 100];
+        for _ in 0..400 {
+            let some = stage.sampled(10, &mut stream);
+            assert_eq!((some.full.len(), some.ramp.len(), some.scale), (6, 4, 10.0));
+            assert!(stage.full.contains(&some.full) || some.full.0.len() == 2);
+            for row in members(&some.full).into_iter().chain(members(&some.ramp)) {
+                seen[row] += 1;
+            }
+        }
+        // 40 expected of each.
+        assert!(seen.iter().all(|n| (15..70).contains(n)), "{seen:?}");
     }
 
     #[test]

@@ -8,11 +8,12 @@
 //! use smc_runtime::{resample::Systematic, testing};
 //!
 //! testing::check_resampler(&Systematic).unwrap();
-//! testing::check_kernel(&Hmc::leapfrogs(4)).unwrap();
+//! testing::check_kernel(&Hmc::leapfrogs(4), &Follow::aim()).unwrap();
 //! ```
 
 use std::sync::Arc;
 
+use crate::adapt::{self, Adaptation};
 use crate::anneal::Annealing;
 use crate::architecture::{Architecture, Node, Op};
 use crate::cloud::{Cloud, Target};
@@ -143,6 +144,7 @@ impl Regression {
                 prior: 0.0,
                 full,
                 ramp,
+                ..Terms::default()
             })
         };
         let parts = [
@@ -385,9 +387,8 @@ impl Kernel for Perfect {
         cloud.terms = target.value(&cloud.positions);
         cloud.gradient = None;
         Moved {
-            corrections: None,
             acceptance: vec![1.0; cloud.terms.len()],
-            non_finite: 0,
+            ..Moved::default()
         }
     }
 }
@@ -496,7 +497,7 @@ pub fn check_resampler(scheme: &dyn Resample) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks a kernel on a [`Regression`] at a stage half-way up a ramp.
+/// Checks a kernel, with settings that an adaptation has chosen, on a [`Regression`] at a stage half-way up a ramp.
 ///
 /// Ten moves of 6000 exact draws must leave mean and second moments where they were: directly, or weighted by the
 /// kernel's corrections, whose mean weight must then be 1; all within 4.5 standard errors. The cached terms and gradient
@@ -505,21 +506,18 @@ pub fn check_resampler(scheme: &dyn Resample) -> Result<(), String> {
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn check_kernel(kernel: &dyn Kernel) -> Result<(), String> {
+pub fn check_kernel(kernel: &dyn Kernel, adaptation: &dyn Adaptation) -> Result<(), String> {
     const PARTICLES: usize = 6000;
     kernel.check().map_err(|e| e.to_string())?;
+    adaptation.check(kernel).map_err(|e| e.to_string())?;
     let problem = Regression::simulated(12, 2, 0.8, 1.0, 5).map_err(|e| e.to_string())?;
     let stage = Stage::ramping(0..6, 6..12, 0.5);
-    let target = Target {
-        problem: &problem,
-        stage: &stage,
-    };
+    let target = Target::new(&problem, &stage);
     let exact = problem.exact(&stage);
 
     let start = problem.draws(&stage, PARTICLES, Streams::new(21));
-    let mut cloud = cloud_at(&target, start.clone());
-    let mut tuning = kernel.start(&problem);
-    kernel.tune(&mut tuning, &problem, &cloud, &Weights::uniform(PARTICLES));
+    let mut cloud = Cloud::at(&target, start.clone());
+    let tuning = tuned(kernel, adaptation, &target, &cloud);
     let mut log_weights = vec![0.0; PARTICLES];
     let mut corrected = false;
     for draw in 0..10 {
@@ -548,6 +546,21 @@ pub fn check_kernel(kernel: &dyn Kernel) -> Result<(), String> {
             }
         }
     }
+    if corrected == kernel.invariant() {
+        return Err(format!(
+            "the kernel says that its moves are {}, but returns {}",
+            if corrected {
+                "invariant"
+            } else {
+                "not invariant"
+            },
+            if corrected {
+                "corrections"
+            } else {
+                "no corrections"
+            },
+        ));
+    }
     if cloud.positions == start {
         return Err("no particle moved".to_owned());
     }
@@ -565,7 +578,7 @@ pub fn check_kernel(kernel: &dyn Kernel) -> Result<(), String> {
     if !corrected {
         let mut positions = Population::zeros(PARTICLES, 2);
         problem.sample_prior(Streams::new(23), 0, &mut positions);
-        let mut cloud = cloud_at(&target, positions);
+        let mut cloud = Cloud::at(&target, positions);
         for draw in 0..60 {
             let at = At {
                 streams: Streams::new(24),
@@ -584,12 +597,33 @@ pub fn check_kernel(kernel: &dyn Kernel) -> Result<(), String> {
     Ok(())
 }
 
-fn cloud_at(target: &Target<'_>, positions: Population) -> Cloud {
-    Cloud {
-        terms: target.value(&positions),
-        positions,
-        gradient: None,
+/// Settings after three stages of learning from exact draws; they are not touched again.
+fn tuned(
+    kernel: &dyn Kernel,
+    adaptation: &dyn Adaptation,
+    target: &Target<'_>,
+    cloud: &Cloud,
+) -> Tuning {
+    let (streams, weights) = (Streams::new(20), Weights::uniform(cloud.terms.len()));
+    let mut tuning = kernel.start(cloud.positions.dim());
+    tuning.refer_to(adapt::reference(target.problem, streams));
+    adaptation.begin(&mut tuning);
+    for stage in 1..=3 {
+        let at = |draw| At {
+            streams,
+            stage,
+            draw,
+        };
+        let mut cloud = cloud.clone();
+        adaptation.enter(&mut tuning, target, &mut cloud, &weights);
+        adaptation.try_out(kernel, &mut tuning, target, &cloud, &weights, at(1 << 20));
+        for draw in 0..5 {
+            let moved = kernel.step(&tuning, target, &mut cloud, at(draw));
+            kernel.learn(&mut tuning, &moved, 1.0);
+            adaptation.learn(kernel, &mut tuning, &moved, 1.0);
+        }
     }
+    tuning
 }
 
 fn caches(target: &Target<'_>, cloud: &Cloud) -> Result<(), String> {

@@ -214,12 +214,13 @@ pub fn gradient_is_that_of_the_value(problem: &dyn Problem) -> Result<(), String
     problem.sample_prior(Streams::new(42), 0, &mut thetas);
     thetas.map_rows(|_, row| row.iter_mut().for_each(|x| *x = (*x / H).round() * H));
     let mut gradient = Population::zeros(4, dim);
-    stage.evaluate(problem, &thetas, Some(&mut gradient));
+    let target = Target::new(problem, &stage);
+    target.gradient(&thetas, &mut gradient);
     for i in 0..dim {
         let at = |step: f32| {
             let mut moved = thetas.clone();
             moved.map_rows(|_, row| row[i] += step);
-            let terms = stage.evaluate(problem, &moved, None);
+            let terms = target.value(&moved);
             terms
                 .iter()
                 .map(|t| stage.log_density(t))
@@ -245,10 +246,7 @@ pub fn gradient_is_that_of_the_value(problem: &dyn Problem) -> Result<(), String
 pub fn small_steps_are_accepted(kernel: &dyn Kernel) -> Result<(), String> {
     let problem = Regression::simulated(12, 2, 0.8, 1.0, 5).map_err(|e| e.to_string())?;
     let stage = Stage::of(0..12);
-    let target = Target {
-        problem: &problem,
-        stage: &stage,
-    };
+    let target = Target::new(&problem, &stage);
     let positions = problem.draws(&stage, 500, Streams::new(43));
     let mut cloud = Cloud {
         terms: target.value(&positions),
@@ -261,7 +259,7 @@ pub fn small_steps_are_accepted(kernel: &dyn Kernel) -> Result<(), String> {
         draw: 0,
     };
     let acceptance = kernel
-        .step(&kernel.start(&problem), &target, &mut cloud, at)
+        .step(&kernel.start(2), &target, &mut cloud, at)
         .mean_acceptance();
     if acceptance > 0.99 {
         Ok(())

@@ -64,17 +64,14 @@ impl Textbook {
     ) -> Answer {
         let streams = Streams::new(seed);
         let kernel = Perfect::of(problem);
-        let tuning = kernel.start(problem);
+        let tuning = kernel.start(problem.layout().dim());
         let mut positions = Population::zeros(particles, problem.layout().dim());
         problem.sample_prior(streams, 0, &mut positions);
-        let mut cloud = Cloud::at_prior(problem, positions);
+        let mut cloud = Cloud::at(&Target::new(problem, &Stage::prior()), positions);
         let mut weights = Weights::uniform(particles);
         let mut now = Stage::prior();
         for (number, next) in stages.iter().enumerate() {
-            let target = Target {
-                problem,
-                stage: next,
-            };
+            let target = Target::new(problem, next);
             let at = At {
                 streams,
                 stage: number + 1,
@@ -83,8 +80,8 @@ impl Textbook {
             if self.order == Order::MoveThenReweight {
                 kernel.step(&tuning, &target, &mut cloud, at);
             }
-            let old = now.evaluate(problem, &cloud.positions, None);
-            let new = next.evaluate(problem, &cloud.positions, None);
+            let old = Target::new(problem, &now).value(&cloud.positions);
+            let new = target.value(&cloud.positions);
             let pairs = old.iter().zip(&new);
             let increments: Vec<f64> = pairs
                 .map(|(old, new)| (self.increment)(&now, old, next, new))

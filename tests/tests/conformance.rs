@@ -15,17 +15,66 @@ fn resampling_schemes_conform() {
 #[test]
 fn hmc_conforms() {
     for leapfrogs in [1, 4] {
-        check_kernel(&Hmc::leapfrogs(leapfrogs)).unwrap();
+        check_kernel(&Hmc::leapfrogs(leapfrogs), &Follow::aim()).unwrap();
     }
-    check_kernel(&Hmc::leapfrogs(3).step_size(0.3)).unwrap();
+    check_kernel(&Hmc::leapfrogs(3), &Frozen::at(0.3)).unwrap();
+}
+
+#[test]
+fn jittered_hmc_conforms() {
+    check_kernel(&Hmc::leapfrogs(4).jitter(0.4), &Follow::aim()).unwrap();
+    check_kernel(&Hmc::leapfrogs(3).jitter(0.9), &Frozen::at(0.3)).unwrap();
+}
+
+#[test]
+fn the_random_walk_conforms() {
+    check_kernel(&RandomWalk, &Follow::to(0.44)).unwrap();
+    check_kernel(&RandomWalk, &Frozen::at(0.5)).unwrap();
+}
+
+#[test]
+fn mala_conforms() {
+    check_kernel(&Mala, &Follow::aim()).unwrap();
+    check_kernel(&Mala, &Frozen::at(0.4)).unwrap();
+}
+
+#[test]
+fn unadjusted_langevin_conforms() {
+    check_kernel(&UnadjustedLangevin, &Follow::aim()).unwrap();
+    check_kernel(&UnadjustedLangevin, &Frozen::at(0.2)).unwrap();
+}
+
+#[test]
+fn unadjusted_hmc_conforms() {
+    check_kernel(&Hmc::leapfrogs(4).unadjusted(), &Follow::aim()).unwrap();
+}
+
+#[test]
+fn hmc_on_the_gradient_of_some_rows_conforms() {
+    check_kernel(&Hmc::leapfrogs(4).gradient_rows(7), &Follow::aim()).unwrap();
+    let weighted = Hmc::leapfrogs(2).gradient_rows(9).unadjusted();
+    check_kernel(&weighted, &Frozen::at(0.1)).unwrap();
+}
+
+#[test]
+fn every_metric_conforms() {
+    for metric in [
+        Metric::Unit,
+        Metric::Prior,
+        Metric::Blocks,
+        Metric::Diagonal,
+        Metric::Scores,
+    ] {
+        let kernel = Hmc::leapfrogs(6).jitter(0.5);
+        let conforms = check_kernel(&kernel, &Follow::aim().metric(metric));
+        assert_eq!(conforms, Ok(()), "{metric:?}");
+    }
 }
 
 #[test]
 fn the_perfect_kernel_conforms() {
-    check_kernel(&Perfect::of(
-        &Regression::simulated(12, 2, 0.8, 1.0, 5).unwrap(),
-    ))
-    .unwrap();
+    let problem = Regression::simulated(12, 2, 0.8, 1.0, 5).unwrap();
+    check_kernel(&Perfect::of(&problem), &Follow::aim()).unwrap();
 }
 
 #[test]

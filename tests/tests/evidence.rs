@@ -5,6 +5,7 @@ use laws::laws::{evidence_bias_falls_as_one_over_j, evidence_is_unbiased, poster
 use laws::{infer, near};
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::infer::Smc;
+use smc_runtime::kernel::Kernel;
 use smc_runtime::prelude::*;
 use smc_runtime::testing::Regression;
 
@@ -17,7 +18,8 @@ fn regression() -> (Regression, f64) {
 fn fixed() -> Smc {
     smc()
         .particles(64)
-        .kernel(Hmc::leapfrogs(6).step_size(0.12))
+        .kernel(Hmc::leapfrogs(6))
+        .adaptation(Frozen::at(0.12))
 }
 
 #[test]
@@ -32,6 +34,48 @@ fn smooth_data_annealing_with_fixed_ramps_has_an_unbiased_evidence() {
     let (problem, z) = regression();
     let ramps = SmoothDataAnnealing::geometric().first(5).ramps(4);
     evidence_is_unbiased(&fixed().annealing(ramps), &problem, z).unwrap();
+}
+
+/// The evidence on a ladder, with `moves` moves of a frozen kernel per stage.
+fn on_a_ladder(kernel: impl Kernel + 'static, step: f64, moves: usize) {
+    let (problem, z) = regression();
+    let ladder = Tempering::ladder((1..=14).map(|k| (f64::from(k) / 14.0).powi(3)));
+    let settings = fixed()
+        .annealing(ladder)
+        .kernel(kernel)
+        .adaptation(Frozen::at(step))
+        .moves(moves);
+    evidence_is_unbiased(&settings, &problem, z).unwrap();
+}
+
+#[test]
+fn jittered_hmc_has_an_unbiased_evidence() {
+    on_a_ladder(Hmc::leapfrogs(6).jitter(0.5), 0.12, 3);
+}
+
+#[test]
+fn the_random_walk_has_an_unbiased_evidence() {
+    on_a_ladder(RandomWalk, 0.25, 10);
+}
+
+#[test]
+fn mala_has_an_unbiased_evidence() {
+    on_a_ladder(Mala, 0.2, 6);
+}
+
+#[test]
+fn unadjusted_langevin_has_an_unbiased_evidence() {
+    on_a_ladder(UnadjustedLangevin, 0.05, 6);
+}
+
+#[test]
+fn unadjusted_hmc_on_the_gradient_of_some_rows_has_an_unbiased_evidence() {
+    on_a_ladder(Hmc::leapfrogs(2).gradient_rows(30).unadjusted(), 0.02, 4);
+}
+
+#[test]
+fn hmc_on_the_gradient_of_some_rows_has_an_unbiased_evidence() {
+    on_a_ladder(Hmc::leapfrogs(6).gradient_rows(20), 0.08, 4);
 }
 
 #[test]
@@ -103,4 +147,21 @@ fn mcmc_finds_the_conjugate_posterior() {
             .draws(250)
             .kernel(Hmc::leapfrogs(8)),
     );
+}
+
+#[test]
+fn smc_with_other_kernels_finds_the_conjugate_posterior() {
+    let settings = smc().particles(128).moves(10).final_moves(10);
+    through_the_engine(&settings.clone().kernel(RandomWalk));
+    through_the_engine(&settings.clone().kernel(Mala));
+    through_the_engine(&settings.clone().kernel(UnadjustedLangevin));
+    through_the_engine(&settings.kernel(Hmc::leapfrogs(4).jitter(0.3)));
+}
+
+#[test]
+fn mcmc_with_other_kernels_finds_the_conjugate_posterior() {
+    let settings = mcmc().chains(8).warmup(300).draws(400);
+    through_the_engine(&settings.clone().kernel(RandomWalk).thin(4));
+    through_the_engine(&settings.clone().kernel(Mala).thin(2));
+    through_the_engine(&settings.kernel(Hmc::leapfrogs(8).jitter(0.3)));
 }

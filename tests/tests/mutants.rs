@@ -206,6 +206,10 @@ impl Default for Leapfrog {
 }
 
 impl Kernel for Leapfrog {
+    fn invariant(&self) -> bool {
+        self.correction.is_none()
+    }
+
     fn step(&self, _: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
         let ones = vec![1.0; dim];
@@ -233,7 +237,7 @@ impl Kernel for Leapfrog {
             return Moved {
                 corrections: Some(minus_error.into_iter().map(|c| times * c).collect()),
                 acceptance: vec![1.0; particles],
-                non_finite: 0,
+                ..Moved::default()
             };
         }
         let probability: Vec<f64> = minus_error.iter().map(|e| e.min(0.0).exp()).collect();
@@ -247,9 +251,8 @@ impl Kernel for Leapfrog {
         cloud.positions.select(&accepted, &positions);
         cloud.terms = target.value(&cloud.positions);
         Moved {
-            corrections: None,
             acceptance: probability,
-            non_finite: 0,
+            ..Moved::default()
         }
     }
 }
@@ -278,8 +281,8 @@ fn kinetic_energy_sign_is_caught_by_check_kernel() {
         ..Leapfrog::default()
     };
     caught(
-        check_kernel(&Leapfrog::default()),
-        check_kernel(&faulty),
+        check_kernel(&Leapfrog::default(), &Follow::aim()),
+        check_kernel(&faulty, &Follow::aim()),
         "after ten moves of exact draws",
     );
 }
@@ -295,8 +298,8 @@ fn correction_applied_twice_is_caught_by_check_kernel() {
         ..Leapfrog::default()
     };
     caught(
-        check_kernel(&right),
-        check_kernel(&faulty),
+        check_kernel(&right, &Follow::aim()),
+        check_kernel(&faulty, &Follow::aim()),
         "exp(correction)",
     );
 }
@@ -313,8 +316,8 @@ fn forgotten_correction_is_caught_by_check_kernel() {
         ..Leapfrog::default()
     };
     caught(
-        check_kernel(&right),
-        check_kernel(&faulty),
+        check_kernel(&right, &Follow::aim()),
+        check_kernel(&faulty, &Follow::aim()),
         "after ten moves of exact draws",
     );
 }

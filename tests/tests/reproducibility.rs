@@ -4,6 +4,7 @@
 use laws::conjugate::{Line, data};
 use laws::models::Softmax;
 use laws::table;
+use smc_runtime::cloud::Target;
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::exec;
 use smc_runtime::infer::{Smc, SmcRun, SmcState};
@@ -51,7 +52,8 @@ fn values_and_gradients<M: Model>(model: &M, data: &Dataset) {
             let mut thetas = Population::zeros(5, dim);
             bound.problem.sample_prior(Streams::new(2), 0, &mut thetas);
             let mut gradient = Population::zeros(5, dim);
-            let terms = stage.evaluate(&*bound.problem, &thetas, Some(&mut gradient));
+            let target = Target::new(&*bound.problem, &stage);
+            let terms = target.gradient(&thetas, &mut gradient);
             let values: Vec<f64> = terms
                 .iter()
                 .flat_map(|t| [t.prior, t.full, t.ramp])

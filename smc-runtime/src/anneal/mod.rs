@@ -55,6 +55,7 @@ pub struct Lookahead<'a> {
     weights: &'a Weights,
     stage: &'a Stage,
     sums: HashMap<Rows, Vec<f64>>,
+    bridge: bool,
 }
 
 impl<'a> Lookahead<'a> {
@@ -70,6 +71,21 @@ impl<'a> Lookahead<'a> {
             weights,
             stage,
             sums: HashMap::new(),
+            bridge: false,
+        }
+    }
+
+    /// Whether the run came from a warm start, so that every stage is [bridged](Stage::bridged).
+    pub(crate) fn bridge(&mut self, bridge: bool) {
+        self.bridge = bridge;
+    }
+
+    /// The stage as the run would enter it.
+    pub(crate) fn bridged(&self, stage: Stage) -> Stage {
+        if self.bridge {
+            stage.bridged(self.rows())
+        } else {
+            stage
         }
     }
 
@@ -106,8 +122,9 @@ impl<'a> Lookahead<'a> {
         }
         let terms = self.terms(stage);
         let pairs = self.cloud.terms.iter().zip(&terms);
+        let stage = self.bridged(stage.clone());
         pairs
-            .map(|(now, next)| self.stage.increment(now, stage, next))
+            .map(|(now, next)| self.stage.increment(now, &stage, next))
             .collect()
     }
 
@@ -139,11 +156,7 @@ impl<'a> Lookahead<'a> {
         let ramp = self.sum_over(stage.ramp());
         let terms = self.cloud.terms.iter().zip(full.into_iter().zip(ramp));
         terms
-            .map(|(now, (full, ramp))| Terms {
-                prior: now.prior,
-                full,
-                ramp,
-            })
+            .map(|(now, (full, ramp))| Terms { full, ramp, ..*now })
             .collect()
     }
 

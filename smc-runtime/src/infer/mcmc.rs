@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Draws, Inference, Session};
+use crate::adapt::{self, Adaptation};
 use crate::cloud::{Cloud, Target};
 use crate::error::{Error, Result};
 use crate::kernel::{At, Hmc, Kernel, Tuning};
@@ -33,6 +34,7 @@ pub struct Mcmc {
     draws: usize,
     thin: usize,
     kernel: Arc<dyn Kernel>,
+    adaptation: Arc<dyn Adaptation>,
 }
 
 impl Default for Mcmc {
@@ -43,6 +45,7 @@ impl Default for Mcmc {
             draws: 500,
             thin: 1,
             kernel: Arc::new(Hmc::default()),
+            adaptation: adapt::default(),
         }
     }
 }
@@ -78,6 +81,12 @@ impl Mcmc {
         self
     }
 
+    /// How the kernel's step size and scales come about, in the warm-up.
+    pub fn adaptation(mut self, policy: impl Adaptation + 'static) -> Self {
+        self.adaptation = Arc::new(policy);
+        self
+    }
+
     fn check(&self) -> Result<()> {
         for (what, value) in [
             ("chains", self.chains),
@@ -88,7 +97,19 @@ impl Mcmc {
                 return Err(Error::config(what, 0, "at least 1 is needed"));
             }
         }
-        self.kernel.check()
+        if !self.kernel.invariant() {
+            return Err(self.not_invariant());
+        }
+        self.kernel.check()?;
+        self.adaptation.check(&*self.kernel)
+    }
+
+    fn not_invariant(&self) -> Error {
+        Error::config(
+            "kernel",
+            format!("{:?}", self.kernel),
+            "mcmc has no weights; it needs a kernel that leaves the posterior invariant",
+        )
     }
 }
 
@@ -122,11 +143,7 @@ impl<'a> Chains<'a> {
         let mut positions = Population::zeros(settings.chains, problem.layout().dim());
         problem.sample_prior(session.streams(), 0, &mut positions);
         let stage = Stage::of(0..problem.rows());
-        let cloud = Cloud {
-            terms: stage.evaluate(problem, &positions, None),
-            positions,
-            gradient: None,
-        };
+        let cloud = Cloud::at(&Target::new(problem, &stage), positions);
         if !cloud.terms.iter().any(|t| stage.log_density(t).is_finite()) {
             return Err(Error::Collapse {
                 stage: 0,
@@ -136,8 +153,11 @@ impl<'a> Chains<'a> {
                 advice: "no chain starts at a finite log-density; try smaller prior scales or standardised data",
             });
         }
-        let mut tuning = settings.kernel.start(problem);
-        if settings.kernel.target_acceptance().is_some() {
+        let mut tuning = settings.kernel.start(problem.layout().dim());
+        tuning.refer_to(adapt::reference(problem, session.streams()));
+        settings.adaptation.begin(&mut tuning);
+        let aim = settings.adaptation.target_acceptance(&*settings.kernel);
+        if aim.is_some() {
             // A chain that starts in a narrow place finds its own step and gets out, without slowing the others.
             tuning.step_apart(settings.chains);
         }
@@ -153,10 +173,7 @@ impl<'a> Chains<'a> {
     }
 
     fn advance(&mut self, session: &mut Session<'_>) -> Result<crate::kernel::Moved> {
-        let target = Target {
-            problem: self.problem,
-            stage: &self.stage,
-        };
+        let target = Target::new(self.problem, &self.stage);
         let at = At {
             streams: session.streams(),
             stage: self.moves + 1,
@@ -167,11 +184,7 @@ impl<'a> Chains<'a> {
             .kernel
             .step(&self.tuning, &target, &mut self.cloud, at);
         if moved.corrections.is_some() {
-            return Err(Error::config(
-                "kernel",
-                format!("{:?}", self.settings.kernel),
-                "mcmc has no weights; it needs a kernel that leaves the posterior invariant",
-            ));
+            return Err(self.settings.not_invariant());
         }
         self.moves += 1;
         let rows = self.problem.rows();
@@ -226,7 +239,9 @@ impl<'a> Chains<'a> {
             } else {
                 (3.0 * since.powf(-0.6)).min(1.0)
             };
-            self.settings.kernel.learn(&mut self.tuning, &moved, gain);
+            let (kernel, tuning) = (&*self.settings.kernel, &mut self.tuning);
+            kernel.learn(tuning, &moved, gain);
+            self.settings.adaptation.learn(kernel, tuning, &moved, gain);
             if k > 7 * warmup / 8 {
                 for (sum, step) in log_steps.iter_mut().zip(self.tuning.steps(chains)) {
                     *sum += f64::from(step).ln();
@@ -253,7 +268,7 @@ impl<'a> Chains<'a> {
             return;
         }
         if stage.ramp() != self.stage.ramp() || stage.full() != self.stage.full() {
-            let terms = stage.evaluate(self.problem, &self.cloud.positions, None);
+            let terms = Target::new(self.problem, &stage).value(&self.cloud.positions);
             self.cloud.enter(terms);
         }
         self.cloud.gradient = None;
@@ -261,11 +276,12 @@ impl<'a> Chains<'a> {
     }
 
     fn renew_scales(&mut self, visited: Visited) {
-        if let Some(seen) = visited.into_cloud(self.cloud.positions.dim()) {
+        if let Some(mut seen) = visited.into_cloud(self.cloud.positions.dim()) {
             let weights = Weights::uniform(seen.terms.len());
+            let target = Target::new(self.problem, &self.stage);
             self.settings
-                .kernel
-                .tune(&mut self.tuning, self.problem, &seen, &weights);
+                .adaptation
+                .enter(&mut self.tuning, &target, &mut seen, &weights);
         }
     }
 

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, Inference, Session};
+use crate::adapt::{self, Adaptation};
 use crate::anneal::{Annealing, Lookahead, SmoothDataAnnealing};
 use crate::cloud::{Cloud, Target};
 use crate::error::{Error, Result};
-use crate::kernel::{At, Hmc, Kernel, Tuning};
+use crate::kernel::{At, Hmc, Kernel, Moved, Tuning};
+use crate::moves::{Made, Moves};
 use crate::observe::Step;
 use crate::population::Population;
 use crate::problem::{Counts, Problem};
 use crate::resample::{Resample, Systematic};
 use crate::rng::{Purpose, Streams};
 use crate::stage::Stage;
-use crate::weights::{Collapsed, Weights};
+use crate::start::Gaussians;
+use crate::weights::Weights;
 
 /// Sequential Monte Carlo with 64 particles, smooth data annealing and HMC, unless set otherwise.
 ///
@@ -33,10 +36,13 @@ pub struct Smc {
     particles: usize,
     annealing: Arc<dyn Annealing>,
     kernel: Arc<dyn Kernel>,
+    adaptation: Arc<dyn Adaptation>,
     resample: Arc<dyn Resample>,
-    moves: usize,
+    moves: Arc<dyn Moves>,
     final_moves: usize,
+    recycle: bool,
     ess: f64,
+    start: Option<Arc<Gaussians>>,
 }
 
 impl Default for Smc {
@@ -45,10 +51,13 @@ impl Default for Smc {
             particles: 64,
             annealing: Arc::new(SmoothDataAnnealing::geometric()),
             kernel: Arc::new(Hmc::default()),
+            adaptation: adapt::default(),
             resample: Arc::new(Systematic),
-            moves: 3,
+            moves: Arc::new(3),
             final_moves: 0,
+            recycle: false,
             ess: 0.5,
+            start: None,
         }
     }
 }
@@ -72,16 +81,22 @@ impl Smc {
         self
     }
 
+    /// How the kernel's step size and scales come about.
+    pub fn adaptation(mut self, policy: impl Adaptation + 'static) -> Self {
+        self.adaptation = Arc::new(policy);
+        self
+    }
+
     /// How ancestors are chosen.
     pub fn resample(mut self, scheme: impl Resample + 'static) -> Self {
         self.resample = Arc::new(scheme);
         self
     }
 
-    /// Moves per stage; 3 unless set. More moves where the posterior is stiff: too few leave particles behind the target,
-    /// and the evidence too low.
-    pub fn moves(mut self, moves: usize) -> Self {
-        self.moves = moves;
+    /// Moves per stage: a number, 3 unless set, or a policy such as [`AdaptiveMoves`](crate::moves::AdaptiveMoves). More
+    /// moves where the posterior is stiff: too few leave particles behind the target, and the evidence too low.
+    pub fn moves(mut self, moves: impl Moves + 'static) -> Self {
+        self.moves = Arc::new(moves);
         self
     }
 
@@ -97,7 +112,31 @@ impl Smc {
         self
     }
 
-    fn check(&self) -> Result<()> {
+    /// Keeps the particles after every move whose target is the posterior, not only those of the last: iteration k counts
+    /// by c_k ∝ 1/Σ_i W²_{k,i}, its effective sample size. Draws of one particle follow one another.
+    pub fn recycle(mut self, recycle: bool) -> Self {
+        self.recycle = recycle;
+        self
+    }
+
+    /// Begins at these Gaussians in place of the prior; every stage of the policy is then
+    /// [bridged](crate::stage::Stage::bridged).
+    pub fn start(mut self, start: Gaussians) -> Self {
+        self.start = Some(Arc::new(start));
+        self
+    }
+
+    fn check(&self, problem: &dyn Problem) -> Result<()> {
+        let dim = problem.layout().dim();
+        if let Some(start) = &self.start
+            && start.dim() != dim
+        {
+            return Err(Error::shape(
+                "a warm start",
+                format!("{dim} parameters"),
+                format!("{} parameters", start.dim()),
+            ));
+        }
         if self.particles == 0 {
             return Err(Error::config(
                 "particles",
@@ -112,7 +151,9 @@ impl Smc {
                 "a fraction between 0 and 1 is needed",
             ));
         }
-        self.kernel.check()
+        self.moves.check()?;
+        self.kernel.check()?;
+        self.adaptation.check(&*self.kernel)
     }
 }
 
@@ -141,6 +182,8 @@ pub struct SmcState {
     tuning: Tuning,
     /// The initial particle that each one descends from.
     roots: Vec<usize>,
+    /// Particles and weights after the moves on the posterior, where they are recycled.
+    generations: Vec<(Population, Weights)>,
     /// Work done before this state was saved.
     spent: Counts,
 }
@@ -154,29 +197,39 @@ pub struct SmcRun<'a> {
 }
 
 impl<'a> SmcRun<'a> {
-    /// Particles drawn from the prior.
+    /// Particles drawn from the prior, or from the warm start.
     ///
     /// # Errors
     /// If a setting is impossible.
     pub fn new(settings: Smc, problem: &'a dyn Problem, streams: Streams) -> Result<Self> {
-        settings.check()?;
+        settings.check(problem)?;
         let at_start = problem.counts();
-        let mut positions = Population::zeros(settings.particles, problem.layout().dim());
-        problem.sample_prior(streams, 0, &mut positions);
-        let weights = Weights::uniform(settings.particles);
-        let mut tuning = settings.kernel.start(problem);
-        tuning.refer_to(
-            &positions.variances(&weights.normalised()),
-            problem.layout(),
-        );
+        let particles = settings.particles;
+        let (stage, positions) = match &settings.start {
+            Some(start) => (Stage::start(), start.sample(streams, particles)),
+            None => {
+                let mut positions = Population::zeros(particles, problem.layout().dim());
+                problem.sample_prior(streams, 0, &mut positions);
+                (Stage::prior(), positions)
+            }
+        };
+        let mut tuning = settings.kernel.start(problem.layout().dim());
+        tuning.refer_to(adapt::reference(problem, streams));
+        settings.adaptation.begin(&mut tuning);
+        let target = Target {
+            problem,
+            stage: &stage,
+            start: settings.start.as_deref(),
+        };
         let state = SmcState {
             streams,
-            stage: Stage::prior(),
             steps: 0,
-            cloud: Cloud::at_prior(problem, positions),
-            weights,
+            cloud: Cloud::at(&target, positions),
+            stage,
+            weights: Weights::uniform(particles),
             tuning,
-            roots: (0..settings.particles).collect(),
+            roots: (0..particles).collect(),
+            generations: Vec::new(),
             spent: Counts::default(),
         };
         Ok(Self {
@@ -192,7 +245,7 @@ impl<'a> SmcRun<'a> {
     /// # Errors
     /// If the state does not fit the settings or the problem.
     pub fn resume(settings: Smc, problem: &'a dyn Problem, state: SmcState) -> Result<Self> {
-        settings.check()?;
+        settings.check(problem)?;
         let (particles, dim) = (state.cloud.positions.len(), state.cloud.positions.dim());
         if (particles, dim) != (settings.particles, problem.layout().dim()) {
             return Err(Error::shape(
@@ -230,9 +283,11 @@ impl<'a> SmcRun<'a> {
         // Next stage, and its increments on the old particles: only new rows are evaluated.
         let state = &mut self.state;
         let mut ahead = Lookahead::new(self.problem, &state.cloud, &state.weights, &state.stage);
+        ahead.bridge(self.settings.start.is_some());
         let Some(next) = self.settings.annealing.next(&mut ahead)? else {
             return Ok(None);
         };
+        let next = ahead.bridged(next);
         possible(&state.stage, &next, self.problem.rows(), state.steps)?;
         let increments = ahead.increments(&next);
         let terms = ahead.terms(&next);
@@ -240,17 +295,16 @@ impl<'a> SmcRun<'a> {
         // Reweight.
         let reweighted = state.weights.reweight(&increments);
         state.steps += 1;
-        let reweighted = reweighted.map_err(|c| collapse(c, &next, state))?;
+        let reweighted = reweighted.map_err(|_| collapse(&next, state.steps, state.roots.len()))?;
         state.cloud.enter(terms);
         state.stage = next;
 
         // Tune on the weighted cloud, then resample if few particles carry the weight.
-        self.settings.kernel.tune(
-            &mut state.tuning,
-            self.problem,
-            &state.cloud,
-            &state.weights,
-        );
+        let target = target(&self.settings, self.problem, &state.stage);
+        let (tuning, cloud) = (&mut state.tuning, &mut state.cloud);
+        self.settings
+            .adaptation
+            .enter(tuning, &target, cloud, &state.weights);
         let resampled = reweighted.ess < self.settings.ess;
         if resampled {
             self.resample();
@@ -274,40 +328,59 @@ impl<'a> SmcRun<'a> {
     }
 
     /// The stage's moves, and more while the step size is far from what the kernel aims at.
-    fn move_particles(&mut self) -> Result<Moves> {
+    fn move_particles(&mut self) -> Result<Moving> {
         const MOST_EXTRA: usize = 8;
-        let last = self.state.stage.is_posterior(self.problem.rows());
-        let wanted = self.settings.moves + if last { self.settings.final_moves } else { 0 };
-        let mut done = Moves::default();
-        while done.made < wanted + MOST_EXTRA {
-            let aim = self.settings.kernel.target_acceptance();
-            let far = aim.is_some_and(|aim| done.made > 0 && done.last < 0.5 * aim);
-            if done.made >= wanted && !(far && wanted > 0) {
-                break;
+        let (settings, state) = (&self.settings, &mut self.state);
+        let target = target(settings, self.problem, &state.stage);
+        let at = |draw| At {
+            streams: state.streams,
+            stage: state.steps,
+            draw,
+        };
+        let (kernel, adaptation) = (&*settings.kernel, &*settings.adaptation);
+        adaptation.try_out(
+            kernel,
+            &mut state.tuning,
+            &target,
+            &state.cloud,
+            &state.weights,
+            at(TRIALS),
+        );
+        let last = state.stage.is_posterior(self.problem.rows());
+        let aim = adaptation.target_acceptance(kernel);
+        let mut done = Moving::new(self.problem.layout().dim());
+        let (mut extra, mut after) = (0, 0);
+        loop {
+            let far =
+                aim.is_some_and(|aim| done.made.moves > 0 && done.made.acceptance < 0.5 * aim);
+            if !settings.moves.more(&done.made) {
+                if last && after < settings.final_moves {
+                    after += 1;
+                } else if far && extra < MOST_EXTRA {
+                    extra += 1;
+                } else {
+                    break;
+                }
             }
-            let state = &mut self.state;
-            let target = Target {
-                problem: self.problem,
-                stage: &state.stage,
-            };
-            let at = At {
-                streams: state.streams,
-                stage: state.steps,
-                draw: done.made,
-            };
-            let moved = self
-                .settings
-                .kernel
-                .step(&state.tuning, &target, &mut state.cloud, at);
+            let moved = kernel.step(
+                &state.tuning,
+                &target,
+                &mut state.cloud,
+                at(done.made.moves),
+            );
             if let Some(corrections) = &moved.corrections {
                 let corrected = state.weights.reweight(corrections);
-                corrected.map_err(|c| collapse(c, &state.stage, state))?;
+                let reweighted = corrected
+                    .map_err(|_| collapse(&state.stage, state.steps, state.roots.len()))?;
+                done.cess = done.cess.min(reweighted.cess);
             }
-            self.settings.kernel.learn(&mut state.tuning, &moved, 1.0);
-            done.made += 1;
-            done.last = moved.mean_acceptance();
-            done.acceptance += done.last;
-            done.non_finite += moved.non_finite;
+            kernel.learn(&mut state.tuning, &moved, 1.0);
+            adaptation.learn(kernel, &mut state.tuning, &moved, 1.0);
+            done.add(&moved);
+            if last && settings.recycle {
+                let generation = (state.cloud.positions.clone(), state.weights.clone());
+                state.generations.push(generation);
+            }
         }
         Ok(done)
     }
@@ -320,22 +393,21 @@ impl<'a> SmcRun<'a> {
         &self,
         reweighted: &crate::weights::Reweighted,
         resampled: bool,
-        moved: &Moves,
+        moved: &Moving,
     ) -> Step {
         let state = &self.state;
         let all_rows = self.problem.rows();
-        let ramp = state.stage.phi() * state.stage.ramp().len() as f64;
-        let rows = state.stage.full().len() as f64 + ramp;
+        let rows = state.stage.effective_rows();
         Step {
             step: state.steps,
             done: (rows.ln_1p() / (all_rows as f64).ln_1p()).min(1.0),
             rows,
             all_rows,
-            cess: reweighted.cess,
+            cess: reweighted.cess.min(moved.cess),
             ess: reweighted.ess,
             resampled,
-            acceptance: moved.acceptance / moved.made.max(1) as f64,
-            moves: moved.made,
+            acceptance: moved.acceptance / moved.made.moves.max(1) as f64,
+            moves: moved.made.moves,
             step_size: state.tuning.step,
             ancestors: distinct(&state.roots),
             log_evidence: Some(state.weights.log_evidence()),
@@ -361,13 +433,51 @@ impl<'a> SmcRun<'a> {
                 self.settings.particles
             ));
         }
+        let log_evidence = complete.then(|| self.state.weights.log_evidence());
+        let (positions, log_weights) = if complete && !self.state.generations.is_empty() {
+            recycled(&self.state.generations)
+        } else {
+            (
+                self.state.cloud.positions,
+                self.state.weights.log().to_vec(),
+            )
+        };
         Draws {
-            log_weights: self.state.weights.log().to_vec(),
-            log_evidence: complete.then(|| self.state.weights.log_evidence()),
-            positions: self.state.cloud.positions,
+            positions,
+            log_weights,
+            log_evidence,
             chains: 1,
             cautions,
         }
+    }
+}
+
+/// All generations as one weighted cloud.
+fn recycled(generations: &[(Population, Weights)]) -> (Population, Vec<f64>) {
+    let dim = generations[0].0.dim();
+    let mut positions = Population::zeros(generations.len() * generations[0].0.len(), dim);
+    let total: f64 = generations.iter().map(|(_, w)| w.ess()).sum();
+    let mut log_weights = vec![0.0; positions.len()];
+    for (k, (particles, weights)) in generations.iter().enumerate() {
+        let share = (weights.ess() / total).ln();
+        for (i, log) in weights.log().iter().enumerate() {
+            // Draws of one particle follow one another.
+            let place = i * generations.len() + k;
+            positions.row_mut(place).copy_from_slice(particles.row(i));
+            log_weights[place] = log + share;
+        }
+    }
+    (positions, log_weights)
+}
+
+/// Keys the random numbers of trial moves apart from those of moves.
+const TRIALS: usize = 1 << 20;
+
+fn target<'a>(settings: &'a Smc, problem: &'a dyn Problem, stage: &'a Stage) -> Target<'a> {
+    Target {
+        problem,
+        stage,
+        start: settings.start.as_deref(),
     }
 }
 
@@ -381,12 +491,34 @@ fn distinct(roots: &[usize]) -> usize {
     roots.len()
 }
 
-#[derive(Default)]
-struct Moves {
-    made: usize,
-    last: f64,
+/// What the moves of a stage came to.
+struct Moving {
+    made: Made,
     acceptance: f64,
+    cess: f64,
     non_finite: usize,
+}
+
+impl Moving {
+    fn new(dim: usize) -> Self {
+        Self {
+            made: Made {
+                dim,
+                ..Made::default()
+            },
+            acceptance: 0.0,
+            cess: 1.0,
+            non_finite: 0,
+        }
+    }
+
+    fn add(&mut self, moved: &Moved) {
+        self.made.moves += 1;
+        self.made.acceptance = moved.mean_acceptance();
+        self.made.jumps += moved.mean_jump();
+        self.acceptance += self.made.acceptance;
+        self.non_finite += moved.non_finite;
+    }
 }
 
 fn possible(now: &Stage, next: &Stage, rows: usize, stage: usize) -> Result<()> {
@@ -395,16 +527,18 @@ fn possible(now: &Stage, next: &Stage, rows: usize, stage: usize) -> Result<()> 
         Some(format!("it has not reached the posterior in {MOST} stages"))
     } else if now == next {
         Some("it is the current stage again".to_owned())
+    } else if next.beta() < now.beta() {
+        Some("the start comes back: the exponent of the prior falls".to_owned())
     } else {
         next.problem(rows)
     };
     problem.map_or(Ok(()), |problem| Err(Error::Schedule { stage, problem }))
 }
 
-fn collapse(_: Collapsed, stage: &Stage, state: &SmcState) -> Error {
+fn collapse(stage: &Stage, steps: usize, particles: usize) -> Error {
     Error::Collapse {
-        stage: state.steps,
-        particles: state.roots.len(),
+        stage: steps,
+        particles,
         rows: stage.full().len(),
         phi: stage.phi(),
         advice: "every log-density is -inf or NaN there; try smaller prior scales, standardised data or a smaller first block",

@@ -1,32 +1,32 @@
 //! Hamiltonian Monte Carlo.
 
-use super::{At, Kernel, Moved, Proposal, Tuning, metropolis};
+use super::{Aim, At, Kernel, Moved, Trajectory, Tuning, arrive, leapfrog, metropolis};
 use crate::cloud::{Cloud, Target};
 use crate::error::{Error, Result};
-use crate::population::Population;
-use crate::problem::Problem;
 use crate::rng::Purpose;
-use crate::weights::Weights;
 
-/// Metropolised Hamiltonian Monte Carlo with a fixed number of leapfrog steps.
+/// Hamiltonian Monte Carlo with a fixed number of leapfrog steps, Metropolised unless set otherwise.
 ///
 /// One move draws v ~ N(0, I), makes L steps of v ← v + (ε/2)·s∘∇log π(θ); θ ← θ + ε·s∘v; v ← v + (ε/2)·s∘∇log π(θ),
-/// and accepts with probability min(1, exp(−ΔH)), H = −log π + ½|v|². The scales s are the standard deviations of the
-/// weighted cloud, the step ε follows an acceptance of 0.8; both can be fixed.
+/// and accepts with probability min(1, exp(−ΔH)), H = −log π + ½|v|². Step and scales are the business of the
+/// [adaptation](crate::adapt); the best acceptance in many dimensions is about 0.65 (Beskos et al., 2013), and a higher
+/// one, 0.8, is safer where curvature varies.
 ///
 /// Within a move there are four vectors per particle: where it was, where it is, its momentum and one gradient, so the
 /// gradients of the rejected are computed anew: a share (1 − acceptance)/L of the work.
 ///
 /// ```
-/// use smc_runtime::kernel::Hmc;
-/// let adaptive = Hmc::leapfrogs(8).acceptance(0.7);
-/// let frozen = Hmc::leapfrogs(8).step_size(0.1);
+/// use smc_runtime::prelude::*;
+/// let jittered = Hmc::leapfrogs(8).jitter(0.3);
+/// let cheap = Hmc::leapfrogs(8).gradient_rows(1000);
+/// let weighted = smc().kernel(Hmc::leapfrogs(8).unadjusted());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hmc {
     leapfrogs: usize,
-    acceptance: f64,
-    step_size: Option<f64>,
+    jitter: f64,
+    unadjusted: bool,
+    gradient_rows: Option<usize>,
 }
 
 impl Hmc {
@@ -34,20 +34,31 @@ impl Hmc {
     pub fn leapfrogs(leapfrogs: usize) -> Self {
         Self {
             leapfrogs,
-            acceptance: 0.8,
-            step_size: None,
+            jitter: 0.0,
+            unadjusted: false,
+            gradient_rows: None,
         }
     }
 
-    /// The mean acceptance that the step size follows.
-    pub fn acceptance(mut self, acceptance: f64) -> Self {
-        self.acceptance = acceptance;
+    /// Jitters the length of trajectories: at every move the step of each particle, and with it L·ε, is multiplied by its
+    /// own uniform number between 1 − `fraction` and 1 + `fraction`. Trajectories of one length can come back to where they
+    /// began, in some direction, at every move (Neal, 2011).
+    pub fn jitter(mut self, fraction: f64) -> Self {
+        self.jitter = fraction;
         self
     }
 
-    /// Freezes the step size at this value and the scales at 1: the kernel then does not depend on the cloud.
-    pub fn step_size(mut self, step: f64) -> Self {
-        self.step_size = Some(step);
+    /// Every particle arrives and its log-weight is corrected by −ΔH: the proposal itself is the backward kernel L (Del
+    /// Moral, Doucet and Jasra, 2006; the forwards-proposal L-kernel). It needs weights: `smc` has them, `mcmc` refuses it.
+    pub fn unadjusted(mut self) -> Self {
+        self.unadjusted = true;
+        self
+    }
+
+    /// Trajectories follow the gradient of `rows` of the stage's rows, chosen once per move and scaled up; acceptance and
+    /// weights are those of all rows, so the target stays exact. A stage of no more rows is moved on as usual.
+    pub fn gradient_rows(mut self, rows: usize) -> Self {
+        self.gradient_rows = Some(rows);
         self
     }
 }
@@ -59,67 +70,43 @@ impl Default for Hmc {
     }
 }
 
-impl Kernel for Hmc {
-    fn start(&self, problem: &dyn Problem) -> Tuning {
-        let mut tuning = Tuning::new(problem.layout().dim());
-        if let Some(step) = self.step_size {
-            tuning.step = step;
+/// Multiplies each particle's step by a uniform number between 1 − `fraction` and 1 + `fraction`.
+fn jittered(mut steps: Vec<f32>, fraction: f64, at: At) -> Vec<f32> {
+    if fraction > 0.0 {
+        for (i, step) in steps.iter_mut().enumerate() {
+            let mut stream = at.streams.stream(Purpose::Trajectory, at.stage, i, at.draw);
+            *step *= (1.0 + fraction * (2.0 * stream.uniform() - 1.0)) as f32;
         }
-        tuning
+    }
+    steps
+}
+
+impl Kernel for Hmc {
+    fn invariant(&self) -> bool {
+        !self.unadjusted
     }
 
-    fn tune(&self, tuning: &mut Tuning, problem: &dyn Problem, cloud: &Cloud, weights: &Weights) {
-        if self.step_size.is_none() {
-            let variances = cloud.positions.variances(&weights.normalised());
-            let n = weights.ess() * cloud.terms.len() as f64;
-            tuning.scale_from(&variances, problem.layout(), n);
+    fn aim(&self) -> Aim {
+        if self.unadjusted {
+            Aim::Cess(0.9)
+        } else {
+            Aim::Acceptance(0.8)
         }
     }
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
-        let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
-        let (steps, scale) = (tuning.steps(particles), &tuning.scale);
-        let mut gradient = cloud.gradient.take().unwrap_or_else(|| {
-            let mut gradient = Population::zeros(particles, dim);
-            target.add_gradient(&cloud.positions, &mut gradient);
-            gradient
-        });
-        let mut momenta = Population::zeros(particles, dim);
-        momenta.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
-        let kinetic_before = momenta.squared_norms();
-
-        let mut positions = cloud.positions.clone();
-        let mut terms = Vec::new();
-        for leapfrog in 0..self.leapfrogs {
-            let kick = if leapfrog == 0 { 0.5 } else { 1.0 };
-            positions.kick_and_drift(kick, &steps, scale, &mut momenta, &mut gradient);
-            terms = target.add_gradient(&positions, &mut gradient);
-        }
-        momenta.axpy_each(0.5, &steps, scale, &gradient);
-        let kinetic_after = momenta.squared_norms();
-        drop(momenta);
-
-        let before = target.log_density(&cloud.terms);
-        let after = target.log_density(&terms);
-        let log_ratios: Vec<f64> = (0..particles)
-            .map(|i| after[i] - before[i] - 0.5 * (kinetic_after[i] - kinetic_before[i]))
-            .collect();
-        let proposal = Proposal {
-            positions,
-            terms,
-            gradient: Some(gradient),
+        let trajectory = Trajectory {
+            leapfrogs: self.leapfrogs,
+            steps: jittered(tuning.steps(cloud.positions.len()), self.jitter, at),
+            scale: &tuning.scale,
+            gradient_rows: self.gradient_rows,
         };
-        metropolis(target, cloud, proposal, &log_ratios, at)
-    }
-
-    fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
-        if self.step_size.is_none() {
-            tuning.follow(&moved.acceptance, self.acceptance, gain);
+        let ends = leapfrog(target, cloud, at, &trajectory);
+        if self.unadjusted {
+            arrive(target, cloud, ends.proposal, ends.minus_errors, tuning)
+        } else {
+            metropolis(target, cloud, ends.proposal, &ends.minus_errors, tuning, at)
         }
-    }
-
-    fn target_acceptance(&self) -> Option<f64> {
-        self.step_size.is_none().then_some(self.acceptance)
     }
 
     fn check(&self) -> Result<()> {
@@ -130,20 +117,18 @@ impl Kernel for Hmc {
                 "at least one leapfrog step is needed",
             ));
         }
-        if !(self.acceptance > 0.0 && self.acceptance < 1.0) {
+        if self.gradient_rows == Some(0) {
             return Err(Error::config(
-                "acceptance",
-                self.acceptance,
-                "a fraction between 0 and 1, both excluded",
+                "gradient_rows",
+                0,
+                "at least one row is needed",
             ));
         }
-        if let Some(step) = self.step_size
-            && !(step > 0.0 && step.is_finite())
-        {
+        if !(0.0..1.0).contains(&self.jitter) {
             return Err(Error::config(
-                "step_size",
-                step,
-                "a positive, finite number is needed",
+                "jitter",
+                self.jitter,
+                "a fraction of at least 0 and below 1 is needed",
             ));
         }
         Ok(())

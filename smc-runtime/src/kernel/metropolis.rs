@@ -1,6 +1,6 @@
 //! The Metropolis test, for every kernel that has one.
 
-use super::{At, Moved};
+use super::{At, Moved, Tuning};
 use crate::cloud::{Cloud, Target};
 use crate::population::Population;
 use crate::rng::Purpose;
@@ -20,14 +20,18 @@ pub struct Proposal {
 
 /// Accepts each particle's proposal with probability min(1, exp(log ratio)); a ratio that is NaN is rejected.
 ///
-/// `log_ratios` are log π(θ') − log π(θ) plus whatever the proposal's asymmetry adds.
+/// Jumps are measured in the scales of `tuning`. `log_ratios` are log π(θ') − log π(θ) plus whatever the proposal's asymmetry adds.
 pub fn metropolis(
     target: &Target<'_>,
     cloud: &mut Cloud,
     proposal: Proposal,
     log_ratios: &[f64],
+    tuning: &Tuning,
     at: At,
 ) -> Moved {
+    let mut jumps = proposal
+        .positions
+        .squared_distances(&cloud.positions, &tuning.scale);
     let probabilities: Vec<f64> = log_ratios.iter().copied().map(probability).collect();
     let accepted = |i: &usize| {
         let mut stream = at.streams.stream(Purpose::Accept, at.stage, *i, at.draw);
@@ -35,11 +39,56 @@ pub fn metropolis(
     };
     let rejected: Vec<usize> = (0..log_ratios.len()).filter(|i| !accepted(i)).collect();
 
+    replace(target, cloud, proposal, &rejected);
+    for (jump, &p) in jumps.iter_mut().zip(&probabilities) {
+        // What is never accepted may be infinitely far away.
+        *jump = if p > 0.0 { p * *jump } else { 0.0 };
+    }
+    Moved {
+        non_finite: log_ratios.iter().filter(|r| !r.is_finite()).count(),
+        acceptance: probabilities,
+        jumps,
+        ..Moved::default()
+    }
+}
+
+/// Accepts every proposal and hands its `corrections` of the log-weights on; a particle whose correction is not finite
+/// stays where it was, without weight.
+pub fn arrive(
+    target: &Target<'_>,
+    cloud: &mut Cloud,
+    proposal: Proposal,
+    mut corrections: Vec<f64>,
+    tuning: &Tuning,
+) -> Moved {
+    let particles = corrections.len();
+    let mut jumps = proposal
+        .positions
+        .squared_distances(&cloud.positions, &tuning.scale);
+    let lost: Vec<usize> = (0..particles)
+        .filter(|&i| !corrections[i].is_finite())
+        .collect();
+    replace(target, cloud, proposal, &lost);
+    for &i in &lost {
+        corrections[i] = f64::NEG_INFINITY;
+        jumps[i] = 0.0;
+    }
+    Moved {
+        corrections: Some(corrections),
+        acceptance: vec![1.0; particles],
+        jumps,
+        non_finite: lost.len(),
+        ..Moved::default()
+    }
+}
+
+/// Puts the proposals in the place of the particles, but for those numbered `rejected`.
+fn replace(target: &Target<'_>, cloud: &mut Cloud, proposal: Proposal, rejected: &[usize]) {
     // Proposals are the rule, so they take the cloud's place and the rejected go back.
     let old = std::mem::replace(&mut cloud.positions, proposal.positions);
     let old_terms = std::mem::replace(&mut cloud.terms, proposal.terms);
     let old_gradient = std::mem::replace(&mut cloud.gradient, proposal.gradient);
-    for &i in &rejected {
+    for &i in rejected {
         cloud.positions.row_mut(i).copy_from_slice(old.row(i));
         cloud.terms[i] = old_terms[i];
     }
@@ -50,14 +99,9 @@ pub fn metropolis(
                 .for_each(|&i| gradient.row_mut(i).copy_from_slice(old.row(i))),
             None => {
                 drop(old);
-                target.renew_gradient(&cloud.positions, &rejected, gradient);
+                target.renew_gradient(&cloud.positions, rejected, gradient);
             }
         }
-    }
-    Moved {
-        corrections: None,
-        non_finite: log_ratios.iter().filter(|r| !r.is_finite()).count(),
-        acceptance: probabilities,
     }
 }
 

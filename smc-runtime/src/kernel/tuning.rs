@@ -1,10 +1,9 @@
-//! What a kernel has learned in a run: a step size and a scale for every coordinate.
+//! What has been learned of a kernel in a run: a step size, a scale for every coordinate, a length.
 
 use serde::{Deserialize, Serialize};
 
-use crate::layout::Layout;
-
-/// The settings of a kernel that adapt. They belong to the run, so that a kernel is a plain value.
+/// The settings of a kernel that change in a run. They belong to the run, so that kernels and adaptations are plain
+/// values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuning {
     /// Step size, in units of [`Tuning::scale`].
@@ -15,9 +14,18 @@ pub struct Tuning {
     own: Vec<f64>,
     /// A standard deviation for every coordinate (a diagonal metric is its inverse square).
     pub scale: Vec<f32>,
-    /// Variance of each block before any data were seen, on which [`Tuning::scale_from`] puts its floor.
+    /// Length of trajectories, in units of [`Tuning::scale`], for a kernel that learns it; 0 before the first move.
+    #[serde(with = "crate::bits")]
+    pub length: f64,
+    /// What an adaptation or a kernel remembers, in a form of its own.
+    #[serde(with = "crate::bits::many")]
+    pub memory: Vec<f64>,
+    /// Variance of each block before any data were seen.
     #[serde(with = "crate::bits::many")]
     reference: Vec<f64>,
+    /// Precision of each coordinate, as [`Metric::Scores`](crate::adapt::Metric::Scores) has it; empty before.
+    #[serde(with = "crate::bits::many")]
+    pub(crate) precisions: Vec<f64>,
 }
 
 impl Tuning {
@@ -27,8 +35,16 @@ impl Tuning {
             step: 0.5 * (dim.max(1) as f64).powf(-0.25),
             scale: vec![1.0; dim],
             own: Vec::new(),
+            length: 0.0,
+            memory: Vec::new(),
             reference: Vec::new(),
+            precisions: Vec::new(),
         }
+    }
+
+    /// The same with the step size `step`.
+    pub fn at(self, step: f64) -> Self {
+        Self { step, ..self }
     }
 
     /// The step of each of `particles` particles.
@@ -37,6 +53,16 @@ impl Tuning {
         (0..particles)
             .map(|i| (self.step * factor(i)) as f32)
             .collect()
+    }
+
+    /// Each particle's factor on the step; empty where all share it.
+    pub fn factors(&self) -> &[f64] {
+        &self.own
+    }
+
+    /// Sets each particle's factor on the step; none for all to share it.
+    pub fn set_factors(&mut self, factors: Vec<f64>) {
+        self.own = factors;
     }
 
     /// Gives each of `particles` particles a step size of its own, for chains that never exchange places.
@@ -49,54 +75,30 @@ impl Tuning {
         self.own = steps.iter().map(|s| s / self.step).collect();
     }
 
-    /// Multiplies the step by exp(gain · (acceptance − target)), the difference kept within −½ and 0.2.
+    /// Multiplies the step by exp(gain · (found − aim)), the difference kept within −½ and 0.2.
     ///
-    /// The acceptance is that of each particle where steps are apart, and the mean where they are not. A constant gain
+    /// What was found is that of each particle where steps are apart, and the mean where they are not. A constant gain
     /// follows a target that changes from stage to stage; a falling one settles.
-    pub fn follow(&mut self, acceptance: &[f64], target: f64, gain: f64) {
-        let factor = |acceptance: f64| (gain * (acceptance - target).clamp(-0.5, 0.2)).exp();
-        if self.own.is_empty() {
-            let mean = acceptance.iter().sum::<f64>() / acceptance.len().max(1) as f64;
-            self.step *= factor(mean);
+    pub fn follow(&mut self, found: &[f64], aim: f64, gain: f64) {
+        let factor = |found: f64| (gain * (found - aim).clamp(-0.5, 0.2)).exp();
+        if self.own.len() == found.len() {
+            for (own, &found) in self.own.iter_mut().zip(found) {
+                *own *= factor(found);
+            }
         } else {
-            for (own, &acceptance) in self.own.iter_mut().zip(acceptance) {
-                *own *= factor(acceptance);
-            }
+            let mean = found.iter().sum::<f64>() / found.len().max(1) as f64;
+            self.step *= factor(mean);
         }
     }
 
-    /// Remembers the variances of a cloud that has seen no data: scales start from them and never fall far below.
-    pub fn refer_to(&mut self, variances: &[f64], layout: &Layout) {
-        self.reference = block_means(variances, layout);
+    /// Remembers the variance of each block in a cloud that has seen no data.
+    pub fn refer_to(&mut self, block_variances: Vec<f64>) {
+        self.reference = block_variances;
     }
 
-    /// Scales from the variances of a cloud of effective size `n`.
-    ///
-    /// A variance is shrunk towards the mean v̄ of its block as (n·v + 10·v̄)/(n + 10), then towards the square of the
-    /// scale before as (n·v + 10·s²)/(n + 10), so that a cloud that has collapsed onto one particle teaches little; its
-    /// floor is 10⁻⁴ of the block's variance before any data.
-    pub fn scale_from(&mut self, variances: &[f64], layout: &Layout, n: f64) {
-        const PSEUDO: f64 = 10.0;
-        let towards = |v: f64, target: f64| (n * v + PSEUDO * target) / (n + PSEUDO);
-        let means = block_means(variances, layout);
-        if self.reference.is_empty() {
-            self.reference.clone_from(&means);
-        }
-        for ((block, mean), reference) in layout.blocks().iter().zip(&means).zip(&self.reference) {
-            for i in block.range.clone() {
-                let before = f64::from(self.scale[i]).powi(2);
-                let variance = towards(towards(variances[i], *mean), before).max(1e-4 * reference);
-                if variance.is_finite() {
-                    self.scale[i] = variance.sqrt().max(f64::from(f32::MIN_POSITIVE)) as f32;
-                }
-            }
-        }
+    /// The variance of each block before any data were seen, as far as it is known: finite and positive.
+    pub fn reference(&self) -> Vec<f64> {
+        let known = |v: &f64| if *v > 0.0 && v.is_finite() { *v } else { 1.0 };
+        self.reference.iter().map(known).collect()
     }
-}
-
-fn block_means(variances: &[f64], layout: &Layout) -> Vec<f64> {
-    let mean = |block: &crate::layout::Block| {
-        variances[block.range.clone()].iter().sum::<f64>() / block.range.len() as f64
-    };
-    layout.blocks().iter().map(mean).collect()
 }
