@@ -65,12 +65,12 @@ fn mala_has_an_unbiased_evidence() {
 
 #[test]
 fn unadjusted_langevin_has_an_unbiased_evidence() {
-    on_a_ladder(UnadjustedLangevin, 0.05, 6);
+    on_a_ladder(UnadjustedLangevin, 0.14, 20);
 }
 
 #[test]
 fn unadjusted_hmc_on_the_gradient_of_some_rows_has_an_unbiased_evidence() {
-    on_a_ladder(Hmc::leapfrogs(2).gradient_rows(30).unadjusted(), 0.02, 4);
+    on_a_ladder(Hmc::leapfrogs(2).gradient_rows(32).unadjusted(), 0.1, 30);
 }
 
 #[test]
