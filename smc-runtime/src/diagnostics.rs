@@ -30,7 +30,40 @@ pub fn r_hat(chains: &[Vec<f64>]) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-fn mean_variance(x: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+/// R-hat of one scalar across weighted groups, such as islands: √((W + B)/W) with W the mean of the variances within groups
+/// and B the variance of their means. Each group is its draws and their weights, which need not sum to 1.
+///
+/// Groups do not count by their own evidence here: R-hat asks whether they found the same. `None` with fewer than two
+/// groups that have weight, if one of them is a single draw, or if nothing varies.
+///
+/// ```
+/// use smc_runtime::diagnostics::weighted_r_hat;
+/// let same = [(vec![0.0, 1.0, 2.0], vec![0.2, 0.6, 0.2]), (vec![2.0, 1.0, 0.0], vec![1.0, 3.0, 1.0])];
+/// assert_eq!(weighted_r_hat(&same), Some(1.0));
+/// ```
+pub fn weighted_r_hat(groups: &[(Vec<f64>, Vec<f64>)]) -> Option<f64> {
+    let moments = groups.iter().filter_map(|(values, weights)| {
+        let total: f64 = weights.iter().sum();
+        let expect = |f: &dyn Fn(f64) -> f64| {
+            let products = values.iter().zip(weights).map(|(&x, w)| w * f(x));
+            products.sum::<f64>() / total
+        };
+        let mean = expect(&|x| x);
+        let squares: f64 = weights.iter().map(|w| (w / total).powi(2)).sum();
+        let variance = expect(&|x| (x - mean).powi(2)) / (1.0 - squares);
+        (total > 0.0).then_some((mean, variance))
+    });
+    let moments: Vec<(f64, f64)> = moments.collect();
+    if moments.len() < 2 {
+        return None;
+    }
+    let within = moments.iter().map(|m| m.1).sum::<f64>() / moments.len() as f64;
+    let (_, between) = mean_variance(moments.iter().map(|m| m.0));
+    let value = ((within + between) / within).sqrt();
+    value.is_finite().then_some(value)
+}
+
+pub(crate) fn mean_variance(x: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let n = x.clone().count() as f64;
     let mean = x.clone().sum::<f64>() / n;
     (mean, x.map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::data::Dataset;
+use crate::diagnostics::{r_hat, weighted_r_hat};
 use crate::engine::Bound;
 use crate::error::Result;
 use crate::infer::Draws;
@@ -77,6 +78,36 @@ impl<M: Model> Posterior<M> {
     /// Number of independent chains, whose draws follow one another; 1 for a weighted cloud.
     pub fn chains(&self) -> usize {
         self.draws.chains
+    }
+
+    /// R-hat of the predicted function at every row of `data`, across the chains or islands of the run: whether they agree on
+    /// the function, where weights of a network cannot agree. `None` without two of them, or with too few draws in each.
+    ///
+    /// # Errors
+    /// As [`Posterior::predict`].
+    pub fn function_r_hat(&self, data: &Dataset) -> Result<Option<Vec<f64>>> {
+        let prediction = self.predict(data)?;
+        let islands = self.draws.islands.len();
+        let groups = self.draws.chains.max(islands);
+        if groups < 2 {
+            return Ok(None);
+        }
+        let (size, weights) = (self.len() / groups, self.weights());
+        let r_hat = |row: usize| {
+            let values = |g: usize| (g * size..(g + 1) * size).map(move |i| (i, row));
+            let of = |g| {
+                values(g)
+                    .map(|(i, row)| prediction.function(i, row))
+                    .collect()
+            };
+            if islands < 2 {
+                let chains: Vec<Vec<f64>> = (0..groups).map(of).collect();
+                return r_hat(&chains);
+            }
+            let island = |g: usize| (of(g), weights[g * size..(g + 1) * size].to_vec());
+            weighted_r_hat(&(0..groups).map(island).collect::<Vec<_>>())
+        };
+        Ok((0..data.rows()).map(r_hat).collect())
     }
 
     /// Names, shapes and places of the parameters; prints as a table.

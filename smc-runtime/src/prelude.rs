@@ -17,3 +17,4 @@ pub use crate::observe::Progress;
 pub use crate::posterior::Posterior;
 pub use crate::resample::{Multinomial, Residual, Ssp, Stratified, Systematic};
 pub use crate::run::Run;
+pub use crate::weights::Combine;

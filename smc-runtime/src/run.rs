@@ -94,6 +94,11 @@ impl<'a, M: Model> Run<'a, M> {
                 counts: bound.problem.counts() - before,
                 rows: bound.problem.rows(),
                 steps: session.into_steps(),
+                islands: if draws.log_evidence.is_some() {
+                    draws.islands.clone()
+                } else {
+                    Vec::new()
+                },
                 cautions: draws.cautions.clone(),
             };
             Ok(Posterior::new(bound, draws, report))

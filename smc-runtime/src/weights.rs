@@ -135,9 +135,197 @@ impl Weights {
     }
 }
 
+/// The weights of K islands, independent populations of J particles each, which lie one after the other.
+///
+/// Each island is normalised, and has an evidence, of its own. One that has lost all of its weight is dead: its evidence is
+/// zero and nothing touches it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Islands {
+    each: Vec<Weights>,
+    dead: Vec<bool>,
+}
+
+/// How islands count in the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Combine {
+    /// By their evidence estimates, which is consistent.
+    #[default]
+    Evidence,
+    /// Equally: an ensemble of runs. Where no run comes close to the whole posterior, as in large networks, one island
+    /// would have all the weight by chance.
+    Equally,
+}
+
+impl Islands {
+    /// Equal weights on `islands` islands of `particles` particles.
+    pub fn uniform(islands: usize, particles: usize) -> Self {
+        Self {
+            each: vec![Weights::uniform(particles); islands],
+            dead: vec![false; islands],
+        }
+    }
+
+    /// Number of particles of an island.
+    pub fn particles(&self) -> usize {
+        self.each[0].log.len()
+    }
+
+    /// Number of particles of all islands.
+    pub fn all_particles(&self) -> usize {
+        self.each.len() * self.particles()
+    }
+
+    /// Every island's weights.
+    pub fn each(&self) -> &[Weights] {
+        &self.each
+    }
+
+    /// [`Weights::reweight`] on every island; the smallest CESS and ESS of those that live.
+    ///
+    /// # Errors
+    /// If no island has weight left; all are then unchanged.
+    pub fn reweight(&mut self, increments: &[f64]) -> Result<Reweighted, Collapsed> {
+        let mut next = self.clone();
+        let mut all = Reweighted {
+            cess: 1.0,
+            ess: 1.0,
+            non_finite: 0,
+        };
+        let islands = next.each.iter_mut().zip(&mut next.dead);
+        for ((weights, dead), increments) in islands.zip(increments.chunks(self.particles())) {
+            if *dead {
+                continue;
+            }
+            match weights.reweight(increments) {
+                Ok(one) => {
+                    all.cess = all.cess.min(one.cess);
+                    all.ess = all.ess.min(one.ess);
+                    all.non_finite += one.non_finite;
+                }
+                Err(Collapsed) => {
+                    *dead = true;
+                    weights.log_evidence = f64::NEG_INFINITY;
+                    all.non_finite += increments.len();
+                }
+            }
+        }
+        if next.dead.iter().all(|dead| *dead) {
+            return Err(Collapsed);
+        }
+        *self = next;
+        Ok(all)
+    }
+
+    /// The ancestors of every particle where the islands whose ESS is below `threshold` are resampled; `None` if none is.
+    /// `choose` gives the ancestors of island number k with those weights.
+    pub fn resample(
+        &mut self,
+        threshold: f64,
+        mut choose: impl FnMut(usize, &[f64]) -> Vec<usize>,
+    ) -> Option<Vec<usize>> {
+        let particles = self.particles();
+        let mut ancestors: Vec<usize> = (0..self.all_particles()).collect();
+        let mut any = false;
+        for (k, (weights, dead)) in self.each.iter_mut().zip(&self.dead).enumerate() {
+            if *dead || weights.ess() >= threshold {
+                continue;
+            }
+            let first = k * particles;
+            let chosen = choose(k, &weights.normalised());
+            for (place, ancestor) in ancestors[first..].iter_mut().zip(chosen) {
+                *place = first + ancestor;
+            }
+            weights.resampled();
+            any = true;
+        }
+        any.then_some(ancestors)
+    }
+
+    /// The logarithm of the mean of the islands' evidences.
+    pub fn log_evidence(&self) -> f64 {
+        log_sum_exp(&self.log_evidences()) - (self.each.len() as f64).ln()
+    }
+
+    /// Every island's log-evidence; −∞ for one that is dead.
+    pub fn log_evidences(&self) -> Vec<f64> {
+        self.each.iter().map(Weights::log_evidence).collect()
+    }
+
+    /// All particles as one weighted population.
+    pub fn combined(&self, combine: Combine) -> Weights {
+        let logs: Vec<f64> = match combine {
+            Combine::Evidence => self.log_evidences(),
+            Combine::Equally => {
+                let alive = |dead: &bool| if *dead { f64::NEG_INFINITY } else { 0.0 };
+                self.dead.iter().map(alive).collect()
+            }
+        };
+        let total = log_sum_exp(&logs);
+        let islands = self.each.iter().zip(&logs);
+        Weights {
+            log: islands
+                .flat_map(|(w, log)| w.log.iter().map(move |w| w + log - total))
+                .collect(),
+            log_evidence: self.log_evidence(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn islands_of_one_are_one_population() {
+        let increments = [0.3, -1.0, 2.0];
+        let (mut islands, mut alone) = (Islands::uniform(1, 3), Weights::uniform(3));
+        assert_eq!(islands.reweight(&increments), alone.reweight(&increments));
+        for combine in [Combine::Evidence, Combine::Equally] {
+            let combined = islands.combined(combine);
+            assert!((combined.log_evidence() - alone.log_evidence()).abs() < 1e-14);
+            for (a, b) in combined.log().iter().zip(alone.log()) {
+                assert!((a - b).abs() < 1e-14);
+            }
+        }
+    }
+
+    #[test]
+    fn islands_count_by_their_evidence_or_equally_and_the_dead_not_at_all() {
+        let mut islands = Islands::uniform(3, 2);
+        let gone = f64::NEG_INFINITY;
+        let found = islands
+            .reweight(&[0.0, 0.0, 3f64.ln(), 3f64.ln(), gone, f64::NAN])
+            .unwrap();
+        assert_eq!((found.ess, found.non_finite), (1.0, 2));
+        assert!((islands.log_evidence() - (4.0f64 / 3.0).ln()).abs() < 1e-14);
+        let shares = |combine| islands.combined(combine).normalised();
+        let near = |found: &[f64], expected: [f64; 6]| {
+            let close = |(f, e): (&f64, &f64)| (f - e).abs() < 1e-14;
+            assert!(found.iter().zip(&expected).all(close), "{found:?}");
+        };
+        near(
+            &shares(Combine::Evidence),
+            [0.125, 0.125, 0.375, 0.375, 0.0, 0.0],
+        );
+        near(
+            &shares(Combine::Equally),
+            [0.25, 0.25, 0.25, 0.25, 0.0, 0.0],
+        );
+        assert_eq!(islands.reweight(&[gone; 6]), Err(Collapsed));
+    }
+
+    #[test]
+    fn an_island_is_resampled_within_itself() {
+        let mut islands = Islands::uniform(2, 2);
+        islands.reweight(&[0.0, 0.0, 0.0, -9.0]).unwrap();
+        let ancestors = islands.resample(0.9, |k, weights| {
+            assert!(k == 1 && weights[0] > 0.9);
+            vec![0, 0]
+        });
+        assert_eq!(ancestors, Some(vec![0, 1, 2, 2]));
+        assert_eq!(islands.each()[1].ess(), 1.0);
+        assert_eq!(islands.resample(0.9, |_, _| unreachable!()), None);
+    }
 
     #[test]
     fn two_reweightings_equal_one() {

@@ -151,7 +151,7 @@ fn mcmc_finds_the_conjugate_posterior() {
 
 #[test]
 fn smc_with_other_kernels_finds_the_conjugate_posterior() {
-    let settings = smc().particles(128).moves(10).final_moves(10);
+    let settings = smc().particles(128).moves(8).final_moves(4);
     through_the_engine(&settings.clone().kernel(RandomWalk));
     through_the_engine(&settings.clone().kernel(Mala));
     through_the_engine(&settings.clone().kernel(UnadjustedLangevin));
@@ -164,4 +164,25 @@ fn mcmc_with_other_kernels_finds_the_conjugate_posterior() {
     through_the_engine(&settings.clone().kernel(RandomWalk).thin(4));
     through_the_engine(&settings.clone().kernel(Mala).thin(2));
     through_the_engine(&settings.kernel(Hmc::leapfrogs(8).jitter(0.3)));
+}
+
+#[test]
+fn the_mean_evidence_of_islands_is_unbiased() {
+    let (problem, z) = regression();
+    let ladder = Tempering::ladder((1..=14).map(|k| (f64::from(k) / 14.0).powi(3)));
+    let settings = fixed().particles(16).islands(4).annealing(ladder);
+    evidence_is_unbiased(&settings, &problem, z).unwrap();
+}
+
+#[test]
+fn islands_and_recycled_draws_find_the_conjugate_posterior() {
+    let settings = smc()
+        .particles(64)
+        .moves(3)
+        .final_moves(4)
+        .kernel(Hmc::leapfrogs(5));
+    through_the_engine(&settings.clone().islands(4));
+    through_the_engine(&settings.clone().islands(4).combine(Combine::Equally));
+    through_the_engine(&settings.clone().recycle(true));
+    through_the_engine(&settings.moves(AdaptiveMoves::until(1.0)));
 }

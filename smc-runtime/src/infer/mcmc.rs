@@ -307,6 +307,7 @@ impl<'a> Chains<'a> {
             positions,
             log_evidence: None,
             chains,
+            islands: Vec::new(),
             cautions: Vec::new(),
         })
     }

@@ -93,6 +93,17 @@ pub struct Draws {
     pub log_evidence: Option<f64>,
     /// Number of independent chains, whose draws follow one another; 1 for a weighted cloud.
     pub chains: usize,
+    /// Islands of a weighted cloud, whose draws follow one another; empty for an algorithm that has none.
+    pub islands: Vec<Island>,
     /// Words of caution about these draws.
     pub cautions: Vec<String>,
+}
+
+/// One of the independent populations of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Island {
+    /// Its estimate of the log-evidence, if the run has one; −∞ if it lost all of its particles.
+    pub log_evidence: f64,
+    /// Effective sample size of its particles, as a fraction of J.
+    pub ess: f64,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Draws, Inference, Session};
+use super::{Draws, Inference, Island, Session};
 use crate::adapt::{self, Adaptation};
 use crate::anneal::{Annealing, Lookahead, SmoothDataAnnealing};
 use crate::cloud::{Cloud, Target};
@@ -18,7 +18,7 @@ use crate::resample::{Resample, Systematic};
 use crate::rng::{Purpose, Streams};
 use crate::stage::Stage;
 use crate::start::Gaussians;
-use crate::weights::Weights;
+use crate::weights::{Combine, Islands, Weights};
 
 /// Sequential Monte Carlo with 64 particles, smooth data annealing and HMC, unless set otherwise.
 ///
@@ -34,6 +34,8 @@ pub fn smc() -> Smc {
 #[derive(Clone, Debug)]
 pub struct Smc {
     particles: usize,
+    islands: usize,
+    combine: Combine,
     annealing: Arc<dyn Annealing>,
     kernel: Arc<dyn Kernel>,
     adaptation: Arc<dyn Adaptation>,
@@ -49,6 +51,8 @@ impl Default for Smc {
     fn default() -> Self {
         Self {
             particles: 64,
+            islands: 1,
+            combine: Combine::Evidence,
             annealing: Arc::new(SmoothDataAnnealing::geometric()),
             kernel: Arc::new(Hmc::default()),
             adaptation: adapt::default(),
@@ -63,9 +67,26 @@ impl Default for Smc {
 }
 
 impl Smc {
-    /// Number of particles J.
+    /// Number of particles J, of each island.
     pub fn particles(mut self, particles: usize) -> Self {
         self.particles = particles;
+        self
+    }
+
+    /// K islands of J particles each, one unless set: populations that never exchange particles, each with weights and an
+    /// evidence of its own, whose spread says how far the evidence can be trusted.
+    ///
+    /// Islands share the schedule and the settings of the kernel, so that they move as one population. They are
+    /// independent where neither adapts; where both do, an adaptive schedule looks at all particles with equal weight of
+    /// the islands.
+    pub fn islands(mut self, islands: usize) -> Self {
+        self.islands = islands;
+        self
+    }
+
+    /// How islands count in the end: by their evidence, unless set.
+    pub fn combine(mut self, combine: Combine) -> Self {
+        self.combine = combine;
         self
     }
 
@@ -144,6 +165,9 @@ impl Smc {
                 "at least one particle is needed",
             ));
         }
+        if self.islands == 0 {
+            return Err(Error::config("islands", 0, "at least one island is needed"));
+        }
         if !(0.0..=1.0).contains(&self.ess) {
             return Err(Error::config(
                 "ess",
@@ -178,12 +202,12 @@ pub struct SmcState {
     stage: Stage,
     steps: usize,
     cloud: Cloud,
-    weights: Weights,
+    weights: Islands,
     tuning: Tuning,
     /// The initial particle that each one descends from.
     roots: Vec<usize>,
     /// Particles and weights after the moves on the posterior, where they are recycled.
-    generations: Vec<(Population, Weights)>,
+    generations: Vec<(Population, Islands)>,
     /// Work done before this state was saved.
     spent: Counts,
 }
@@ -204,7 +228,7 @@ impl<'a> SmcRun<'a> {
     pub fn new(settings: Smc, problem: &'a dyn Problem, streams: Streams) -> Result<Self> {
         settings.check(problem)?;
         let at_start = problem.counts();
-        let particles = settings.particles;
+        let particles = settings.islands * settings.particles;
         let (stage, positions) = match &settings.start {
             Some(start) => (Stage::start(), start.sample(streams, particles)),
             None => {
@@ -226,7 +250,7 @@ impl<'a> SmcRun<'a> {
             steps: 0,
             cloud: Cloud::at(&target, positions),
             stage,
-            weights: Weights::uniform(particles),
+            weights: Islands::uniform(settings.islands, settings.particles),
             tuning,
             roots: (0..particles).collect(),
             generations: Vec::new(),
@@ -246,17 +270,17 @@ impl<'a> SmcRun<'a> {
     /// If the state does not fit the settings or the problem.
     pub fn resume(settings: Smc, problem: &'a dyn Problem, state: SmcState) -> Result<Self> {
         settings.check(problem)?;
-        let (particles, dim) = (state.cloud.positions.len(), state.cloud.positions.dim());
-        if (particles, dim) != (settings.particles, problem.layout().dim()) {
-            return Err(Error::shape(
-                "a saved state",
-                format!(
-                    "{} particles of {} parameters",
-                    settings.particles,
-                    problem.layout().dim()
-                ),
-                format!("{particles} particles of {dim} parameters"),
-            ));
+        let text = |islands: usize, particles: usize, dim: usize| {
+            format!("{islands} islands of {particles} particles of {dim} parameters")
+        };
+        let expected = text(settings.islands, settings.particles, problem.layout().dim());
+        let found = text(
+            state.weights.each().len(),
+            state.weights.particles(),
+            state.cloud.positions.dim(),
+        );
+        if expected != found {
+            return Err(Error::shape("a saved state", expected, found));
         }
         Ok(Self {
             settings,
@@ -282,7 +306,8 @@ impl<'a> SmcRun<'a> {
     pub fn step(&mut self) -> Result<Option<Step>> {
         // Next stage, and its increments on the old particles: only new rows are evaluated.
         let state = &mut self.state;
-        let mut ahead = Lookahead::new(self.problem, &state.cloud, &state.weights, &state.stage);
+        let pooled = state.weights.combined(Combine::Equally);
+        let mut ahead = Lookahead::new(self.problem, &state.cloud, &pooled, &state.stage);
         ahead.bridge(self.settings.start.is_some());
         let Some(next) = self.settings.annealing.next(&mut ahead)? else {
             return Ok(None);
@@ -302,29 +327,33 @@ impl<'a> SmcRun<'a> {
         // Tune on the weighted cloud, then resample if few particles carry the weight.
         let target = target(&self.settings, self.problem, &state.stage);
         let (tuning, cloud) = (&mut state.tuning, &mut state.cloud);
-        self.settings
-            .adaptation
-            .enter(tuning, &target, cloud, &state.weights);
-        let resampled = reweighted.ess < self.settings.ess;
-        if resampled {
-            self.resample();
-        }
+        self.settings.adaptation.enter(
+            tuning,
+            &target,
+            cloud,
+            &state.weights.combined(Combine::Equally),
+        );
+        let resampled = self.resample();
 
         // Move on the new target.
         let moved = self.move_particles()?;
         Ok(Some(self.describe(&reweighted, resampled, &moved)))
     }
 
-    fn resample(&mut self) {
-        let state = &mut self.state;
-        let mut stream = state.streams.stream(Purpose::Resample, state.steps, 0, 0);
-        let ancestors = self
-            .settings
-            .resample
-            .ancestors(&state.weights.normalised(), &mut stream);
+    /// Resamples the islands whose ESS is low; whether there were any.
+    fn resample(&mut self) -> bool {
+        let (settings, state) = (&self.settings, &mut self.state);
+        let (streams, stage) = (state.streams, state.steps);
+        let ancestors = state.weights.resample(settings.ess, |island, weights| {
+            let mut stream = streams.stream(Purpose::Resample, stage, island, 0);
+            settings.resample.ancestors(weights, &mut stream)
+        });
+        let Some(ancestors) = ancestors else {
+            return false;
+        };
         state.cloud.resample(&ancestors);
         state.roots = ancestors.iter().map(|&a| state.roots[a]).collect();
-        state.weights.resampled();
+        true
     }
 
     /// The stage's moves, and more while the step size is far from what the kernel aims at.
@@ -343,7 +372,7 @@ impl<'a> SmcRun<'a> {
             &mut state.tuning,
             &target,
             &state.cloud,
-            &state.weights,
+            &state.weights.combined(Combine::Equally),
             at(TRIALS),
         );
         let last = state.stage.is_posterior(self.problem.rows());
@@ -418,7 +447,8 @@ impl<'a> SmcRun<'a> {
 
     /// The weighted particles.
     pub fn into_draws(self) -> Draws {
-        let complete = self.state.stage.is_posterior(self.problem.rows());
+        let (settings, state) = (self.settings, self.state);
+        let complete = state.stage.is_posterior(self.problem.rows());
         let mut cautions = Vec::new();
         if !complete {
             cautions.push(
@@ -426,42 +456,55 @@ impl<'a> SmcRun<'a> {
                     .to_owned(),
             );
         }
-        let ancestors = distinct(&self.state.roots);
-        if ancestors < FEW.min(self.settings.particles) {
+        let ancestors = distinct(&state.roots);
+        if ancestors < FEW.min(state.roots.len()) {
             cautions.push(format!(
                 "only {ancestors} of {} initial particles have descendants: the draws are moves from few starts; take more particles or more moves",
-                self.settings.particles
+                state.roots.len()
             ));
         }
-        let log_evidence = complete.then(|| self.state.weights.log_evidence());
-        let (positions, log_weights) = if complete && !self.state.generations.is_empty() {
-            recycled(&self.state.generations)
+        if settings.combine == Combine::Equally && settings.islands > 1 {
+            cautions.push(format!(
+                "{} islands count equally: an ensemble of runs rather than one weighted posterior",
+                settings.islands
+            ));
+        }
+        let islands = state.weights.each().iter().map(|weights| Island {
+            log_evidence: weights.log_evidence(),
+            ess: weights.ess(),
+        });
+        let islands = islands.collect();
+        let log_evidence = complete.then(|| state.weights.log_evidence());
+        let (positions, log_weights) = if complete && !state.generations.is_empty() {
+            recycled(&state.generations, settings.combine)
         } else {
-            (
-                self.state.cloud.positions,
-                self.state.weights.log().to_vec(),
-            )
+            let weights = state.weights.combined(settings.combine);
+            (state.cloud.positions, weights.log().to_vec())
         };
         Draws {
             positions,
             log_weights,
             log_evidence,
             chains: 1,
+            islands,
             cautions,
         }
     }
 }
 
-/// All generations as one weighted cloud.
-fn recycled(generations: &[(Population, Weights)]) -> (Population, Vec<f64>) {
+/// All generations as one weighted cloud, in which draws of one particle follow one another.
+fn recycled(generations: &[(Population, Islands)], combine: Combine) -> (Population, Vec<f64>) {
+    let weights: Vec<Weights> = generations
+        .iter()
+        .map(|(_, w)| w.combined(combine))
+        .collect();
+    let total: f64 = weights.iter().map(Weights::ess).sum();
     let dim = generations[0].0.dim();
     let mut positions = Population::zeros(generations.len() * generations[0].0.len(), dim);
-    let total: f64 = generations.iter().map(|(_, w)| w.ess()).sum();
     let mut log_weights = vec![0.0; positions.len()];
-    for (k, (particles, weights)) in generations.iter().enumerate() {
+    for (k, ((particles, _), weights)) in generations.iter().zip(&weights).enumerate() {
         let share = (weights.ess() / total).ln();
         for (i, log) in weights.log().iter().enumerate() {
-            // Draws of one particle follow one another.
             let place = i * generations.len() + k;
             positions.row_mut(place).copy_from_slice(particles.row(i));
             log_weights[place] = log + share;

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use crate::diagnostics::mean_variance;
 use crate::engine::Choice;
+use crate::infer::Island;
 use crate::observe::Step;
 use crate::problem::Counts;
+use crate::weights::log_sum_exp;
 
 /// The account of a run. Its `Display` is a few lines for a terminal.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +24,8 @@ pub struct Report {
     pub rows: usize,
     /// Every step.
     pub steps: Vec<Step>,
+    /// The islands of a run that has an evidence.
+    pub islands: Vec<Island>,
     /// Words of caution about the draws.
     pub cautions: Vec<String>,
 }
@@ -49,6 +54,21 @@ impl Report {
     /// Initial particles that have descendants at the end.
     pub fn ancestors(&self) -> usize {
         self.steps.last().map_or(0, |s| s.ancestors)
+    }
+
+    /// Standard deviation of the islands' log-evidences; `None` with fewer than two that live.
+    pub fn evidence_spread(&self) -> Option<f64> {
+        let logs = self.islands.iter().map(|i| i.log_evidence);
+        let logs: Vec<f64> = logs.filter(|z| z.is_finite()).collect();
+        (logs.len() > 1).then(|| mean_variance(logs.iter().copied()).1.sqrt())
+    }
+
+    /// Effective number of islands where they count by their evidence, (ΣẐ)²/ΣẐ²; `None` without islands.
+    pub fn effective_islands(&self) -> Option<f64> {
+        let logs: Vec<f64> = self.islands.iter().map(|i| i.log_evidence).collect();
+        let squares: Vec<f64> = logs.iter().map(|z| 2.0 * z).collect();
+        let islands = 2.0 * log_sum_exp(&logs) - log_sum_exp(&squares);
+        (!logs.is_empty()).then(|| islands.exp())
     }
 
     /// Log-densities that were not finite.
@@ -88,6 +108,14 @@ impl fmt::Display for Report {
                 self.ess_min(),
                 self.cess_min(),
                 self.ancestors()
+            )?;
+        }
+        if let (Some(spread), Some(effective)) = (self.evidence_spread(), self.effective_islands())
+        {
+            write!(
+                f,
+                "\n  islands     {}, log-evidences {spread:.2} apart (sd), {effective:.1} islands carry the weight",
+                self.islands.len()
             )?;
         }
         if self.non_finite() > 0 {
