@@ -45,6 +45,7 @@ pub struct Smc {
     recycle: bool,
     ess: f64,
     start: Option<Arc<Gaussians>>,
+    warm: Option<(Arc<dyn Inference>, f64)>,
 }
 
 impl Default for Smc {
@@ -62,6 +63,7 @@ impl Default for Smc {
             recycle: false,
             ess: 0.5,
             start: None,
+            warm: None,
         }
     }
 }
@@ -147,6 +149,18 @@ impl Smc {
         self
     }
 
+    /// Begins at [Gaussians around](Gaussians::around) the draws of another algorithm, such as the members of an ensemble,
+    /// with standard deviations times `spread`.
+    ///
+    /// ```
+    /// use smc_runtime::prelude::*;
+    /// let algorithm = smc().warm(mcmc().chains(8).warmup(100).draws(1), 1.0);
+    /// ```
+    pub fn warm(mut self, algorithm: impl Inference + 'static, spread: f64) -> Self {
+        self.warm = Some((Arc::new(algorithm), spread));
+        self
+    }
+
     fn check(&self, problem: &dyn Problem) -> Result<()> {
         let dim = problem.layout().dim();
         if let Some(start) = &self.start
@@ -187,7 +201,14 @@ impl Inference for Smc {
     }
 
     fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
-        let mut run = SmcRun::new(self.clone(), problem, session.streams())?;
+        let mut settings = self.clone();
+        if let Some((algorithm, spread)) = settings.warm.take() {
+            self.check(problem)?;
+            let centres = algorithm.infer(problem, session)?.positions;
+            let start = Gaussians::around(problem, session.streams(), centres, spread)?;
+            settings = settings.start(start);
+        }
+        let mut run = SmcRun::new(settings, problem, session.streams())?;
         while let Some(step) = run.step()? {
             session.report(step)?;
         }
@@ -227,6 +248,13 @@ impl<'a> SmcRun<'a> {
     /// If a setting is impossible.
     pub fn new(settings: Smc, problem: &'a dyn Problem, streams: Streams) -> Result<Self> {
         settings.check(problem)?;
+        if settings.warm.is_some() {
+            return Err(Error::config(
+                "warm",
+                "set",
+                "a run of its own needs the Gaussians themselves: give it `start`",
+            ));
+        }
         let at_start = problem.counts();
         let particles = settings.islands * settings.particles;
         let (stage, positions) = match &settings.start {

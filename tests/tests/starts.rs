@@ -1,0 +1,65 @@
+//! A run from a warm start has the evidence of one from the prior.
+
+use laws::laws::evidence_is_unbiased;
+use laws::{infer, mean_se, table};
+use smc_runtime::engine::{Engine, bind};
+use smc_runtime::infer::Smc;
+use smc_runtime::population::Population;
+use smc_runtime::prelude::*;
+use smc_runtime::start::Gaussians;
+use smc_runtime::testing::Regression;
+
+/// A network of ten parameters.
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.3))]
+struct SmallNet {
+    #[prior(Normal(0.0, 1.5))]
+    hidden: Linear<1, 3>,
+    activation: Tanh,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<3, 1>,
+}
+
+/// Two Gaussians, neither of them at the posterior.
+fn elsewhere(dim: usize) -> Gaussians {
+    let centres = (0..2 * dim).map(|i| if i < dim { -0.3 } else { 0.6 });
+    let centres = Population::from_values(dim, centres.collect()).unwrap();
+    Gaussians::new(centres, vec![0.7; dim]).unwrap()
+}
+
+#[test]
+fn a_warm_start_has_the_same_unbiased_evidence() {
+    let problem = Regression::simulated(40, 3, 1.0, 1.0, 3).unwrap();
+    let z = problem.posterior().log_evidence;
+    let ladder = Tempering::ladder((1..=14).map(|k| (f64::from(k) / 14.0).powi(2)));
+    let warm = smc()
+        .start(elsewhere(3))
+        .kernel(Hmc::leapfrogs(8))
+        .adaptation(Frozen::at(0.1));
+    evidence_is_unbiased(&warm.clone().annealing(ladder), &problem, z).unwrap();
+    let ramps = SmoothDataAnnealing::geometric().first(10).ramps(6);
+    evidence_is_unbiased(&warm.annealing(ramps), &problem, z).unwrap();
+}
+
+/// A small network whose posterior has many modes: from the prior, and from Gaussians around what short chains found.
+#[test]
+fn a_network_has_the_same_evidence_from_both_starts() {
+    let data = table(7, 1, 24, |_, row| (2.0 * row[0]).sin());
+    let bound = bind(SmallNet::default(), &data, Engine::auto(), 1).unwrap();
+    let settings = smc().particles(256).moves(2).kernel(Hmc::leapfrogs(8));
+    let chains = mcmc()
+        .chains(16)
+        .warmup(200)
+        .draws(1)
+        .kernel(Hmc::leapfrogs(8));
+    let evidences = |settings: &Smc| -> Vec<f64> {
+        let found = (0..12).map(|seed| infer(settings, &*bound.problem, seed).unwrap());
+        found.map(|draws| draws.log_evidence.unwrap()).collect()
+    };
+    let cold = evidences(&settings);
+    let warm = evidences(&settings.annealing(Tempering::adaptive()).warm(chains, 1.5));
+    let ((a, s), (b, t)) = (mean_se(&cold), mean_se(&warm));
+    println!("from the prior {a:.3} ± {s:.3}, from a warm start {b:.3} ± {t:.3}");
+    assert!(s < 0.15 && t < 0.15);
+    assert!((a - b).abs() < 4.4 * s.hypot(t));
+}
