@@ -13,7 +13,7 @@ use crate::population::{AdamStep, Population};
 use crate::problem::{Counts, Part, Problem, Segment};
 
 /// The settings; where there is `None`, the problem decides.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Adam {
     pub(super) rate: Option<f64>,
     pub(super) batch: Option<usize>,
@@ -22,11 +22,23 @@ pub(super) struct Adam {
     pub(super) patience: Option<usize>,
 }
 
+impl Default for Adam {
+    fn default() -> Self {
+        Self {
+            rate: None,
+            batch: None,
+            epochs: None,
+            validation: 0.1,
+            patience: None,
+        }
+    }
+}
+
 /// The setters that an algorithm with a field `adam` has.
 macro_rules! adam_setters {
     () => {
-        /// Learning rate of Adam at the start; it falls to zero along a half cosine over the epochs. 0.4/√d, but between
-        /// 0.001 and 0.01, unless set: a vector of d parameters then moves by some 0.4 at a time.
+        /// Learning rate of Adam at the start; it falls to zero along half a cosine over all epochs. 2/√d, but between 0.001
+        /// and 0.01, unless set: the more parameters move together, the less each may.
         pub fn rate(mut self, rate: f64) -> Self {
             self.adam.rate = Some(rate);
             self
@@ -45,8 +57,9 @@ macro_rules! adam_setters {
             self
         }
 
-        /// Fraction of the rows, rounded down to whole rows, that is held out to stop early; 0 for none. No gradient ever
-        /// sees them: the other rows stand for them, with a weight that keeps likelihood and prior in proportion.
+        /// Fraction of the rows, rounded down to whole rows, that is held out to stop early; 0.1 unless set, 0 for none.
+        /// The last rows in the bound order are held out, and no gradient sees them: the others stand for them, with a
+        /// weight that keeps likelihood and prior in proportion.
         pub fn validation(mut self, fraction: f64) -> Self {
             self.adam.validation = fraction;
             self
@@ -106,7 +119,7 @@ impl Adam {
         Plan {
             rate: self
                 .rate
-                .unwrap_or((0.4 / (dim as f64).sqrt()).clamp(1e-3, 1e-2)),
+                .unwrap_or((2.0 / (dim as f64).sqrt()).clamp(1e-3, 1e-2)),
             patience: (held_out > 0).then(|| self.patience.unwrap_or((epochs / 10).max(5))),
             judged: match held_out {
                 0 => 0..rows.min(batch),
@@ -215,6 +228,9 @@ impl<'a> Training<'a> {
         let mut undone = 0;
         for batch in batches.epoch(session.streams(), epoch, all_rows) {
             undone += self.update(&batch, session);
+            if self.members.is_empty() {
+                break;
+            }
         }
         undone += self.judge(session);
         let rate = self.rate();
@@ -279,6 +295,9 @@ impl<'a> Training<'a> {
         self.thetas
             .adam(&mut self.moments, &mut self.gradient, &steps);
         self.updates += 1;
+        if !impossible.is_empty() {
+            self.let_go();
+        }
         impossible.len()
     }
 
@@ -307,6 +326,9 @@ impl<'a> Training<'a> {
 
     /// Keeps what is better than before, undoes what is impossible, and lets go of members that are done.
     fn judge(&mut self, session: &Session<'_>) -> usize {
+        if self.members.is_empty() {
+            return 0;
+        }
         let rows = Segment {
             rows: self.plan.judged.clone(),
             weight: 0.0,

@@ -132,11 +132,13 @@ mod tests {
                 sets.iter_mut().for_each(|b| b.sort_unstable());
                 sets
             };
-            let (first, others) = (sets(1), (2..12).map(sets));
+            let (first, others) = (sets(1), (2..42).map(sets));
             let shared = others.filter(|o| o.iter().any(|b| first.contains(b)));
+            let shared = shared.count();
+            // Large batches begin at one of four places within a run: 10 ± 3.
             assert!(
-                shared.count() < 6,
-                "batches of {batch} are the same in most epochs"
+                shared < 20,
+                "{shared} of 40 epochs have the first one's batches of {batch}"
             );
         }
     }

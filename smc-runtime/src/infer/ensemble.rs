@@ -6,9 +6,9 @@ use crate::error::{Error, Result};
 use crate::problem::Problem;
 use crate::weights::Weights;
 
-/// A deep ensemble (B. Lakshminarayanan, A. Pritzel, C. Blundell, NeurIPS 2017) of posterior modes: 16 members unless
-/// set, each from a draw of the prior of its own, trained by Adam on mini-batches and stopped early by a tenth of the
-/// rows; see [`map`](super::map()) for what is maximised.
+/// A deep ensemble (B. Lakshminarayanan, A. Pritzel, C. Blundell, *Simple and scalable predictive uncertainty estimation*,
+/// NeurIPS 2017): 16 members unless set, each a [`map`](super::map()) from its own draw of the prior, stopped for itself,
+/// equally weighted.
 ///
 /// All members see the same mini-batches, which makes a batch cheap, and differ by where they start. A member whose
 /// log-density is not finite goes back to its best vector and on with half the rate; the report counts that.
@@ -50,10 +50,7 @@ impl Default for Ensemble {
     fn default() -> Self {
         Self {
             members: 16,
-            adam: Adam {
-                validation: 0.1,
-                ..Adam::default()
-            },
+            adam: Adam::default(),
         }
     }
 }
