@@ -153,6 +153,18 @@ impl Adam {
     }
 }
 
+/// Update number `updates` since the moments were zero, uphill on the log-density of `rows` rows.
+fn step(rate: f64, updates: i32, rows: usize) -> AdamStep {
+    let [first, second] = BETA.map(|beta| 1.0 - beta.powi(updates));
+    AdamStep {
+        decay: BETA.map(|beta| beta as f32),
+        // ε is meant for a mean over rows, whose size does not grow with their number.
+        scale: 1.0 / rows as f32,
+        rate: (rate * second.sqrt() / first) as f32,
+        epsilon: (EPSILON * second.sqrt()) as f32,
+    }
+}
+
 /// The settings for one problem.
 struct Plan {
     rate: f64,
@@ -279,17 +291,10 @@ impl<'a> Training<'a> {
         for &k in &impossible {
             self.undo(k, session);
         }
-        let rate = self.rate();
+        let (rate, rows) = (self.rate(), self.problem.rows());
         let steps = self.members.iter_mut().map(|member| {
             member.updates = member.updates.saturating_add(1);
-            let [first, second] = BETA.map(|beta| 1.0 - beta.powi(member.updates));
-            AdamStep {
-                decay: BETA.map(|beta| beta as f32),
-                // The mean over rows, whose size does not grow with their number, is what ε is meant for.
-                scale: 1.0 / self.problem.rows() as f32,
-                rate: (rate * member.slower * second.sqrt() / first) as f32,
-                epsilon: (EPSILON * second.sqrt()) as f32,
-            }
+            step(rate * member.slower, member.updates, rows)
         });
         let steps: Vec<AdamStep> = steps.collect();
         self.thetas
@@ -385,5 +390,37 @@ impl<'a> Training<'a> {
             });
         }
         Ok(self.best.gather(&sound))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both moments, their bias corrected, are then those of the gradient itself.
+    #[test]
+    fn under_a_constant_gradient_every_update_has_the_length_of_the_rate() {
+        let (rows, rate, slopes) = (100, 0.01, [3.0f32, -50.0, 1e-3]);
+        let zeros = Population::zeros(2, 3);
+        let (mut thetas, mut gradient) = (zeros.clone(), zeros.clone());
+        let mut moments = [zeros.clone(), zeros.clone()];
+        for updates in 1..=40 {
+            for i in 0..2 {
+                gradient.row_mut(i).copy_from_slice(&slopes);
+            }
+            let steps = [rate, 2.0 * rate].map(|rate| step(rate, updates, rows));
+            thetas.adam(&mut moments, &mut gradient, &steps);
+            assert_eq!(gradient, zeros);
+            for (i, rate) in [rate, 2.0 * rate].into_iter().enumerate() {
+                for (&x, slope) in thetas.row(i).iter().zip(slopes) {
+                    let slope = f64::from(slope) / rows as f64;
+                    let exact = f64::from(updates) * rate * slope / (slope.abs() + EPSILON);
+                    assert!(
+                        (f64::from(x) - exact).abs() < 1e-5 * exact.abs(),
+                        "{x} after {updates} updates, not {exact}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -129,7 +129,9 @@ mod tests {
             let batches = Batches::new(1024, batch);
             let sets = |epoch| {
                 let mut sets = rows(&batches, epoch);
-                sets.iter_mut().for_each(|b| b.sort_unstable());
+                for set in &mut sets {
+                    set.sort_unstable();
+                }
                 sets
             };
             let (first, others) = (sets(1), (2..42).map(sets));
