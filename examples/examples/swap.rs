@@ -33,6 +33,11 @@ fn algorithms(flags: &Flags) -> Vec<(&'static str, Box<dyn Inference>)> {
             Box::new(smc().particles(particles).annealing(Tempering::adaptive())),
         ),
         ("mcmc()", Box::new(chains)),
+        (
+            "ensemble()",
+            Box::new(ensemble().members(flags.size(16, 4))),
+        ),
+        ("map()", Box::new(map())),
     ]
 }
 

@@ -81,6 +81,14 @@ pub enum Error {
         /// What to try.
         advice: &'static str,
     },
+    /// No member of an ensemble has a finite log-density.
+    #[error("none of {members} members ever had a finite log-density: {advice}")]
+    Diverged {
+        /// Number of members.
+        members: usize,
+        /// What to try.
+        advice: &'static str,
+    },
     /// An annealing policy that proposed a stage no run can enter.
     #[error("the annealing policy proposed an impossible stage after stage {stage}: {problem}")]
     Schedule {

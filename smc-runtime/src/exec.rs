@@ -91,6 +91,22 @@ pub fn update_rows_of_three(
         .for_each(|(i, ((a, b), c))| f(i, [a, b, c]));
 }
 
+/// [`update_rows`] on the rows of four arrays at once.
+pub fn update_rows_of_four(
+    [a, b, c, d]: [&mut [f32]; 4],
+    width: usize,
+    f: impl Fn(usize, [&mut [f32]; 4]) + Sync + Send,
+) {
+    debug_assert!(width > 0);
+    a.par_chunks_mut(width)
+        .zip(b.par_chunks_mut(width))
+        .zip(c.par_chunks_mut(width))
+        .zip(d.par_chunks_mut(width))
+        .with_min_len(GRAIN.div_ceil(width))
+        .enumerate()
+        .for_each(|(i, (((a, b), c), d))| f(i, [a, b, c, d]));
+}
+
 /// `f(i)` for every i below `n`, where `f` does a few operations on each of `width` numbers; the results come in order.
 pub fn map_light<R: Send>(n: usize, width: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
     (0..n)

@@ -14,6 +14,19 @@ pub struct Population {
     values: Vec<f32>,
 }
 
+/// The numbers of one vector's step in [`Population::adam`]; bias corrections are part of `rate` and `epsilon`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// β₁ and β₂.
+    pub decay: [f32; 2],
+    /// Factor of the gradient.
+    pub scale: f32,
+    /// Length of a step whose direction is certain.
+    pub rate: f32,
+    /// ε.
+    pub epsilon: f32,
+}
+
 impl Population {
     /// `particles` vectors of `dim` zeros.
     pub fn zeros(particles: usize, dim: usize) -> Self {
@@ -138,6 +151,37 @@ impl Population {
             for (((x, v), g), &s) in x.iter_mut().zip(v).zip(g).zip(scale) {
                 *v += kick * s * *g;
                 *x += drift * s * *v;
+                *g = 0.0;
+            }
+        });
+    }
+
+    /// One step of Adam uphill for every vector, in one pass: with g = scale · gradient and moments m, v,
+    /// m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², self += rate · m / (√v + ε). The gradient is used up: it becomes zero,
+    /// ready for the next one to be added.
+    pub fn adam(&mut self, moments: &mut [Self; 2], gradient: &mut Self, each: &[AdamStep]) {
+        if self.dim == 0 {
+            return;
+        }
+        let [first, second] = moments;
+        let arrays = [
+            &mut self.values[..],
+            &mut first.values,
+            &mut second.values,
+            &mut gradient.values,
+        ];
+        exec::update_rows_of_four(arrays, self.dim, |i, [x, m, v, g]| {
+            let AdamStep {
+                decay: [b, c],
+                scale,
+                rate,
+                epsilon,
+            } = each[i];
+            for (((x, m), v), g) in x.iter_mut().zip(m).zip(v).zip(g) {
+                let slope = scale * *g;
+                *m = b * *m + (1.0 - b) * slope;
+                *v = c * *v + (1.0 - c) * slope * slope;
+                *x += rate * *m / (v.sqrt() + epsilon);
                 *g = 0.0;
             }
         });

@@ -8,7 +8,7 @@ pub use crate::data::{Dataset, Standardise};
 pub use crate::dist::{Categorical, HalfNormal, Likelihood, Normal, Prior, Term};
 pub use crate::engine::Engine;
 pub use crate::error::{Error, Result};
-pub use crate::infer::{Inference, mcmc, smc};
+pub use crate::infer::{Inference, ensemble, map, mcmc, smc};
 pub use crate::kernel::{Hmc, Mala, RandomWalk, UnadjustedLangevin};
 pub use crate::model::Model;
 pub use crate::moves::AdaptiveMoves;

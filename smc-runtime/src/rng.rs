@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[repr(u8)]
 #[non_exhaustive]
 pub enum Purpose {
-    /// The order of the rows, drawn once when a model is bound to data.
+    /// The order of the rows, drawn once when a model is bound to data, and of mini-batches at each epoch.
     Rows = 1,
     /// Initial particles.
     Start = 2,

@@ -120,6 +120,24 @@ fn a_class_must_exist() {
 }
 
 #[test]
+fn rates_and_fractions_of_training_must_be_possible() {
+    for rate in [0.0, -0.1, f64::NAN, f64::INFINITY] {
+        assert_eq!(
+            run(map().rate(rate)),
+            format!("rate = {rate}: a positive, finite learning rate is needed")
+        );
+    }
+    for fraction in [1.0, -0.1, f64::NAN] {
+        assert_eq!(
+            run(ensemble().validation(fraction)),
+            format!(
+                "validation = {fraction}: a fraction of the rows, at least 0 and below 1, is needed"
+            )
+        );
+    }
+}
+
+#[test]
 fn counts_must_be_positive() {
     assert_eq!(
         run(smc().particles(0)),
@@ -136,6 +154,16 @@ fn counts_must_be_positive() {
     assert_eq!(run(mcmc().chains(0)), "chains = 0: at least 1 is needed");
     assert_eq!(run(mcmc().draws(0)), "draws = 0: at least 1 is needed");
     assert_eq!(run(mcmc().thin(0)), "thin = 0: at least 1 is needed");
+    assert_eq!(
+        run(ensemble().members(0)),
+        "members = 0: at least 1 is needed"
+    );
+    assert_eq!(run(map().batch(0)), "batch = 0: at least 1 is needed");
+    assert_eq!(
+        run(ensemble().epochs(0)),
+        "epochs = 0: at least 1 is needed"
+    );
+    assert_eq!(run(map().patience(0)), "patience = 0: at least 1 is needed");
     let threads = Run::new(Line::<2>::default(), &data::<2>(20, 1))
         .threads(0)
         .run();

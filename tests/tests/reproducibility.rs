@@ -113,6 +113,9 @@ fn whole_posteriors_have_the_same_bits_on_any_number_of_threads() {
         .warmup(10)
         .draws(5)
         .kernel(Hmc::leapfrogs(2));
+    let short_ensemble = ensemble().members(5).batch(200).epochs(6).patience(1);
+    posteriors(&Line::<2>::default(), &narrow(), &short_ensemble);
+    posteriors(&Softmax::<784, 3>::default(), &wide(), &short_ensemble);
     posteriors(&Line::<2>::default(), &narrow(), &short_smc());
     posteriors(&Line::<2>::default(), &narrow(), &short_mcmc);
     posteriors(&Softmax::<784, 3>::default(), &wide(), &short_smc());

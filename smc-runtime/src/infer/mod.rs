@@ -1,8 +1,14 @@
 //! Algorithms: from a problem to posterior draws. One per file.
 
+mod adam;
+mod batches;
+mod ensemble;
+mod map;
 mod mcmc;
 mod smc;
 
+pub use ensemble::{Ensemble, ensemble};
+pub use map::{Map, map};
 pub use mcmc::{Mcmc, mcmc};
 pub use smc::{Smc, SmcRun, SmcState, smc};
 

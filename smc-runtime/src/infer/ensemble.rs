@@ -1,0 +1,98 @@
+//! Deep ensembles: independently trained vectors, equally weighted.
+
+use super::adam::{Adam, adam_setters};
+use super::{Draws, Inference, Session};
+use crate::error::{Error, Result};
+use crate::problem::Problem;
+use crate::weights::Weights;
+
+/// A deep ensemble (B. Lakshminarayanan, A. Pritzel, C. Blundell, *Simple and scalable predictive uncertainty estimation*,
+/// NeurIPS 2017): 16 members unless set, each a [`map`](super::map()) from its own draw of the prior, stopped for itself,
+/// equally weighted.
+///
+/// All members see the same mini-batches, which makes a batch cheap, and differ by where they start. A member whose
+/// log-density is not finite goes back to its best vector and on with half the rate; the report counts that.
+///
+/// ```
+/// use smc_runtime::prelude::*;
+///
+/// #[bayes_model]
+/// #[likelihood(Normal(mean = output, sd = 0.1))]
+/// #[infer(ensemble(members = 4, epochs = 200))]
+/// struct Curve {
+///     #[prior(Normal(0.0, 1.0))]
+///     hidden: Linear<1, 8>,
+///     activation: Tanh,
+///     #[prior(Normal(0.0, 1.0))]
+///     output: Linear<8, 1>,
+/// }
+///
+/// let x: Vec<f32> = (0..60).map(|i| i as f32 / 10.0 - 3.0).collect();
+/// let y = x.iter().map(|x| x.sin()).collect();
+/// let data = Dataset::new(1, x, y)?;
+/// let members = Curve::infer(&data).seed(1).run()?;
+/// assert_eq!((members.len(), members.weights()), (4, vec![0.25; 4]));
+/// assert!(members.predict(&data)?.summary().rmse < Some(0.2));
+/// # Ok::<(), Error>(())
+/// ```
+pub fn ensemble() -> Ensemble {
+    Ensemble::default()
+}
+
+/// The settings of a deep ensemble; see [`ensemble`].
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    members: usize,
+    adam: Adam,
+}
+
+impl Default for Ensemble {
+    fn default() -> Self {
+        Self {
+            members: 16,
+            adam: Adam::default(),
+        }
+    }
+}
+
+impl Ensemble {
+    /// Number of members.
+    pub fn members(mut self, members: usize) -> Self {
+        self.members = members;
+        self
+    }
+
+    adam_setters!();
+}
+
+impl Inference for Ensemble {
+    fn name(&self) -> &'static str {
+        "ensemble"
+    }
+
+    fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
+        if self.members == 0 {
+            return Err(Error::config("members", 0, "at least 1 is needed"));
+        }
+        let positions = self.adam.train(self.members, problem, session)?;
+        let members = positions.len();
+        let mut cautions = vec![format!(
+            "{members} points, each near a mode, and no draws from the posterior: their spread is that of where training ends"
+        )];
+        if members < self.members {
+            cautions.push(format!(
+                "{} of {} members never had a finite log-density and are left out",
+                self.members - members,
+                self.members
+            ));
+        }
+        Ok(Draws {
+            log_weights: Weights::uniform(members).log().to_vec(),
+            positions,
+            log_evidence: None,
+            islands: Vec::new(),
+            chains: members,
+            cautions,
+        })
+    }
+}
