@@ -2,7 +2,9 @@
 
 pub use smc_macros::bayes_model;
 
-pub use crate::anneal::{SmoothDataAnnealing, Tempering};
+pub use crate::anneal::{
+    AutomaticAnnealing, RandomMiniBatch, SmoothDataAnnealing, StepDataAnnealing, Tempering,
+};
 pub use crate::data::{Dataset, Standardise};
 pub use crate::dist::{Categorical, HalfNormal, Likelihood, Normal, Prior, Term};
 pub use crate::engine::Engine;

@@ -27,6 +27,8 @@ pub enum Purpose {
     User = 7,
     /// Simulated data and test inputs.
     Simulate = 8,
+    /// Random choices of an annealing policy.
+    Batch = 10,
 }
 
 /// The root of all streams of a run.

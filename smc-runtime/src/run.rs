@@ -93,6 +93,7 @@ impl<'a, M: Model> Run<'a, M> {
                 seconds: start.elapsed().as_secs_f64(),
                 counts: bound.problem.counts() - before,
                 rows: bound.problem.rows(),
+                plan: session.planned().cloned(),
                 steps: session.into_steps(),
                 cautions: draws.cautions.clone(),
             };

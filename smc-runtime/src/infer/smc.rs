@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, Inference, Session};
-use crate::anneal::{Annealing, Lookahead, SmoothDataAnnealing};
+use crate::anneal::{Annealing, Lookahead, Place, Plan, SmoothDataAnnealing};
 use crate::cloud::{Cloud, Target};
 use crate::error::{Error, Result};
 use crate::kernel::{At, Hmc, Kernel, Tuning};
@@ -123,6 +123,9 @@ impl Inference for Smc {
 
     fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
         let mut run = SmcRun::new(self.clone(), problem, session.streams())?;
+        if let Some(plan) = run.plan() {
+            session.plan(plan);
+        }
         while let Some(step) = run.step()? {
             session.report(step)?;
         }
@@ -143,6 +146,10 @@ pub struct SmcState {
     roots: Vec<usize>,
     /// Work done before this state was saved.
     spent: Counts,
+    /// Σ of the rows of the stages entered.
+    rows: u64,
+    /// What the annealing policy had to say.
+    cautions: Vec<String>,
 }
 
 /// A run of sequential Monte Carlo that advances one stage at a time.
@@ -151,6 +158,8 @@ pub struct SmcRun<'a> {
     problem: &'a dyn Problem,
     state: SmcState,
     at_start: Counts,
+    /// The stages, if the annealing policy knows them beforehand.
+    plan: Option<Vec<Stage>>,
 }
 
 impl<'a> SmcRun<'a> {
@@ -178,8 +187,11 @@ impl<'a> SmcRun<'a> {
             tuning,
             roots: (0..settings.particles).collect(),
             spent: Counts::default(),
+            rows: 0,
+            cautions: Vec::new(),
         };
         Ok(Self {
+            plan: planned(&settings, problem)?,
             settings,
             problem,
             state,
@@ -206,11 +218,18 @@ impl<'a> SmcRun<'a> {
             ));
         }
         Ok(Self {
+            plan: planned(&settings, problem)?,
             settings,
             problem,
             state,
             at_start: problem.counts(),
         })
+    }
+
+    /// What the stages will cost, if the annealing policy knows them beforehand.
+    pub fn plan(&self) -> Option<Plan> {
+        let stages = self.plan.as_ref()?;
+        Some(Plan::new(stages, self.problem.rows()))
     }
 
     /// The state to save.
@@ -228,14 +247,37 @@ impl<'a> SmcRun<'a> {
     /// If the annealing policy fails, or if all particles lose their weight.
     pub fn step(&mut self) -> Result<Option<Step>> {
         // Next stage, and its increments on the old particles: only new rows are evaluated.
+        let row_gradients = self.counts().row_gradients;
         let state = &mut self.state;
-        let mut ahead = Lookahead::new(self.problem, &state.cloud, &state.weights, &state.stage);
+        let place = Place {
+            streams: state.streams,
+            step: state.steps,
+            row_gradients,
+            rows: state.rows,
+            plan: self.plan.as_deref(),
+        };
+        let mut ahead = Lookahead::new(
+            self.problem,
+            &state.cloud,
+            &state.weights,
+            &state.stage,
+            place,
+        );
         let Some(next) = self.settings.annealing.next(&mut ahead)? else {
             return Ok(None);
         };
-        possible(&state.stage, &next, self.problem.rows(), state.steps)?;
+        possible(&next, self.problem.rows(), state.steps)?;
+        if self.plan.is_none() && next == state.stage {
+            let problem = "it is the current stage again".to_owned();
+            let stage = state.steps;
+            return Err(Error::Schedule { stage, problem });
+        }
         let increments = ahead.increments(&next);
         let terms = ahead.terms(&next);
+        let caution = ahead.take_caution();
+        let caution = caution.filter(|text| !state.cautions.contains(text));
+        state.cautions.extend(caution);
+        state.rows += next.cost() as u64;
 
         // Reweight.
         let reweighted = state.weights.reweight(&increments);
@@ -330,6 +372,7 @@ impl<'a> SmcRun<'a> {
             step: state.steps,
             done: (rows.ln_1p() / (all_rows as f64).ln_1p()).min(1.0),
             rows,
+            touched: state.stage.cost(),
             all_rows,
             cess: reweighted.cess,
             ess: reweighted.ess,
@@ -341,13 +384,14 @@ impl<'a> SmcRun<'a> {
             log_evidence: Some(state.weights.log_evidence()),
             non_finite: reweighted.non_finite + moved.non_finite,
             counts: self.counts(),
+            seconds: 0.0,
         }
     }
 
     /// The weighted particles.
     pub fn into_draws(self) -> Draws {
         let complete = self.state.stage.is_posterior(self.problem.rows());
-        let mut cautions = Vec::new();
+        let mut cautions = self.state.cautions;
         if !complete {
             cautions.push(
                 "the annealing policy did not end at all rows: these draws are not from the posterior, and there is no evidence"
@@ -389,12 +433,19 @@ struct Moves {
     non_finite: usize,
 }
 
-fn possible(now: &Stage, next: &Stage, rows: usize, stage: usize) -> Result<()> {
+/// The policy's plan, every stage of which can be entered.
+fn planned(settings: &Smc, problem: &dyn Problem) -> Result<Option<Vec<Stage>>> {
+    let plan = settings.annealing.plan(problem.rows())?;
+    for (k, stage) in plan.iter().flatten().enumerate() {
+        possible(stage, problem.rows(), k)?;
+    }
+    Ok(plan)
+}
+
+fn possible(next: &Stage, rows: usize, stage: usize) -> Result<()> {
     const MOST: usize = 1_000_000;
     let problem = if stage >= MOST {
         Some(format!("it has not reached the posterior in {MOST} stages"))
-    } else if now == next {
-        Some("it is the current stage again".to_owned())
     } else {
         next.problem(rows)
     };
