@@ -3,7 +3,9 @@
 pub use smc_macros::bayes_model;
 
 pub use crate::adapt::{Follow, Frozen, Metric};
-pub use crate::anneal::{SmoothDataAnnealing, Tempering};
+pub use crate::anneal::{
+    AutomaticAnnealing, RandomMiniBatch, SmoothDataAnnealing, StepDataAnnealing, Tempering,
+};
 pub use crate::data::{Dataset, Standardise};
 pub use crate::dist::{Categorical, HalfNormal, Likelihood, Normal, Prior, Term};
 pub use crate::engine::Engine;

@@ -29,6 +29,8 @@ pub enum Purpose {
     Simulate = 8,
     /// Lengths of trajectories.
     Trajectory = 9,
+    /// Random choices of an annealing policy.
+    Batch = 10,
     /// Rows whose gradient stands for that of all.
     Surrogate = 11,
 }

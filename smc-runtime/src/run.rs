@@ -21,6 +21,7 @@ pub struct Run<'a, M> {
     seed: u64,
     threads: Option<usize>,
     observers: Vec<Box<dyn Observer>>,
+    order: Option<Vec<usize>>,
 }
 
 impl<'a, M: Model> Run<'a, M> {
@@ -34,6 +35,7 @@ impl<'a, M: Model> Run<'a, M> {
             seed: 0,
             threads: None,
             observers: Vec::new(),
+            order: None,
         }
     }
 
@@ -67,6 +69,24 @@ impl<'a, M: Model> Run<'a, M> {
         self
     }
 
+    /// The order in which rows enter under data annealing, in place of a seeded permutation: a curriculum, easy rows
+    /// first. `rows` holds each row number of the data once. What comes back by row is in the order of the data as ever.
+    ///
+    /// ```no_run
+    /// # use smc_runtime::prelude::*;
+    /// # fn curriculum<M: Model>(model: M, data: &Dataset) -> Result<Posterior<M>> {
+    /// // Rows with small features first.
+    /// let size = |&row: &usize| data.row(row).iter().map(|x| (x.abs() * 1e3) as u64).sum::<u64>();
+    /// let mut rows: Vec<usize> = (0..data.rows()).collect();
+    /// rows.sort_by_key(size);
+    /// Run::new(model, data).with(smc().annealing(StepDataAnnealing::doubling())).order(rows).run()
+    /// # }
+    /// ```
+    pub fn order(mut self, rows: impl Into<Vec<usize>>) -> Self {
+        self.order = Some(rows.into());
+        self
+    }
+
     /// Something that watches the run, such as [`Progress::bar`](crate::observe::Progress::bar).
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
         self.observers.push(Box::new(observer));
@@ -76,14 +96,18 @@ impl<'a, M: Model> Run<'a, M> {
     /// Runs it.
     ///
     /// # Errors
-    /// If data and model do not fit, if a setting is impossible, if all particles lose their weight, or if an observer
+    /// If data and model do not fit, if an order does not hold each row once, if a setting is impossible, if all particles lose their weight, or if an observer
     /// stops the run.
     pub fn run(self) -> Result<Posterior<M>> {
         let (threads, data, engine, seed) = (self.threads, self.data, self.engine, self.seed);
         let (model, algorithm, mut observers) = (self.model, self.algorithm, self.observers);
+        let order = self.order;
         exec::with_threads(threads, move || {
             let start = Instant::now();
-            let bound = engine::bind(model, data, engine, seed)?;
+            let bound = match order {
+                Some(order) => engine::bind_in_order(model, data, engine, order)?,
+                None => engine::bind(model, data, engine, seed)?,
+            };
             let before = bound.problem.counts();
             let mut session = Session::new(seed, &mut observers);
             let draws = algorithm.infer(&*bound.problem, &mut session)?;
@@ -93,6 +117,7 @@ impl<'a, M: Model> Run<'a, M> {
                 seconds: start.elapsed().as_secs_f64(),
                 counts: bound.problem.counts() - before,
                 rows: bound.problem.rows(),
+                plan: session.planned().cloned(),
                 steps: session.into_steps(),
                 islands: if draws.log_evidence.is_some() {
                     draws.islands.clone()

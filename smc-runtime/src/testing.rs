@@ -11,10 +11,11 @@
 //! testing::check_kernel(&Hmc::leapfrogs(4), &Follow::aim()).unwrap();
 //! ```
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::adapt::{self, Adaptation};
-use crate::anneal::Annealing;
+use crate::anneal::{Annealing, Lookahead};
 use crate::architecture::{Architecture, Node, Op};
 use crate::cloud::{Cloud, Target};
 use crate::data::Dataset;
@@ -22,7 +23,7 @@ use crate::dist::{Normal, Predictive, Term};
 use crate::engine::Choice;
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::infer::{Draws, SmcRun, smc};
+use crate::infer::{Draws, Smc, SmcRun, smc};
 use crate::kernel::{At, Kernel, Moved, Tuning};
 use crate::layout::{BlockSpec, Layout};
 use crate::population::Population;
@@ -48,6 +49,8 @@ pub struct Regression {
     architecture: Architecture,
     order: Vec<usize>,
     predictive: Normal<Term>,
+    /// Rows with and without a gradient; copies count together.
+    counts: Arc<[AtomicU64; 2]>,
 }
 
 /// The posterior of a [`Regression`] at a stage.
@@ -102,6 +105,7 @@ impl Regression {
                 }],
             },
             order: (0..data.rows()).collect(),
+            counts: Arc::default(),
             predictive: Normal::default().mean(Term::Field(0)).sd(noise),
             data,
             noise,
@@ -290,7 +294,10 @@ impl Problem for Regression {
     }
 
     fn counts(&self) -> Counts {
-        Counts::default()
+        Counts {
+            row_gradients: self.counts[0].load(Ordering::Relaxed),
+            row_values: self.counts[1].load(Ordering::Relaxed),
+        }
     }
 
     fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
@@ -318,6 +325,11 @@ impl Problem for Regression {
         segments: &[Segment],
         gradient: Option<&mut Population>,
     ) -> Vec<RowSums> {
+        for segment in segments {
+            let counter = usize::from(gradient.is_none() || segment.weight == 0.0);
+            let rows = (thetas.len() * segment.rows.len()) as u64;
+            self.counts[counter].fetch_add(rows, Ordering::Relaxed);
+        }
         match gradient {
             Some(gradient) => {
                 gradient.map_rows(|i, row| self.sums(thetas.row(i), segments, Some(row)))
@@ -674,8 +686,20 @@ fn moments(
 
 /// Checks an annealing policy on a [`Regression`] of 60 rows with a [`Perfect`] kernel.
 ///
-/// It must end at the posterior given all rows, and over 200 runs of 256 particles the mean of Ẑ/Z must be 1 and the
-/// posterior mean the exact one, within 4.5 standard errors. An adaptive schedule's O(1/J) is below them here.
+/// Runs must enter the stages of its [plan](Annealing::plan), if it has one, or else the same stages for the same seed. It
+/// must end at the posterior given all rows, and over 200 runs of 256 particles the mean of Ẑ/Z must be 1 and the
+/// posterior mean the exact one, within 4.5 standard errors. An adaptive schedule's O(1/J) is below them here; with a plan
+/// there is none, and the mean of Ẑ/Z must also be 1 over 2000 runs of 16 particles.
+///
+/// ```
+/// use smc_runtime::prelude::*;
+/// use smc_runtime::testing::check_annealing;
+///
+/// check_annealing(&StepDataAnnealing::linear(8))?;
+/// // It never settles.
+/// check_annealing(&RandomMiniBatch::rows(20)).unwrap_err();
+/// # Ok::<(), String>(())
+/// ```
 ///
 /// # Errors
 /// What is wrong, in words.
@@ -687,6 +711,7 @@ pub fn check_annealing<A: Annealing + Clone + 'static>(policy: &A) -> Result<(),
         .particles(256)
         .annealing(policy.clone())
         .kernel(Perfect::of(&problem));
+    check_plan(policy, &settings, &problem)?;
     let (mut ratios, mut errors) = (Vec::new(), vec![Vec::new(); exact.mean.len()]);
     for seed in 0..RUNS {
         let run = SmcRun::new(settings.clone(), &problem, Streams::new(seed));
@@ -715,6 +740,84 @@ pub fn check_annealing<A: Annealing + Clone + 'static>(policy: &A) -> Result<(),
         )?;
     }
     Ok(())
+}
+
+/// The stages of runs against the plan; then the law that only planned stages obey.
+fn check_plan<A: Annealing + Clone + 'static>(
+    policy: &A,
+    settings: &Smc,
+    problem: &Regression,
+) -> Result<(), String> {
+    let plan = policy.plan(problem.rows()).map_err(|e| e.to_string())?;
+    let entered = |seed| {
+        let watched = Watched::new(policy.clone());
+        let run = settings.clone().annealing(watched.clone());
+        let run = SmcRun::new(run, problem, Streams::new(seed)).and_then(complete);
+        run.map_err(|e| e.to_string())?;
+        watched.seen()
+    };
+    let Some(plan) = plan else {
+        if entered(1)? != entered(1)? {
+            return Err("the same seed gave other stages".to_owned());
+        }
+        return Ok(());
+    };
+    for seed in 1..4 {
+        let entered = entered(seed)?;
+        if let Some(k) = (0..plan.len().max(entered.len())).find(|&k| plan.get(k) != entered.get(k))
+        {
+            return Err(format!(
+                "stage {} is {:?} by the plan, but {:?} in a run",
+                k + 1,
+                plan.get(k),
+                entered.get(k)
+            ));
+        }
+    }
+    let truth = problem.posterior().log_evidence;
+    let ratio = |seed| {
+        let run = SmcRun::new(settings.clone().particles(16), problem, Streams::new(seed));
+        let draws = run.and_then(complete).map_err(|e| e.to_string())?;
+        Ok(draws.log_evidence.map_or(1.0, |z| (z - truth).exp()))
+    };
+    let ratios = (0..2000).map(ratio).collect::<Result<Vec<_>, String>>()?;
+    let what = "the mean of the estimated over the exact evidence, by 16 particles and a plan,";
+    near(what, &ratios, 1.0, 4.5)
+}
+
+/// A policy that keeps what it was asked for.
+#[derive(Clone, Debug)]
+struct Watched<A> {
+    policy: A,
+    seen: Arc<Mutex<Vec<Stage>>>,
+}
+
+impl<A> Watched<A> {
+    fn new(policy: A) -> Self {
+        Self {
+            policy,
+            seen: Arc::default(),
+        }
+    }
+
+    fn seen(&self) -> Result<Vec<Stage>, String> {
+        let seen = self.seen.lock().map_err(|e| e.to_string())?;
+        Ok(seen.clone())
+    }
+}
+
+impl<A: Annealing> Annealing for Watched<A> {
+    fn next(&self, ahead: &mut Lookahead<'_>) -> Result<Option<Stage>> {
+        let next = self.policy.next(ahead)?;
+        if let Ok(mut seen) = self.seen.lock() {
+            seen.extend(next.clone());
+        }
+        Ok(next)
+    }
+
+    fn plan(&self, rows: usize) -> Result<Option<Vec<Stage>>> {
+        self.policy.plan(rows)
+    }
 }
 
 fn complete(mut run: SmcRun<'_>) -> Result<Draws> {

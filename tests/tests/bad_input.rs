@@ -218,7 +218,7 @@ fn a_schedule_must_be_possible() {
     );
     assert_eq!(
         run(smc().annealing(smooth().ramps(0))),
-        "ramps = 0: at least one step per block is needed"
+        "ramps = 0: between 1 and 1000000"
     );
     for cess in [0.0, 1.0] {
         let expected = format!("cess = {cess}: a fraction between 0 and 1, both excluded");
@@ -227,6 +227,47 @@ fn a_schedule_must_be_possible() {
             run(smc().annealing(Tempering::adaptive().cess(cess))),
             expected
         );
+    }
+}
+
+#[test]
+fn a_plan_must_be_possible_before_anything_is_computed() {
+    assert_eq!(
+        run(smc().annealing(StepDataAnnealing::table([5, 4, 20]))),
+        "table = [5, 4, 20]: numbers of rows must not fall, from at least 1 to all 20"
+    );
+    assert_eq!(
+        run(smc().annealing(StepDataAnnealing::linear(0))),
+        "stages = 0: between 1 and 1000000"
+    );
+    assert_eq!(
+        run(smc().annealing(RandomMiniBatch::rows(20))),
+        "rows = 20: at least 1, and fewer than the 20 rows of the data"
+    );
+    assert_eq!(
+        run(smc().annealing(AutomaticAnnealing::default().budget(0))),
+        "budget = 0: at least one row-gradient per particle is needed"
+    );
+    let inside = Regression::simulated(20, 2, 1.0, 1.0, 3).unwrap();
+    let found = text(infer(&smc().annealing(Beyond), &inside, 1));
+    assert_eq!(
+        found,
+        "the annealing policy proposed an impossible stage after stage 2: it uses row 21 of 20"
+    );
+    assert_eq!(inside.counts().row_values, 0);
+}
+
+/// A user's plan whose third stage is beyond the data.
+#[derive(Clone, Debug)]
+struct Beyond;
+
+impl Annealing for Beyond {
+    fn plan(&self, rows: usize) -> Result<Option<Vec<Stage>>> {
+        let stages = [1, rows, rows + 1].map(|n| Stage::of(0..n));
+        Ok(Some(stages.to_vec()))
+    }
+    fn next(&self, ahead: &mut Lookahead<'_>) -> Result<Option<Stage>> {
+        Ok(ahead.planned())
     }
 }
 

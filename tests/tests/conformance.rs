@@ -82,11 +82,30 @@ fn annealing_policies_conform() {
     check_annealing(&Tempering::adaptive()).unwrap();
     check_annealing(&Tempering::ladder([0.01, 0.05, 0.2, 0.5, 1.0])).unwrap();
     check_annealing(&SmoothDataAnnealing::geometric()).unwrap();
-    check_annealing(
-        &SmoothDataAnnealing::geometric()
-            .first(3)
-            .ratio(1.5)
-            .ramps(3),
-    )
-    .unwrap();
+    check_annealing(&Tempering::stages(8)).unwrap();
+    check_annealing(&AutomaticAnnealing::default().first(2)).unwrap();
+}
+
+#[test]
+fn step_data_annealing_conforms() {
+    check_annealing(&StepDataAnnealing::linear(12).first(1)).unwrap();
+    check_annealing(&StepDataAnnealing::geometric(8).first(1)).unwrap();
+    check_annealing(&StepDataAnnealing::front_loaded(10).first(1).hold(1)).unwrap();
+    check_annealing(&StepDataAnnealing::doubling().first(1)).unwrap();
+    check_annealing(&StepDataAnnealing::table([1, 3, 3, 10, 30, 60])).unwrap();
+}
+
+#[test]
+fn smooth_data_annealing_with_a_plan_conforms() {
+    let blocks = SmoothDataAnnealing::geometric().first(3).ratio(1.5);
+    check_annealing(&blocks.ramps(3)).unwrap();
+    check_annealing(&SmoothDataAnnealing::stages(12).first(4)).unwrap();
+    let early = SmoothDataAnnealing::stages(12).first(4).power(1.5);
+    check_annealing(&early.hold(2)).unwrap();
+}
+
+#[test]
+fn random_mini_batches_do_not_conform() {
+    let found = check_annealing(&RandomMiniBatch::rows(20)).unwrap_err();
+    assert_eq!(found, "the last stage is not the posterior given all rows");
 }

@@ -356,6 +356,51 @@ fn ramp_off_by_one_is_caught_by_policy_conforms() {
     );
 }
 
+/// Growing data with a plan.
+#[derive(Clone, Debug)]
+struct Planned {
+    plan: Vec<usize>,
+    /// Stages by which a run is ahead of the plan: 0.
+    ahead: usize,
+}
+
+impl Annealing for Planned {
+    fn plan(&self, _: usize) -> Result<Option<Vec<Stage>>> {
+        Ok(Some(self.plan.iter().map(|&n| Stage::of(0..n)).collect()))
+    }
+
+    fn next(&self, ahead: &mut Lookahead<'_>) -> Result<Option<Stage>> {
+        let rows = self.plan.get(ahead.step() + self.ahead);
+        Ok(rows.map(|&n| Stage::of(0..n)))
+    }
+}
+
+#[test]
+fn another_path_than_the_plan_is_caught_by_policy_conforms() {
+    let right = Planned {
+        plan: vec![1, 2, 5, 12, 30, 60],
+        ahead: 0,
+    };
+    let faulty = Planned {
+        ahead: 1,
+        ..right.clone()
+    };
+    caught(
+        policy_conforms(&right),
+        policy_conforms(&faulty),
+        "by the plan, but",
+    );
+    let short = Planned {
+        plan: vec![1, 2, 5, 12, 30, 59],
+        ..right.clone()
+    };
+    caught(
+        policy_conforms(&right),
+        policy_conforms(&short),
+        "not the posterior given all rows",
+    );
+}
+
 /// Systematic resampling whose uniform number is always one half.
 #[derive(Debug)]
 struct Frozen;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use laws::altered::Altered;
 use laws::models::Softmax;
 use laws::{infer, table};
+use smc_runtime::cloud::Target;
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::infer::Session;
 use smc_runtime::population::Population;
@@ -59,7 +60,7 @@ fn members_end_where_the_gradient_is_zero() {
     let members = infer(&settings, problem, 2).unwrap();
     let mut gradient = Population::zeros(5, problem.layout().dim());
     let posterior = Stage::of(0..90);
-    posterior.evaluate(problem, &members.positions, Some(&mut gradient));
+    Target::new(problem, &posterior).gradient(&members.positions, &mut gradient);
     for (i, norm) in gradient.squared_norms().into_iter().enumerate() {
         // Each of 90 rows pulls by about 1.
         assert!(

@@ -1,17 +1,25 @@
 //! Annealing policies: which stage comes next. One policy per file.
 
+mod automatic;
+mod mini_batch;
+mod plan;
 mod smooth;
+mod step;
 mod tempering;
 
+pub use automatic::AutomaticAnnealing;
+pub use mini_batch::RandomMiniBatch;
+pub use plan::Plan;
 pub use smooth::SmoothDataAnnealing;
+pub use step::StepDataAnnealing;
 pub use tempering::Tempering;
 
-use std::collections::HashMap;
 use std::fmt::Debug;
 
 use crate::cloud::Cloud;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::problem::{Part, Problem, Segment};
+use crate::rng::{Purpose, Stream, Streams};
 use crate::stage::{Rows, Stage, Terms};
 use crate::weights::{self, Weights};
 
@@ -19,6 +27,8 @@ use crate::weights::{self, Weights};
 ///
 /// Contract. A policy is a value and holds no state of a run: what it needs is in the [`Lookahead`]. It returns `None`
 /// when the current stage is its last. If that is not the posterior given all rows, the run has no evidence and says so.
+/// Where the stages do not depend on the particles, [`plan`](Self::plan) says them all, and `next` is
+/// `Ok(ahead.planned())`.
 ///
 /// ```
 /// use smc_runtime::prelude::*;
@@ -42,6 +52,35 @@ pub trait Annealing: Debug + Send + Sync {
     /// # Errors
     /// If the policy's settings are impossible for this problem.
     fn next(&self, ahead: &mut Lookahead<'_>) -> Result<Option<Stage>>;
+
+    /// All stages in order for data of `rows` rows, if they do not depend on the particles. A stage that is there twice
+    /// is one with twice the moves. The run asks once, before it begins.
+    ///
+    /// ```
+    /// use smc_runtime::prelude::*;
+    /// use smc_runtime::anneal::{Annealing, Lookahead};
+    /// use smc_runtime::stage::Stage;
+    ///
+    /// /// A tenth of the rows, then all.
+    /// #[derive(Debug)]
+    /// struct Twice;
+    ///
+    /// impl Annealing for Twice {
+    ///     fn plan(&self, rows: usize) -> Result<Option<Vec<Stage>>> {
+    ///         Ok(Some(vec![Stage::of(0..rows.div_ceil(10)), Stage::of(0..rows)]))
+    ///     }
+    ///     fn next(&self, ahead: &mut Lookahead<'_>) -> Result<Option<Stage>> {
+    ///         Ok(ahead.planned())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// If the policy's settings are impossible for so many rows.
+    fn plan(&self, rows: usize) -> Result<Option<Vec<Stage>>> {
+        let _ = rows;
+        Ok(None)
+    }
 }
 
 const _: fn(&dyn Annealing) = |_| ();
@@ -54,8 +93,24 @@ pub struct Lookahead<'a> {
     cloud: &'a Cloud,
     weights: &'a Weights,
     stage: &'a Stage,
-    sums: HashMap<Rows, Vec<f64>>,
     bridge: bool,
+    place: Place<'a>,
+    /// Σ ℓ of every particle over sets of rows that a candidate had, in the order in which they were asked for.
+    sums: Vec<(Rows, Vec<f64>)>,
+    caution: Option<String>,
+}
+
+/// Where a run stands.
+pub(crate) struct Place<'a> {
+    pub(crate) streams: Streams,
+    /// Stages entered so far.
+    pub(crate) step: usize,
+    /// Row-gradients of all particles so far.
+    pub(crate) row_gradients: u64,
+    /// Σ of the rows of the stages entered so far.
+    pub(crate) rows: u64,
+    /// What the policy planned before the run.
+    pub(crate) plan: Option<&'a [Stage]>,
 }
 
 impl<'a> Lookahead<'a> {
@@ -64,13 +119,16 @@ impl<'a> Lookahead<'a> {
         cloud: &'a Cloud,
         weights: &'a Weights,
         stage: &'a Stage,
+        place: Place<'a>,
     ) -> Self {
         Self {
             problem,
             cloud,
             weights,
             stage,
-            sums: HashMap::new(),
+            place,
+            sums: Vec::new(),
+            caution: None,
             bridge: false,
         }
     }
@@ -87,6 +145,41 @@ impl<'a> Lookahead<'a> {
         } else {
             stage
         }
+    }
+
+    /// Number of stages entered so far: 0 before the first.
+    pub fn step(&self) -> usize {
+        self.place.step
+    }
+
+    /// The stage that the policy's own [plan](Annealing::plan) has here; `None` at its end, or without a plan.
+    pub fn planned(&self) -> Option<Stage> {
+        self.place.plan?.get(self.place.step).cloned()
+    }
+
+    /// Random numbers for this decision: the same ones each time it is asked for at this step.
+    pub fn stream(&self) -> Stream {
+        let Place { streams, step, .. } = &self.place;
+        streams.stream(Purpose::Batch, *step, 0, 0)
+    }
+
+    /// Row-gradients per particle that the run has spent so far, trial moves included.
+    pub fn spent(&self) -> f64 {
+        self.place.row_gradients as f64 / self.particles() as f64
+    }
+
+    /// How often each row of a stage has been differentiated on average, per particle; `None` before the first stage.
+    pub fn passes(&self) -> Option<f64> {
+        (self.place.rows > 0).then(|| self.spent() / self.place.rows as f64)
+    }
+
+    /// Has the run say something about its draws; the same words are said once.
+    pub fn caution(&mut self, text: impl Into<String>) {
+        self.caution = Some(text.into());
+    }
+
+    pub(crate) fn take_caution(&mut self) -> Option<String> {
+        self.caution.take()
     }
 
     /// The current stage, its ramp joined to the full rows if it has arrived.
@@ -190,17 +283,60 @@ impl<'a> Lookahead<'a> {
         sum
     }
 
-    fn evaluate(&mut self, rows: &Rows) -> &[f64] {
-        let (problem, cloud) = (self.problem, self.cloud);
-        self.sums.entry(rows.clone()).or_insert_with(|| {
-            let segment = |rows: &std::ops::Range<usize>| Segment {
-                rows: rows.clone(),
-                weight: 1.0,
-                part: Part::Full,
-            };
-            let segments: Vec<Segment> = rows.ranges().iter().map(segment).collect();
-            let sums = problem.log_likelihood(&cloud.positions, &segments, None);
-            sums.into_iter().map(|s| s.full).collect()
-        })
+    /// Σ ℓ over rows that the current stage does not have. Those of a smaller candidate are not evaluated again.
+    fn evaluate(&mut self, rows: &Rows) -> Vec<f64> {
+        let known = self.sums.iter().filter(|(known, _)| rows.contains(known));
+        let known = known.max_by_key(|(known, _)| known.len());
+        let rest = known.map_or(rows.clone(), |(known, _)| rows.without(known));
+        if let (Some((_, sums)), true) = (known, rest.is_empty()) {
+            return sums.clone();
+        }
+        let segment = |rows: &std::ops::Range<usize>| Segment {
+            rows: rows.clone(),
+            weight: 1.0,
+            part: Part::Full,
+        };
+        let segments: Vec<Segment> = rest.ranges().iter().map(segment).collect();
+        let new = self
+            .problem
+            .log_likelihood(&self.cloud.positions, &segments, None);
+        let mut sums: Vec<f64> = new.into_iter().map(|s| s.full).collect();
+        if let Some((_, known)) = known {
+            for (sum, known) in sums.iter_mut().zip(known) {
+                *sum += known;
+            }
+        }
+        self.sums.push((rows.clone(), sums.clone()));
+        sums
     }
 }
+
+/// Most stages of a plan: more than any run will make, and few enough to hold.
+const MOST_STAGES: usize = 1_000_000;
+
+/// A number of stages, blocks or steps that a plan can hold.
+fn check_number(what: &str, number: usize, least: usize) -> Result<()> {
+    if (least..=MOST_STAGES).contains(&number) {
+        return Ok(());
+    }
+    let expected = format!("between {least} and {MOST_STAGES}");
+    Err(Error::config(what, number, expected))
+}
+
+/// Rows of a first block; a sixty-fourth of the data, but at least 16, unless given.
+fn first_block(first: Option<usize>, rows: usize) -> Result<usize> {
+    let first = first.unwrap_or((rows / 64).max(16).min(rows));
+    if (1..=rows).contains(&first) {
+        return Ok(first);
+    }
+    let expected = format!("between 1 and the {rows} rows of the data");
+    Err(Error::config("first", first, expected))
+}
+
+/// Smallest whole number that is not below `x`, which may be off by rounding.
+fn whole(x: f64) -> usize {
+    (x * (1.0 - 1e-12)).ceil() as usize
+}
+
+#[cfg(test)]
+mod tests;

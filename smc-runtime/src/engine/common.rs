@@ -34,6 +34,17 @@ pub(crate) struct Common<M> {
 impl<M: Model> Common<M> {
     /// The model, and the data in the bound order: the engine stores them as it reads them.
     pub(crate) fn new(model: M, data: &Dataset, seed: u64) -> Result<(Self, Dataset)> {
+        let mut stream = Streams::new(seed).stream(Purpose::Rows, 0, 0, 0);
+        Self::bound(model, data, seed, stream.permutation(data.rows()))
+    }
+
+    /// The same with a user's order of rows.
+    pub(crate) fn in_order(model: M, data: &Dataset, order: Vec<usize>) -> Result<(Self, Dataset)> {
+        check_order(&order, data.rows())?;
+        Self::bound(model, data, 0, order)
+    }
+
+    fn bound(model: M, data: &Dataset, seed: u64, order: Vec<usize>) -> Result<(Self, Dataset)> {
         let (model, layout, architecture) = settle(model, data.columns())?;
         if layout.dim() == 0 {
             return Err(Error::config(
@@ -44,9 +55,6 @@ impl<M: Model> Common<M> {
         }
         let fields = model.fields();
         let streams = Streams::new(seed);
-        let order = streams
-            .stream(Purpose::Rows, 0, 0, 0)
-            .permutation(data.rows());
         let mut theta = vec![0.0; layout.dim()];
         let names: Vec<_> = fields.iter().map(|f| f.shape.name).collect();
         let mut stream = streams.stream(Purpose::Start, 0, 0, 0x00ff_ffff);
@@ -199,6 +207,30 @@ impl<M: Model> Common<M> {
             Some(gradient) => gradient.map_rows(|i, row| at(i, Some(row))),
             None => crate::exec::map(thetas.len(), |i| at(i, None)),
         }
+    }
+}
+
+/// Whether `order` holds each of `rows` rows once.
+fn check_order(order: &[usize], rows: usize) -> Result<()> {
+    let mut place = vec![None; rows];
+    for (i, &row) in order.iter().enumerate() {
+        let expected = match place.get(row) {
+            None => format!("a row number below {rows}, the rows of the data"),
+            Some(Some(first)) => format!("each row once, and this one is at place {first} already"),
+            Some(None) => {
+                place[row] = Some(i);
+                continue;
+            }
+        };
+        return Err(Error::config(format!("order[{i}]"), row, expected));
+    }
+    match place.iter().position(Option::is_none) {
+        None => Ok(()),
+        Some(missing) => Err(Error::config(
+            "order",
+            format!("{} row numbers", order.len()),
+            format!("each of the {rows} rows once, and row {missing} is not there"),
+        )),
     }
 }
 

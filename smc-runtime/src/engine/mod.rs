@@ -146,6 +146,38 @@ pub(crate) fn on_cpu<M: Model>(
 /// if the engine is not available.
 pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Result<Bound<M>> {
     let (common, data) = common::Common::new(model, data, seed)?;
+    on_engine(common, data, engine)
+}
+
+/// Binds `model` to `data` with the rows in a given order: bound row i is row `order[i]` of the data.
+///
+/// ```
+/// # use smc_runtime::prelude::*;
+/// use smc_runtime::engine::bind_in_order;
+/// # fn doubtful<M: Model>(model: M, data: &Dataset) -> Result<()> {
+/// let bound = bind_in_order(model, data, Engine::auto(), vec![2, 0, 1])?;
+/// assert_eq!(bound.problem.order(), [2, 0, 1]);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Those of [`bind`], and if `order` does not hold each row once.
+pub fn bind_in_order<M: Model>(
+    model: M,
+    data: &Dataset,
+    engine: Engine,
+    order: Vec<usize>,
+) -> Result<Bound<M>> {
+    let (common, data) = common::Common::in_order(model, data, order)?;
+    on_engine(common, data, engine)
+}
+
+fn on_engine<M: Model>(
+    common: common::Common<M>,
+    data: Dataset,
+    engine: Engine,
+) -> Result<Bound<M>> {
     let model = common.model.clone();
     let problem: Arc<dyn Problem> = match engine.kind {
         Kind::Auto | Kind::Fused => match fused::Fused::new(common, data, engine.instructions) {

@@ -256,6 +256,7 @@ impl<'a> Training<'a> {
                 epoch as f64 / self.plan.epochs as f64
             },
             rows: self.plan.rows as f64,
+            touched: self.plan.rows,
             all_rows,
             cess: 1.0,
             ess: 1.0,
@@ -267,6 +268,7 @@ impl<'a> Training<'a> {
             log_evidence: None,
             non_finite: undone,
             counts: self.problem.counts() - self.before,
+            seconds: 0.0,
         }
     }
 

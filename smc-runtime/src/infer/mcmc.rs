@@ -193,6 +193,7 @@ impl<'a> Chains<'a> {
             step: self.moves,
             done: self.moves as f64 / all as f64,
             rows: rows as f64,
+            touched: rows,
             all_rows: rows,
             cess: 1.0,
             ess: 1.0,
@@ -210,6 +211,7 @@ impl<'a> Chains<'a> {
             log_evidence: None,
             non_finite: moved.non_finite,
             counts: self.problem.counts() - self.before,
+            seconds: 0.0,
         })?;
         Ok(moved)
     }

@@ -13,7 +13,9 @@ pub use mcmc::{Mcmc, mcmc};
 pub use smc::{Smc, SmcRun, SmcState, smc};
 
 use std::fmt::Debug;
+use std::time::Instant;
 
+use crate::anneal::Plan;
 use crate::error::{Error, Result};
 use crate::observe::{Observer, Step};
 use crate::population::Population;
@@ -47,6 +49,8 @@ pub struct Session<'a> {
     streams: Streams,
     observers: &'a mut [Box<dyn Observer>],
     steps: Vec<Step>,
+    plan: Option<Plan>,
+    start: Instant,
 }
 
 impl<'a> Session<'a> {
@@ -56,6 +60,8 @@ impl<'a> Session<'a> {
             streams: Streams::new(seed),
             observers,
             steps: Vec::new(),
+            plan: None,
+            start: Instant::now(),
         }
     }
 
@@ -64,11 +70,25 @@ impl<'a> Session<'a> {
         self.streams
     }
 
-    /// Shows a step to every observer and keeps it for the report.
+    /// Shows every observer what the run will cost, where that is known before it, and keeps it for the report.
+    pub fn plan(&mut self, plan: Plan) {
+        for observer in &mut *self.observers {
+            observer.plan(&plan);
+        }
+        self.plan = Some(plan);
+    }
+
+    /// What the run was going to cost, if that was known.
+    pub fn planned(&self) -> Option<&Plan> {
+        self.plan.as_ref()
+    }
+
+    /// Shows a step, with the seconds since the session began, to every observer and keeps it for the report.
     ///
     /// # Errors
     /// [`Error::Stopped`] if an observer says so.
-    pub fn report(&mut self, step: Step) -> Result<()> {
+    pub fn report(&mut self, mut step: Step) -> Result<()> {
+        step.seconds = self.start.elapsed().as_secs_f64();
         let mut stop = false;
         for observer in &mut *self.observers {
             stop |= observer.step(&step).is_break();

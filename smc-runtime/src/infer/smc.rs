@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Draws, Inference, Island, Session};
 use crate::adapt::{self, Adaptation};
-use crate::anneal::{Annealing, Lookahead, SmoothDataAnnealing};
+use crate::anneal::{Annealing, Lookahead, Place, Plan, SmoothDataAnnealing};
 use crate::cloud::{Cloud, Target};
 use crate::error::{Error, Result};
 use crate::kernel::{At, Hmc, Kernel, Moved, Tuning};
@@ -209,6 +209,9 @@ impl Inference for Smc {
             settings = settings.start(start);
         }
         let mut run = SmcRun::new(settings, problem, session.streams())?;
+        if let Some(plan) = run.plan() {
+            session.plan(plan);
+        }
         while let Some(step) = run.step()? {
             session.report(step)?;
         }
@@ -231,6 +234,10 @@ pub struct SmcState {
     generations: Vec<(Population, Islands)>,
     /// Work done before this state was saved.
     spent: Counts,
+    /// Σ of the rows of the stages entered.
+    rows: u64,
+    /// What the annealing policy had to say.
+    cautions: Vec<String>,
 }
 
 /// A run of sequential Monte Carlo that advances one stage at a time.
@@ -239,6 +246,8 @@ pub struct SmcRun<'a> {
     problem: &'a dyn Problem,
     state: SmcState,
     at_start: Counts,
+    /// The stages, if the annealing policy knows them beforehand.
+    plan: Option<Vec<Stage>>,
 }
 
 impl<'a> SmcRun<'a> {
@@ -283,8 +292,11 @@ impl<'a> SmcRun<'a> {
             roots: (0..particles).collect(),
             generations: Vec::new(),
             spent: Counts::default(),
+            rows: 0,
+            cautions: Vec::new(),
         };
         Ok(Self {
+            plan: planned(&settings, problem)?,
             settings,
             problem,
             state,
@@ -311,11 +323,18 @@ impl<'a> SmcRun<'a> {
             return Err(Error::shape("a saved state", expected, found));
         }
         Ok(Self {
+            plan: planned(&settings, problem)?,
             settings,
             problem,
             state,
             at_start: problem.counts(),
         })
+    }
+
+    /// What the stages will cost, if the annealing policy knows them beforehand.
+    pub fn plan(&self) -> Option<Plan> {
+        let stages = self.plan.as_ref()?;
+        Some(Plan::new(stages, self.problem.rows()))
     }
 
     /// The state to save.
@@ -333,17 +352,39 @@ impl<'a> SmcRun<'a> {
     /// If the annealing policy fails, or if all particles lose their weight.
     pub fn step(&mut self) -> Result<Option<Step>> {
         // Next stage, and its increments on the old particles: only new rows are evaluated.
+        let row_gradients = self.counts().row_gradients;
         let state = &mut self.state;
+        let place = Place {
+            streams: state.streams,
+            step: state.steps,
+            row_gradients,
+            rows: state.rows,
+            plan: self.plan.as_deref(),
+        };
         let pooled = state.weights.combined(Combine::Equally);
-        let mut ahead = Lookahead::new(self.problem, &state.cloud, &pooled, &state.stage);
+        let mut ahead = Lookahead::new(self.problem, &state.cloud, &pooled, &state.stage, place);
         ahead.bridge(self.settings.start.is_some());
         let Some(next) = self.settings.annealing.next(&mut ahead)? else {
             return Ok(None);
         };
         let next = ahead.bridged(next);
-        possible(&state.stage, &next, self.problem.rows(), state.steps)?;
+        possible(&next, self.problem.rows(), state.steps)?;
+        if self.plan.is_none() && next == state.stage {
+            let problem = "it is the current stage again".to_owned();
+            let stage = state.steps;
+            return Err(Error::Schedule { stage, problem });
+        }
+        if next.beta() < state.stage.beta() {
+            let problem = "the start comes back: the exponent of the prior falls".to_owned();
+            let stage = state.steps;
+            return Err(Error::Schedule { stage, problem });
+        }
         let increments = ahead.increments(&next);
         let terms = ahead.terms(&next);
+        let caution = ahead.take_caution();
+        let caution = caution.filter(|text| !state.cautions.contains(text));
+        state.cautions.extend(caution);
+        state.rows += next.cost() as u64;
 
         // Reweight.
         let reweighted = state.weights.reweight(&increments);
@@ -459,6 +500,7 @@ impl<'a> SmcRun<'a> {
             step: state.steps,
             done: (rows.ln_1p() / (all_rows as f64).ln_1p()).min(1.0),
             rows,
+            touched: state.stage.cost(),
             all_rows,
             cess: reweighted.cess.min(moved.cess),
             ess: reweighted.ess,
@@ -470,6 +512,7 @@ impl<'a> SmcRun<'a> {
             log_evidence: Some(state.weights.log_evidence()),
             non_finite: reweighted.non_finite + moved.non_finite,
             counts: self.counts(),
+            seconds: 0.0,
         }
     }
 
@@ -477,7 +520,7 @@ impl<'a> SmcRun<'a> {
     pub fn into_draws(self) -> Draws {
         let (settings, state) = (self.settings, self.state);
         let complete = state.stage.is_posterior(self.problem.rows());
-        let mut cautions = Vec::new();
+        let mut cautions = state.cautions;
         if !complete {
             cautions.push(
                 "the annealing policy did not end at all rows: these draws are not from the posterior, and there is no evidence"
@@ -592,14 +635,19 @@ impl Moving {
     }
 }
 
-fn possible(now: &Stage, next: &Stage, rows: usize, stage: usize) -> Result<()> {
+/// The policy's plan, every stage of which can be entered.
+fn planned(settings: &Smc, problem: &dyn Problem) -> Result<Option<Vec<Stage>>> {
+    let plan = settings.annealing.plan(problem.rows())?;
+    for (k, stage) in plan.iter().flatten().enumerate() {
+        possible(stage, problem.rows(), k)?;
+    }
+    Ok(plan)
+}
+
+fn possible(next: &Stage, rows: usize, stage: usize) -> Result<()> {
     const MOST: usize = 1_000_000;
     let problem = if stage >= MOST {
         Some(format!("it has not reached the posterior in {MOST} stages"))
-    } else if now == next {
-        Some("it is the current stage again".to_owned())
-    } else if next.beta() < now.beta() {
-        Some("the start comes back: the exponent of the prior falls".to_owned())
     } else {
         next.problem(rows)
     };

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::anneal::Plan;
 use crate::problem::Counts;
 
 /// What one step of an algorithm did.
@@ -19,6 +20,8 @@ pub struct Step {
     pub done: f64,
     /// Rows of the current target, ramping ones counted by their exponent.
     pub rows: f64,
+    /// Rows that a gradient of the current target passes, ramping ones in full.
+    pub touched: usize,
     /// Rows of the data.
     pub all_rows: usize,
     /// Conditional effective sample size of the step's increments, as a fraction of J; 1 for MCMC.
@@ -41,6 +44,9 @@ pub struct Step {
     pub non_finite: usize,
     /// What the engine has computed since the run began.
     pub counts: Counts,
+    /// Wall time since the algorithm began, which the session fills in: the only number here that differs between two
+    /// runs of the same seed.
+    pub seconds: f64,
 }
 
 /// Sees each step of a run.
@@ -61,6 +67,11 @@ pub struct Step {
 pub trait Observer: Send {
     /// Called after every step. `Break` ends the run with [`Error::Stopped`](crate::Error::Stopped).
     fn step(&mut self, step: &Step) -> ControlFlow<()>;
+
+    /// Called before the first step with what the run will cost, if that is known.
+    fn plan(&mut self, plan: &Plan) {
+        let _ = plan;
+    }
 }
 
 const _: fn(&dyn Observer) = |_| ();

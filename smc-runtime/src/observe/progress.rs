@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Observer, Step};
+use crate::anneal::Plan;
 
 /// Draws a progress bar with the state of the run on standard error, if that is a terminal.
 pub struct Progress(ProgressBar);
@@ -32,6 +33,10 @@ impl Observer for Progress {
             step.step, step.rows, step.all_rows, step.ess, step.acceptance
         ));
         ControlFlow::Continue(())
+    }
+
+    fn plan(&mut self, plan: &Plan) {
+        self.0.println(plan.to_string());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::anneal::Plan;
 use crate::diagnostics::mean_variance;
 use crate::engine::Choice;
 use crate::infer::Island;
@@ -22,6 +23,8 @@ pub struct Report {
     pub counts: Counts,
     /// Rows of the data.
     pub rows: usize,
+    /// What the run was going to cost, if its stages were known beforehand.
+    pub plan: Option<Plan>,
     /// Every step.
     pub steps: Vec<Step>,
     /// The islands of a run that has an evidence.
@@ -30,7 +33,47 @@ pub struct Report {
     pub cautions: Vec<String>,
 }
 
+/// What was spent on targets of some number of rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Band {
+    /// The targets touched at most so many rows, and more than those of the band before.
+    pub rows: usize,
+    /// Steps.
+    pub steps: usize,
+    /// Row-gradients of all particles.
+    pub row_gradients: u64,
+    /// Wall time.
+    pub seconds: f64,
+}
+
 impl Report {
+    /// What was spent where: on targets of up to 1/64, 1/16 and 1/4 of the rows, of fewer than all, and of all. Only bands
+    /// in which something happened.
+    pub fn bands(&self) -> Vec<Band> {
+        let ends = [64, 16, 4].map(|share| self.rows / share);
+        let ends = [ends[0], ends[1], ends[2], self.rows.saturating_sub(1)];
+        let band = |rows| Band {
+            rows,
+            steps: 0,
+            row_gradients: 0,
+            seconds: 0.0,
+        };
+        let mut bands: Vec<Band> = ends.into_iter().chain([self.rows]).map(band).collect();
+        let (mut row_gradients, mut seconds) = (0, 0.0);
+        for step in &self.steps {
+            // The first whose bound is not passed; nothing touches more than all rows.
+            let at = bands.iter_mut().find(|b| step.touched <= b.rows);
+            if let Some(band) = at {
+                band.steps += 1;
+                band.row_gradients += step.counts.row_gradients - row_gradients;
+                band.seconds += step.seconds - seconds;
+            }
+            (row_gradients, seconds) = (step.counts.row_gradients, step.seconds);
+        }
+        bands.retain(|b| b.steps > 0);
+        bands
+    }
+
     /// Mean acceptance over all moves.
     pub fn acceptance(&self) -> f64 {
         let moves: usize = self.steps.iter().map(|s| s.moves).sum();
@@ -100,6 +143,21 @@ impl fmt::Display for Report {
             self.rows,
             self.counts.row_values
         )?;
+        if let Some(plan) = &self.plan {
+            writeln!(f, "  plan        {plan}")?;
+        }
+        let bands = self.bands();
+        // One band says nothing that is not above.
+        for band in bands.iter().filter(|_| bands.len() > 1) {
+            writeln!(
+                f,
+                "  up to {:>7} rows: {:>4} steps, {:>3.0} % of the gradients, {:.1} s",
+                band.rows,
+                band.steps,
+                100.0 * band.row_gradients as f64 / self.counts.row_gradients.max(1) as f64,
+                band.seconds
+            )?;
+        }
         write!(f, "  acceptance  {:.2}", self.acceptance())?;
         if self.steps.last().is_some_and(|s| s.log_evidence.is_some()) {
             write!(
