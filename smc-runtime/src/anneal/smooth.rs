@@ -107,7 +107,8 @@ impl SmoothDataAnnealing {
         self
     }
 
-    /// Further stages at all rows, after a fixed number of [`stages`](Self::stages) or [`ramps`](Self::ramps).
+    /// Further stages at all rows, after a fixed number of [`stages`](Self::stages) or [`ramps`](Self::ramps). The
+    /// algorithm's final moves are made at each.
     pub fn hold(mut self, stages: usize) -> Self {
         self.hold = stages;
         self

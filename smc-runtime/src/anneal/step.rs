@@ -98,7 +98,7 @@ impl StepDataAnnealing {
         self
     }
 
-    /// Further stages at all rows, after the first of them.
+    /// Further stages at all rows, after the first of them. The algorithm's final moves are made at each.
     pub fn hold(mut self, stages: usize) -> Self {
         self.hold = stages;
         self

@@ -65,7 +65,7 @@ impl Report {
             let at = bands.iter_mut().find(|b| step.touched <= b.rows);
             if let Some(band) = at {
                 band.steps += 1;
-                band.row_gradients += step.counts.row_gradients - row_gradients;
+                band.row_gradients += step.counts.row_gradients.saturating_sub(row_gradients);
                 band.seconds += step.seconds - seconds;
             }
             (row_gradients, seconds) = (step.counts.row_gradients, step.seconds);
