@@ -722,6 +722,9 @@ fn complete(mut run: SmcRun<'_>) -> Result<Draws> {
     Ok(run.into_draws())
 }
 
+mod adaptation;
+pub use adaptation::check_adaptation;
+
 #[cfg(feature = "autodiff")]
 mod reference;
 #[cfg(feature = "autodiff")]
