@@ -13,14 +13,13 @@ use crate::rng::Purpose;
 /// A move has one length t = u·T for all particles, u uniform between 1 − `jitter` and 1 + `jitter` (½ unless set), in
 /// ⌈t/ε⌉ leapfrog steps of [`Hmc`](super::Hmc), 100 at most unless set, so particles stay in step on parallel hardware. T
 /// starts at one standard deviation (in units of the scales z = θ/s) and climbs
-/// C(T) = ¼·E\[(|z' − E z'|² − |z − E z|²)²\], where ′ is the end of a trajectory: after every move
-/// log T += 0.15·gain·dlog C/dlog T, the slope kept within ±2, with
+/// C(T) = ¼·E\[(|z' − E z'|² − |z − E z|²)²\], where ′ is the end of a trajectory, along its slope
 ///
-/// dC/dlog T = E\[(|z' − E z'|² − |z − E z|²)·(z' − E z')·v'\]·t.
+/// g = dC/dlog T = E\[(|z' − E z'|² − |z − E z|²)·(z' − E z')·v'\]·t
 ///
+/// by Adam without momentum: log T += 0.1·gain·g/√v after every move, v the average of g² over about the last 20.
 /// Expectations are over the particles, each by its probability of acceptance; particles count alike, whatever their
-/// importance weights. The authors take u between 0 and 1 and climb C by Adam; the slope of its logarithm needs no memory
-/// and moves less the more particles there are.
+/// importance weights. The authors take u between 0 and 1 and go on by 0.025 for thousands of moves.
 ///
 /// The step size is the business of the [adaptation](crate::adapt); 0.651 is the acceptance that the authors aim at.
 ///
@@ -64,7 +63,7 @@ impl Chees {
     }
 }
 
-/// dlog C/dlog T of trajectories of the lengths `lengths` from `starts`; 0 where none is ever accepted.
+/// dC/dlog T of trajectories of the lengths `lengths` from `starts`; 0 where none is ever accepted.
 fn slope(starts: &Population, ends: &Ends, scale: &[f32], lengths: &[f32]) -> f64 {
     let accepted: Vec<f64> = ends.minus_errors.iter().map(|&e| probability(e)).collect();
     let total: f64 = accepted.iter().sum();
@@ -72,13 +71,10 @@ fn slope(starts: &Population, ends: &Ends, scale: &[f32], lengths: &[f32]) -> f6
     let spread =
         |positions: &Population| positions.about(&positions.means(&weights), scale, &ends.momenta);
     let (before, after) = (spread(starts), spread(&ends.proposal.positions));
-    let (mut rise, mut criterion) = (0.0, 0.0);
+    let mut slope = 0.0;
     for (i, w) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
-        let change = after[i][0] - before[i][0];
-        rise += w * change * after[i][1] * f64::from(lengths[i]);
-        criterion += 0.25 * w * change * change;
+        slope += w * (after[i][0] - before[i][0]) * after[i][1] * f64::from(lengths[i]);
     }
-    let slope = rise / criterion;
     if slope.is_finite() { slope } else { 0.0 }
 }
 
@@ -115,8 +111,19 @@ impl Kernel for Chees {
     }
 
     fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
-        const RATE: f64 = 0.15;
-        let growth = (RATE * gain * moved.length_slope.clamp(-2.0, 2.0)).exp();
+        const RATE: f64 = 0.1;
+        const KEEP: f64 = 0.95;
+        let slope = moved.length_slope;
+        let [before, weight] = tuning.kernel_memory[..].try_into().unwrap_or([0.0; 2]);
+        let square = KEEP * before + (1.0 - KEEP) * slope * slope;
+        // Averages of the first moves are divided by the weight that they have so far.
+        let weight = KEEP * weight + (1.0 - KEEP);
+        tuning.kernel_memory = vec![square, weight];
+        let growth = if square > 0.0 {
+            (RATE * gain * slope / (square / weight).sqrt()).exp()
+        } else {
+            1.0
+        };
         // What is shorter than one step, or longer than the most, is not what moves: it would drift.
         let most = self.most as f64 * tuning.step;
         tuning.length = (tuning.length * growth).max(tuning.step).min(most);

@@ -20,6 +20,9 @@ pub struct Tuning {
     /// What an adaptation remembers, in a form of its own.
     #[serde(with = "crate::bits::many")]
     pub memory: Vec<f64>,
+    /// What a kernel remembers, in a form of its own.
+    #[serde(with = "crate::bits::many")]
+    pub kernel_memory: Vec<f64>,
     /// Variance of each block before any data were seen.
     #[serde(with = "crate::bits::many")]
     reference: Vec<f64>,
@@ -37,6 +40,7 @@ impl Tuning {
             own: Vec::new(),
             length: 0.0,
             memory: Vec::new(),
+            kernel_memory: Vec::new(),
             reference: Vec::new(),
             precisions: Vec::new(),
         }
