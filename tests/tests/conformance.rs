@@ -290,6 +290,64 @@ fn the_largest_step_is_the_largest() {
     }
 }
 
+/// With many particles or few, over the last of 100 moves the common step jumps at least 0.85 times as far as the best.
+#[test]
+fn the_largest_jump_is_found_by_many_particles_and_by_few() {
+    const MOVES: usize = 100;
+    let problem = Regression::simulated(40, 10, 0.8, 1.0, 5).unwrap();
+    let stage = Stage::of(0..40);
+    let target = Target::new(&problem, &stage);
+    let draws = |particles| Cloud::at(&target, problem.draws(&stage, particles, Streams::new(1)));
+    let at = |draw| At {
+        streams: Streams::new(2),
+        stage: 1,
+        draw,
+    };
+    let many = draws(2000);
+    for kernel in with_rejection().iter().take(4) {
+        let jump = |tuning: &Tuning, step: f64| {
+            let mut tuning = tuning.clone().at(step);
+            tuning.set_factors(Vec::new());
+            kernel
+                .step(&tuning, &target, &mut many.clone(), at(MOVES))
+                .mean_jump()
+        };
+        for particles in [16, 1000] {
+            let (mut cloud, esjd) = (draws(particles), Esjd::default());
+            let weights = Weights::uniform(particles);
+            let mut tuning = kernel.start(10);
+            tuning.refer_to(vec![1.0]);
+            esjd.enter(&mut tuning, &target, &mut cloud, &weights);
+            esjd.try_out(
+                &**kernel,
+                &mut tuning,
+                &target,
+                &cloud,
+                &weights,
+                at(1 << 20),
+            );
+            let mut found = Vec::new();
+            for draw in 0..MOVES {
+                let moved = kernel.step(&tuning, &target, &mut cloud, at(draw));
+                esjd.learn(&**kernel, &mut tuning, &moved, 1.0);
+                if draw % 5 == 0 && draw > 20 {
+                    found.push(jump(&tuning, tuning.step));
+                }
+            }
+            let found = found.iter().sum::<f64>() / found.len() as f64;
+            let step = |k: i32| tuning.step * (f64::from(k) / 8.0).exp();
+            let best = (-12..=12)
+                .map(|k| jump(&tuning, step(k)))
+                .fold(0.0, f64::max);
+            println!("{kernel:?}, {particles} particles: {:.3}", found / best);
+            assert!(
+                found > 0.85 * best,
+                "{kernel:?} {particles}: {found} of {best}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_scales_of_every_metric_are_those_of_the_exact_posterior() {
     let problem = Regression::simulated(12, 2, 0.8, 1.5, 5).unwrap();
