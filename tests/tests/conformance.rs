@@ -2,7 +2,9 @@
 
 use smc_runtime::adapt::Adaptation;
 use smc_runtime::cloud::{Cloud, Target};
+use smc_runtime::infer::Session;
 use smc_runtime::kernel::{At, Kernel, Tuning};
+use smc_runtime::observe::Step;
 use smc_runtime::prelude::*;
 use smc_runtime::resample::Resample;
 use smc_runtime::rng::Streams;
@@ -287,6 +289,34 @@ fn the_largest_step_is_the_largest() {
         };
         let (here, beyond) = (kept(1.0), kept(2.0));
         assert!(here > 0.88 && beyond < 0.7, "{kernel:?}: {here} {beyond}");
+    }
+}
+
+/// Draws of mcmc have the acceptance that its warm-up aimed at, one step for each chain or one for all.
+#[test]
+fn the_warm_up_of_mcmc_settles_at_the_aim() {
+    let problem = Regression::simulated(40, 10, 0.8, 1.0, 5).unwrap();
+    let settings = || mcmc().chains(4).warmup(400).draws(200);
+    let hmc = || settings().kernel(Hmc::leapfrogs(6).jitter(0.3));
+    let chees = || settings().kernel(Chees::default());
+    for (algorithm, aim) in [
+        (hmc(), 0.8),
+        (hmc().adaptation(DualAveraging::aim()), 0.8),
+        (hmc().adaptation(DualAveraging::to(0.6)), 0.6),
+        (chees(), 0.651),
+        (chees().adaptation(DualAveraging::to(0.8)), 0.8),
+    ] {
+        let mut session = Session::new(1, &mut []);
+        algorithm.infer(&problem, &mut session).unwrap();
+        let steps = session.into_steps();
+        let found = steps[400..].iter().map(|s| s.acceptance).sum::<f64>() / 200.0;
+        // The average of a step that swings is on the safe side of it.
+        assert!(
+            (aim - 0.05..aim + 0.15).contains(&found),
+            "{algorithm:?}: {found}"
+        );
+        let settled = |s: &Step| s.step_size.to_bits() == steps[400].step_size.to_bits();
+        assert!(steps[400..].iter().all(settled), "{algorithm:?}");
     }
 }
 

@@ -237,7 +237,9 @@ fn covering() -> Vec<Row> {
         let gain = |row: &Row| pairs(*row).iter().filter(|p| left.contains(p)).count();
         let best = all.iter().max_by_key(|row| (gain(row), Reverse(used(row))));
         let best = *best.expect("every pair is in some row");
-        pairs(best).iter().for_each(|pair| _ = left.remove(pair));
+        for pair in pairs(best) {
+            left.remove(&pair);
+        }
         chosen.push(best);
     }
     chosen

@@ -14,6 +14,7 @@ use crate::weights::Weights;
 /// whose average ε̄ is kept in the end. Where all particles share a step γ is 0.1: their mean acceptance has little noise,
 /// and at 0.05 the step would swing from side to side. It starts anew, from μ = log ε̄, at every stage and whenever `mcmc` renews the
 /// scales; Hoffman and Gelman's μ = log(10·ε) would make the step leap each time. Each chain of `mcmc` has a step of its own.
+/// As in NUTS the acceptance in the end is rather above the aim, by up to 0.1: averages of what swings are on the safe side.
 ///
 /// Good for `mcmc`, where one chain's acceptance says little at a time and there are hundreds of moves to settle in. In
 /// `smc` it suits stages of ten moves or more; over a few, [`Follow`](super::Follow) keeps pace and wavers less.
