@@ -89,6 +89,7 @@ enum Policy {
 enum Mover {
     Hmc,
     Jittered,
+    Chees,
     Cheap,
     Unadjusted,
     Mala,
@@ -184,6 +185,7 @@ fn kernel(args: &Args, smc: Smc, rows: usize) -> Smc {
     match args.kernel {
         Mover::Hmc => smc.kernel(hmc),
         Mover::Jittered => smc.kernel(hmc.jitter(0.3)),
+        Mover::Chees => smc.kernel(Chees::default().at_most(args.leapfrogs)),
         Mover::Cheap => smc.kernel(hmc.gradient_rows((rows / 8).max(1))),
         Mover::Unadjusted => smc.kernel(hmc.unadjusted()),
         Mover::Mala => smc.kernel(Mala),
