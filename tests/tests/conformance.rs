@@ -339,6 +339,31 @@ fn the_warm_up_of_mcmc_settles_at_the_aim() {
     }
 }
 
+#[test]
+fn the_warm_up_of_mcmc_ends_where_its_adaptation_settles() {
+    /// Ends at one step of 1/8 for all.
+    #[derive(Debug)]
+    struct Eighth;
+
+    impl Adaptation for Eighth {
+        fn settle(&self, tuning: &mut Tuning) {
+            tuning.step = 0.125;
+            tuning.set_factors(Vec::new());
+        }
+    }
+
+    let problem = Regression::simulated(40, 10, 0.8, 1.0, 5).unwrap();
+    let algorithm = mcmc().warmup(16).draws(4).adaptation(Eighth);
+    let mut session = Session::new(1, &mut []);
+    algorithm.infer(&problem, &mut session).unwrap();
+    let eighths = session.into_steps();
+    let eighths = eighths.iter().map(|s| (s.step_size - 0.125).abs() < 1e-9);
+    assert_eq!(
+        eighths.collect::<Vec<_>>(),
+        [[false; 16].as_slice(), &[true; 4]].concat()
+    );
+}
+
 /// With many particles or few, over the last of 100 moves the common step jumps at least 0.85 times as far as the best.
 #[test]
 fn the_largest_jump_is_found_by_many_particles_and_by_few() {

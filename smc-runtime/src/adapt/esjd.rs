@@ -20,7 +20,8 @@ use crate::weights::Weights;
 ///
 /// The original draws settings from a distribution that is resampled with the particles, and draws the number L of leapfrog
 /// steps with them. Here L stays the kernel's, all particles spend the same number of gradients on a move, and the jump
-/// per gradient is the jump. A noisy mean of 16 jumps moves log ε by about 0.15; the jump is that flat at its peak.
+/// per gradient is the jump. In ten dimensions the common step jumped 0.87 to 0.99 times as far as the best one with 16
+/// particles, and at least 0.94 times with 1000.
 ///
 /// Good where no acceptance is known to be best. A kernel that accepts everything has no best jump and is refused. In
 /// `mcmc` all chains get the common step when the warm-up ends.

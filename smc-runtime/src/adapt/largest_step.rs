@@ -14,6 +14,9 @@ use crate::weights::{Weights, cess};
 /// is not, and then halves the interval between. Every trial has random numbers of its own, so that a step is not fitted to
 /// one draw of them. Trial moves cost what moves cost, and are counted.
 ///
+/// A trial of a kernel that follows the gradient of some rows sees one choice of them. Where these differ much,
+/// [`Follow`](super::Follow), which averages over moves, is the better choice.
+///
 /// The aim is a bound and not an optimum: corrections are largest on average where nothing moves, at ε = 0.
 ///
 /// ```

@@ -122,3 +122,29 @@ impl Tuning {
 fn geometric_mean(values: &[f64]) -> f64 {
     (values.iter().map(|x| x.ln()).sum::<f64>() / values.len() as f64).exp()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_was_learned_survives_saving() {
+        let mut tuning = Tuning::new(2).at(0.1);
+        tuning.set_factors(vec![1.0 / 3.0, 3.0]);
+        tuning.length = f64::MIN_POSITIVE;
+        (tuning.memory, tuning.kernel_memory) = (vec![f64::INFINITY], vec![0.1, 0.2]);
+        (tuning.reference, tuning.precisions) = (vec![0.3], vec![1.0 / 7.0, 2.0]);
+        tuning.scale = vec![0.1, 1e-30];
+        let saved = serde_json::to_string(&tuning).unwrap();
+        assert_eq!(serde_json::from_str::<Tuning>(&saved).unwrap(), tuning);
+    }
+
+    #[test]
+    fn steps_of_their_own_have_the_common_one_in_their_middle() {
+        let mut tuning = Tuning::new(1).at(7.0);
+        tuning.set_steps(&[0.1, 0.4]);
+        assert!((tuning.step - 0.2).abs() < 1e-12, "{}", tuning.step);
+        assert!((tuning.middle_factor() - 1.0).abs() < 1e-12);
+        assert_eq!(tuning.steps(2), [0.1, 0.4]);
+    }
+}
