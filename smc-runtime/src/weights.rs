@@ -25,13 +25,8 @@ pub fn cess(log_weights: &[f64], increments: &[f64]) -> f64 {
     let pairs = || log_weights.iter().zip(increments);
     // It is the same for u relative to the largest; log-weights would be rounded away beside increments of −10²⁰.
     let largest = pairs()
-        .map(|(w, u)| {
-            if finite(*w).is_finite() {
-                finite(*u)
-            } else {
-                *w
-            }
-        })
+        .filter(|(w, _)| **w > f64::NEG_INFINITY)
+        .map(|(_, u)| finite(*u))
         .fold(f64::NEG_INFINITY, f64::max);
     let first: Vec<f64> = pairs().map(|(w, u)| finite(w + (u - largest))).collect();
     let second: Vec<f64> = pairs()

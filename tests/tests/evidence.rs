@@ -160,8 +160,8 @@ fn smc_with_other_kernels_finds_the_conjugate_posterior() {
 
 #[test]
 fn smc_with_other_adaptations_finds_the_conjugate_posterior() {
-    let settings = smc().particles(128).moves(4).final_moves(4);
-    through_the_engine(&settings.clone().kernel(Chees::default().at_most(20)));
+    let settings = smc().particles(128).moves(2).final_moves(4);
+    through_the_engine(&settings.clone().kernel(Chees::default().at_most(10)));
     let hmc = settings.clone().kernel(Hmc::leapfrogs(4).jitter(0.3));
     through_the_engine(&hmc.clone().adaptation(DualAveraging::aim()));
     through_the_engine(&hmc.adaptation(Esjd::default()));
