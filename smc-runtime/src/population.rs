@@ -219,6 +219,20 @@ impl Population {
         })
     }
 
+    /// |z|² and z·v of every vector, where z = (self − centre)/scale and v is its vector in `other`; in f64.
+    pub fn about(&self, centre: &[f64], scale: &[f32], other: &Self) -> Vec<[f64; 2]> {
+        exec::map_light(self.particles, self.dim, |i| {
+            let (mut square, mut product) = (0.0, 0.0);
+            let coordinates = self.row(i).iter().zip(other.row(i)).zip(centre).zip(scale);
+            for (((&x, &v), c), &s) in coordinates {
+                let z = (f64::from(x) - c) / f64::from(s);
+                square += z * z;
+                product += z * f64::from(v);
+            }
+            [square, product]
+        })
+    }
+
     /// Replaces vector i by that of `other` wherever `mask[i]`.
     pub fn select(&mut self, mask: &[bool], other: &Self) {
         self.update_rows(|i, row| {
@@ -253,15 +267,21 @@ impl Population {
         square
     }
 
-    /// The weighted variance of every coordinate; `weights` sum to 1.
-    pub fn variances(&self, weights: &[f64]) -> Vec<f64> {
+    /// The weighted mean of every coordinate; `weights` sum to 1. Vectors without weight do not count.
+    pub fn means(&self, weights: &[f64]) -> Vec<f64> {
         let mut mean = vec![0.0; self.dim];
-        let mut square = vec![0.0; self.dim];
-        for (i, &w) in weights.iter().enumerate() {
+        for (i, &w) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
             for (m, &x) in mean.iter_mut().zip(self.row(i)) {
                 *m += w * f64::from(x);
             }
         }
+        mean
+    }
+
+    /// The weighted variance of every coordinate; `weights` sum to 1.
+    pub fn variances(&self, weights: &[f64]) -> Vec<f64> {
+        let mean = self.means(weights);
+        let mut square = vec![0.0; self.dim];
         for (i, &w) in weights.iter().enumerate() {
             for ((s, m), &x) in square.iter_mut().zip(&mean).zip(self.row(i)) {
                 *s += w * (f64::from(x) - m).powi(2);

@@ -2,7 +2,7 @@
 
 pub use smc_macros::bayes_model;
 
-pub use crate::adapt::{Follow, Frozen, Metric};
+pub use crate::adapt::{DualAveraging, Esjd, Follow, Frozen, LargestStep, Metric};
 pub use crate::anneal::{
     AutomaticAnnealing, RandomMiniBatch, SmoothDataAnnealing, StepDataAnnealing, Tempering,
 };
@@ -11,7 +11,7 @@ pub use crate::dist::{Categorical, HalfNormal, Likelihood, Normal, Prior, Term};
 pub use crate::engine::Engine;
 pub use crate::error::{Error, Result};
 pub use crate::infer::{Inference, ensemble, map, mcmc, smc};
-pub use crate::kernel::{Hmc, Mala, RandomWalk, UnadjustedLangevin};
+pub use crate::kernel::{Chees, Hmc, Mala, RandomWalk, UnadjustedLangevin};
 pub use crate::model::Model;
 pub use crate::moves::AdaptiveMoves;
 pub use crate::nn::{Dyn, Linear, Relu, Scale, Tanh};

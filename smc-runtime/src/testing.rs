@@ -1,4 +1,5 @@
-//! Conformance checks that a third party runs on its own model, kernel, annealing policy or resampling scheme.
+//! Conformance checks that a third party runs on its own model, kernel, adaptation, annealing policy or
+//! resampling scheme.
 //!
 //! Each check returns what is wrong, in words, and is deterministic: statistical ones have fixed seeds and tolerances of
 //! a few standard errors. [`Regression`] is the problem with a known answer on which they run.
@@ -9,6 +10,7 @@
 //!
 //! testing::check_resampler(&Systematic).unwrap();
 //! testing::check_kernel(&Hmc::leapfrogs(4), &Follow::aim()).unwrap();
+//! testing::check_adaptation(&Follow::aim(), &Hmc::leapfrogs(4)).unwrap();
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -824,6 +826,9 @@ fn complete(mut run: SmcRun<'_>) -> Result<Draws> {
     while run.step()?.is_some() {}
     Ok(run.into_draws())
 }
+
+mod adaptation;
+pub use adaptation::check_adaptation;
 
 #[cfg(feature = "autodiff")]
 mod reference;

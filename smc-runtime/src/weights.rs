@@ -22,15 +22,15 @@ pub fn log_sum_exp(x: &[f64]) -> f64 {
 /// The conditional effective sample size of `increments` under normalised log-weights, as a fraction of J:
 /// (ΣWu)²/ΣWu² with u = exp(increment).
 pub fn cess(log_weights: &[f64], increments: &[f64]) -> f64 {
-    let first: Vec<f64> = log_weights
-        .iter()
-        .zip(increments)
-        .map(|(w, u)| finite(w + u))
-        .collect();
-    let second: Vec<f64> = log_weights
-        .iter()
-        .zip(increments)
-        .map(|(w, u)| finite(w + 2.0 * u))
+    let pairs = || log_weights.iter().zip(increments);
+    // It is the same for u relative to the largest; log-weights would be rounded away beside increments of −10²⁰.
+    let largest = pairs()
+        .filter(|(w, _)| **w > f64::NEG_INFINITY)
+        .map(|(_, u)| finite(*u))
+        .fold(f64::NEG_INFINITY, f64::max);
+    let first: Vec<f64> = pairs().map(|(w, u)| finite(w + (u - largest))).collect();
+    let second: Vec<f64> = pairs()
+        .map(|(w, u)| finite(w + 2.0 * (u - largest)))
         .collect();
     let value = (2.0 * log_sum_exp(&first) - log_sum_exp(&second)).exp();
     if value.is_nan() { 0.0 } else { value }
@@ -359,5 +359,27 @@ mod tests {
         let mut weights = Weights::uniform(4);
         weights.reweight(&[0.0, 1.0, 2.0, -3.0]).unwrap();
         assert!((cess(weights.log(), &[7.0; 4]) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn cess_sees_one_particle_among_impossible_ones() {
+        let even = Weights::uniform(4);
+        let increments = [-1e60, -2e60, -1.5e60, -3e60];
+        assert!((cess(even.log(), &increments) - 0.25).abs() < 1e-12);
+        assert_eq!(
+            cess(
+                even.log(),
+                &[
+                    f64::NEG_INFINITY,
+                    f64::NAN,
+                    f64::INFINITY,
+                    f64::NEG_INFINITY
+                ]
+            ),
+            0.0
+        );
+        let mut one = Weights::uniform(2);
+        one.reweight(&[f64::NAN, 0.0]).unwrap();
+        assert!((cess(one.log(), &[5.0, -1e60]) - 1.0).abs() < 1e-12);
     }
 }

@@ -183,6 +183,16 @@ fn settings_of_a_kernel_must_be_possible() {
         "aim = 1: a fraction between 0 and 1, both excluded"
     );
     assert_eq!(
+        run(smc().islands(0)),
+        "islands = 0: at least one island is needed"
+    );
+    let alone = smc().particles(1).islands(4).kernel(UnadjustedLangevin);
+    assert_eq!(
+        run(alone.combine(Combine::Equally)),
+        "kernel = UnadjustedLangevin: it corrects weights, and islands of one particle that count equally have none: take \
+         more particles, an adjusted kernel, or islands that count by their evidence"
+    );
+    assert_eq!(
         run(smc().ess(1.5)),
         "ess = 1.5: a fraction between 0 and 1 is needed"
     );

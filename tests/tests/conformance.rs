@@ -1,8 +1,18 @@
 //! The workspace's own kernels, policies and schemes pass the conformance kit that third parties run on theirs.
 
+use smc_runtime::adapt::Adaptation;
+use smc_runtime::cloud::{Cloud, Target};
+use smc_runtime::infer::Session;
+use smc_runtime::kernel::{At, Kernel, Tuning};
+use smc_runtime::observe::Step;
 use smc_runtime::prelude::*;
 use smc_runtime::resample::Resample;
-use smc_runtime::testing::{Perfect, Regression, check_annealing, check_kernel, check_resampler};
+use smc_runtime::rng::Streams;
+use smc_runtime::stage::Stage;
+use smc_runtime::testing::{
+    Perfect, Regression, check_adaptation, check_annealing, check_kernel, check_resampler,
+};
+use smc_runtime::weights::{Weights, cess};
 
 #[test]
 fn resampling_schemes_conform() {
@@ -108,4 +118,338 @@ fn smooth_data_annealing_with_a_plan_conforms() {
 fn random_mini_batches_do_not_conform() {
     let found = check_annealing(&RandomMiniBatch::rows(20)).unwrap_err();
     assert_eq!(found, "the last stage is not the posterior given all rows");
+}
+
+/// The kernels that reject, and so have an acceptance, each on its own or with all particles in step.
+fn with_rejection() -> Vec<Box<dyn Kernel>> {
+    vec![
+        Box::new(RandomWalk),
+        Box::new(Mala),
+        Box::new(Hmc::leapfrogs(4)),
+        Box::new(Hmc::leapfrogs(4).jitter(0.4)),
+        Box::new(Hmc::leapfrogs(4).gradient_rows(7)),
+        Box::new(Chees::default().at_most(30)),
+    ]
+}
+
+/// The kernels that correct weights.
+fn with_corrections() -> Vec<Box<dyn Kernel>> {
+    vec![
+        Box::new(UnadjustedLangevin),
+        Box::new(Hmc::leapfrogs(4).unadjusted()),
+        Box::new(Hmc::leapfrogs(2).gradient_rows(9).unadjusted()),
+    ]
+}
+
+/// Every pair passes the check of adaptations.
+fn pairs_conform(adaptations: &[&dyn Adaptation], kernels: &[Box<dyn Kernel>]) {
+    for adaptation in adaptations {
+        for kernel in kernels {
+            let conforms = check_adaptation(*adaptation, &**kernel);
+            assert_eq!(conforms, Ok(()), "{adaptation:?} with {kernel:?}");
+        }
+    }
+}
+
+#[test]
+fn following_conforms_with_every_kernel() {
+    pairs_conform(&[&Follow::aim()], &with_rejection());
+    pairs_conform(&[&Follow::aim()], &with_corrections());
+}
+
+#[test]
+fn a_frozen_step_conforms_with_every_kernel() {
+    pairs_conform(&[&Frozen::at(0.3)], &with_rejection());
+    pairs_conform(&[&Frozen::at(0.1)], &with_corrections());
+}
+
+#[test]
+fn dual_averaging_conforms_with_every_kernel_that_rejects() {
+    let to = DualAveraging::to(0.9).metric(Metric::Blocks);
+    pairs_conform(&[&DualAveraging::aim(), &to], &with_rejection());
+    check_kernel(&Hmc::leapfrogs(4).jitter(0.4), &to).unwrap();
+    check_kernel(&Mala, &DualAveraging::aim()).unwrap();
+}
+
+#[test]
+fn the_largest_step_conforms_with_every_kernel_that_corrects() {
+    let keeping = LargestStep::keeping(0.8).trials(3).metric(Metric::Unit);
+    pairs_conform(&[&LargestStep::aim(), &keeping], &with_corrections());
+    for kernel in with_corrections() {
+        check_kernel(&*kernel, &LargestStep::aim()).unwrap();
+    }
+}
+
+#[test]
+fn the_largest_jump_conforms_with_every_kernel_that_rejects_but_not_in_step() {
+    let mut kernels = with_rejection();
+    kernels.retain(|kernel| !kernel.in_step());
+    let narrow = Esjd::spread(1.5).metric(Metric::Unit);
+    pairs_conform(&[&Esjd::default(), &narrow], &kernels);
+    check_kernel(&RandomWalk, &Esjd::default()).unwrap();
+    check_kernel(&Hmc::leapfrogs(4).jitter(0.4), &Esjd::default()).unwrap();
+}
+
+#[test]
+fn chees_conforms() {
+    check_kernel(&Chees::default(), &Follow::aim()).unwrap();
+    check_kernel(&Chees::default().jitter(0.9), &DualAveraging::aim()).unwrap();
+    check_kernel(&Chees::default().at_most(3), &Frozen::at(0.3)).unwrap();
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_and_says_what_does() {
+    let text = |adaptation: &dyn Adaptation, kernel: &dyn Kernel| {
+        let found = adaptation.check(kernel).unwrap_err().to_string();
+        let checked = check_adaptation(adaptation, kernel).unwrap_err();
+        assert_eq!(found, checked);
+        let (_, why) = found.split_once(": ").unwrap();
+        assert!(found.starts_with("adaptation = "), "{found}");
+        let (_, why) = why.split_once(&format!("{kernel:?} ")).unwrap();
+        why.to_owned()
+    };
+    let problem = Regression::simulated(12, 2, 0.8, 1.0, 5).unwrap();
+    let perfect = Perfect::of(&problem);
+    for kernel in with_corrections() {
+        assert_eq!(
+            text(&DualAveraging::aim(), &*kernel),
+            "accepts every proposal and corrects weights, so there is no acceptance to average; use `Follow` or `LargestStep`"
+        );
+        assert_eq!(
+            text(&Esjd::default(), &*kernel),
+            "accepts every proposal, so the longest step jumps farthest; use `LargestStep` or `Follow`"
+        );
+    }
+    for kernel in with_rejection() {
+        assert_eq!(
+            text(&LargestStep::aim(), &*kernel),
+            "makes no corrections of weights that would bound its step; use `Follow` or `DualAveraging`"
+        );
+    }
+    assert_eq!(
+        text(&Esjd::default(), &Chees::default()),
+        "learns the length of trajectories from steps that all particles share; use `Follow` or `DualAveraging`"
+    );
+    for adaptation in [&DualAveraging::aim() as &dyn Adaptation, &Esjd::default()] {
+        assert_eq!(text(adaptation, &perfect), "has no step size; use `Follow`");
+    }
+}
+
+#[test]
+fn impossible_settings_of_adaptations_are_named() {
+    let text = |adaptation: &dyn Adaptation, kernel: &dyn Kernel| {
+        adaptation.check(kernel).unwrap_err().to_string()
+    };
+    let fraction = "a fraction between 0 and 1, both excluded";
+    for (adaptation, kernel, expected) in [
+        (
+            &DualAveraging::to(1.0) as &dyn Adaptation,
+            &Mala as &dyn Kernel,
+            format!("aim = 1: {fraction}"),
+        ),
+        (
+            &LargestStep::keeping(0.0),
+            &UnadjustedLangevin,
+            format!("keeping = 0: {fraction}"),
+        ),
+        (
+            &LargestStep::aim().trials(0),
+            &UnadjustedLangevin,
+            "trials = 0: at least one trial is needed".to_owned(),
+        ),
+        (
+            &Esjd::spread(1.0),
+            &Mala,
+            "spread = 1: a finite factor above 1 is needed".to_owned(),
+        ),
+    ] {
+        assert_eq!(text(adaptation, kernel), expected);
+    }
+    let text = |kernel: Chees| kernel.check().unwrap_err().to_string();
+    assert_eq!(
+        text(Chees::default().at_most(0)),
+        "at_most = 0: at least one leapfrog step is needed"
+    );
+    assert_eq!(
+        text(Chees::default().jitter(1.0)),
+        "jitter = 1: a fraction of at least 0 and below 1 is needed"
+    );
+}
+
+/// A correction-bearing move at the step that was found keeps what it should, and twice the step does not.
+#[test]
+fn the_largest_step_is_the_largest() {
+    let problem = Regression::simulated(12, 2, 0.8, 1.0, 5).unwrap();
+    let stage = Stage::ramping(0..6, 6..12, 0.5);
+    let target = Target::new(&problem, &stage);
+    let cloud = Cloud::at(&target, problem.draws(&stage, 6000, Streams::new(1)));
+    let weights = Weights::uniform(6000);
+    let at = |draw| At {
+        streams: Streams::new(2),
+        stage: 1,
+        draw,
+    };
+    // Where a trial sees the gradient of some rows only, it says little of the next.
+    for kernel in with_corrections().into_iter().take(2) {
+        let mut tuning = kernel.start(2);
+        let aim = LargestStep::aim();
+        aim.try_out(
+            &*kernel,
+            &mut tuning,
+            &target,
+            &cloud,
+            &weights,
+            at(1 << 20),
+        );
+        let kept = |factor: f64| {
+            let tuning = tuning.clone().at(factor * tuning.step);
+            let moved = kernel.step(&tuning, &target, &mut cloud.clone(), at(0));
+            cess(weights.log(), &moved.corrections.unwrap())
+        };
+        let (here, beyond) = (kept(1.0), kept(2.0));
+        assert!(here > 0.88 && beyond < 0.7, "{kernel:?}: {here} {beyond}");
+    }
+}
+
+/// Draws of mcmc have the acceptance that its warm-up aimed at, one step for each chain or one for all.
+#[test]
+fn the_warm_up_of_mcmc_settles_at_the_aim() {
+    let problem = Regression::simulated(40, 10, 0.8, 1.0, 5).unwrap();
+    let settings = || mcmc().chains(4).warmup(400).draws(200);
+    let hmc = || settings().kernel(Hmc::leapfrogs(6).jitter(0.3));
+    let chees = || settings().kernel(Chees::default());
+    for (algorithm, aim) in [
+        (hmc(), 0.8),
+        (hmc().adaptation(DualAveraging::aim()), 0.8),
+        (hmc().adaptation(DualAveraging::to(0.6)), 0.6),
+        (chees(), 0.651),
+        (chees().adaptation(DualAveraging::to(0.8)), 0.8),
+    ] {
+        let mut session = Session::new(1, &mut []);
+        algorithm.infer(&problem, &mut session).unwrap();
+        let steps = session.into_steps();
+        let found = steps[400..].iter().map(|s| s.acceptance).sum::<f64>() / 200.0;
+        // The average of a step that swings is on the safe side of it.
+        assert!(
+            (aim - 0.05..aim + 0.15).contains(&found),
+            "{algorithm:?}: {found}"
+        );
+        let settled = |s: &Step| s.step_size.to_bits() == steps[400].step_size.to_bits();
+        assert!(steps[400..].iter().all(settled), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn the_warm_up_of_mcmc_ends_where_its_adaptation_settles() {
+    /// Ends at one step of 1/8 for all.
+    #[derive(Debug)]
+    struct Eighth;
+
+    impl Adaptation for Eighth {
+        fn settle(&self, tuning: &mut Tuning) {
+            tuning.step = 0.125;
+            tuning.set_factors(Vec::new());
+        }
+    }
+
+    let problem = Regression::simulated(40, 10, 0.8, 1.0, 5).unwrap();
+    let algorithm = mcmc().warmup(16).draws(4).adaptation(Eighth);
+    let mut session = Session::new(1, &mut []);
+    algorithm.infer(&problem, &mut session).unwrap();
+    let eighths = session.into_steps();
+    let eighths = eighths.iter().map(|s| (s.step_size - 0.125).abs() < 1e-9);
+    assert_eq!(
+        eighths.collect::<Vec<_>>(),
+        [[false; 16].as_slice(), &[true; 4]].concat()
+    );
+}
+
+/// With many particles or few, over the last of 100 moves the common step jumps at least 0.85 times as far as the best.
+#[test]
+fn the_largest_jump_is_found_by_many_particles_and_by_few() {
+    const MOVES: usize = 100;
+    let problem = Regression::simulated(40, 10, 0.8, 1.0, 5).unwrap();
+    let stage = Stage::of(0..40);
+    let target = Target::new(&problem, &stage);
+    let draws = |particles| Cloud::at(&target, problem.draws(&stage, particles, Streams::new(1)));
+    let at = |draw| At {
+        streams: Streams::new(2),
+        stage: 1,
+        draw,
+    };
+    let many = draws(2000);
+    for kernel in with_rejection().iter().take(4) {
+        let jump = |tuning: &Tuning, step: f64| {
+            let mut tuning = tuning.clone().at(step);
+            tuning.set_factors(Vec::new());
+            kernel
+                .step(&tuning, &target, &mut many.clone(), at(MOVES))
+                .mean_jump()
+        };
+        for particles in [16, 1000] {
+            let (mut cloud, esjd) = (draws(particles), Esjd::default());
+            let weights = Weights::uniform(particles);
+            let mut tuning = kernel.start(10);
+            tuning.refer_to(vec![1.0]);
+            esjd.enter(&mut tuning, &target, &mut cloud, &weights);
+            esjd.try_out(
+                &**kernel,
+                &mut tuning,
+                &target,
+                &cloud,
+                &weights,
+                at(1 << 20),
+            );
+            let mut found = Vec::new();
+            for draw in 0..MOVES {
+                let moved = kernel.step(&tuning, &target, &mut cloud, at(draw));
+                esjd.learn(&**kernel, &mut tuning, &moved, 1.0);
+                if draw % 5 == 0 && draw > 20 {
+                    found.push(jump(&tuning, tuning.step));
+                }
+            }
+            let found = found.iter().sum::<f64>() / found.len() as f64;
+            let step = |k: i32| tuning.step * (f64::from(k) / 8.0).exp();
+            let best = (-12..=12)
+                .map(|k| jump(&tuning, step(k)))
+                .fold(0.0, f64::max);
+            println!("{kernel:?}, {particles} particles: {:.3}", found / best);
+            assert!(
+                found > 0.85 * best,
+                "{kernel:?} {particles}: {found} of {best}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_scales_of_every_metric_are_those_of_the_exact_posterior() {
+    let problem = Regression::simulated(12, 2, 0.8, 1.5, 5).unwrap();
+    let stage = Stage::ramping(0..6, 6..12, 0.5);
+    let target = Target::new(&problem, &stage);
+    let exact = problem.exact(&stage);
+    let variance = |k: usize| exact.covariance[k][k];
+    let det = variance(0) * variance(1) - exact.covariance[0][1].powi(2);
+    let mean = 0.5 * (variance(0) + variance(1));
+    for (metric, squares) in [
+        (Metric::Unit, [1.0, 1.0]),
+        (Metric::Prior, [1.5f64.powi(2); 2]),
+        (Metric::Blocks, [mean; 2]),
+        (Metric::Diagonal, [variance(0), variance(1)]),
+        // The precision given the other coordinate is a diagonal element of the inverse covariance.
+        (Metric::Scores, [det / variance(1), det / variance(0)]),
+    ] {
+        let mut cloud = Cloud::at(&target, problem.draws(&stage, 6000, Streams::new(1)));
+        let mut tuning = Tuning::new(2);
+        tuning.refer_to(vec![1.5f64.powi(2)]);
+        let weights = Weights::uniform(6000);
+        Follow::aim()
+            .metric(metric)
+            .enter(&mut tuning, &target, &mut cloud, &weights);
+        for (scale, square) in tuning.scale.iter().zip(squares) {
+            // A variance of 6000 draws has a relative standard error of 0.018.
+            let off = f64::from(*scale).powi(2) / square - 1.0;
+            assert!(off.abs() < 0.08, "{metric:?}: off by {off}");
+        }
+    }
 }

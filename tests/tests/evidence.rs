@@ -159,10 +159,22 @@ fn smc_with_other_kernels_finds_the_conjugate_posterior() {
 }
 
 #[test]
+fn smc_with_other_adaptations_finds_the_conjugate_posterior() {
+    let settings = smc().particles(128).moves(2).final_moves(4);
+    through_the_engine(&settings.clone().kernel(Chees::default().at_most(10)));
+    let hmc = settings.clone().kernel(Hmc::leapfrogs(4).jitter(0.3));
+    through_the_engine(&hmc.clone().adaptation(DualAveraging::aim()));
+    through_the_engine(&hmc.adaptation(Esjd::default()));
+    let weighted = settings.kernel(Hmc::leapfrogs(4).unadjusted());
+    through_the_engine(&weighted.adaptation(LargestStep::keeping(0.95)));
+}
+
+#[test]
 fn mcmc_with_other_kernels_finds_the_conjugate_posterior() {
     let settings = mcmc().chains(8).warmup(300).draws(400);
     through_the_engine(&settings.clone().kernel(RandomWalk).thin(4));
     through_the_engine(&settings.clone().kernel(Mala).thin(2));
+    through_the_engine(&settings.clone().kernel(Chees::default()));
     through_the_engine(&settings.kernel(Hmc::leapfrogs(8).jitter(0.3)));
 }
 
@@ -185,4 +197,14 @@ fn islands_and_recycled_draws_find_the_conjugate_posterior() {
     through_the_engine(&settings.clone().islands(4).combine(Combine::Equally));
     through_the_engine(&settings.clone().recycle(true));
     through_the_engine(&settings.moves(AdaptiveMoves::until(1.0)));
+}
+
+#[test]
+fn mcmc_with_other_adaptations_finds_the_conjugate_posterior() {
+    let settings = mcmc().chains(8).warmup(300).draws(400);
+    let hmc = settings.clone().kernel(Hmc::leapfrogs(8).jitter(0.3));
+    through_the_engine(&hmc.clone().adaptation(DualAveraging::aim()));
+    through_the_engine(&hmc.adaptation(Esjd::default()));
+    let in_step = settings.kernel(Chees::default());
+    through_the_engine(&in_step.adaptation(DualAveraging::aim()));
 }

@@ -137,11 +137,45 @@ fn another_seed_gives_other_draws() {
     );
 }
 
+/// One setting for each thing that a run may have to remember.
+fn that_remember() -> Vec<Smc> {
+    let hmc = smc().particles(16).kernel(Hmc::leapfrogs(3)).moves(2);
+    let unadjusted = hmc.clone().kernel(Hmc::leapfrogs(3).unadjusted());
+    vec![
+        hmc.clone(),
+        hmc.clone().adaptation(DualAveraging::aim()),
+        hmc.clone().adaptation(Esjd::default()),
+        hmc.clone().adaptation(Follow::aim().metric(Metric::Scores)),
+        hmc.kernel(Chees::default().at_most(10)),
+        unadjusted.adaptation(LargestStep::aim()),
+    ]
+}
+
+#[test]
+fn what_adaptations_learn_has_the_same_bits_on_any_number_of_threads() {
+    let data = data::<2>(200, 1);
+    for settings in that_remember() {
+        posteriors(&Line::<2>::default(), &data, &settings);
+    }
+    let chains = mcmc().chains(3).warmup(16).draws(3);
+    let esjd = chains.clone().adaptation(Esjd::default());
+    posteriors(&Line::<2>::default(), &data, &esjd);
+    let chees = chains.kernel(Chees::default().at_most(10));
+    let averaged = chees.adaptation(DualAveraging::aim());
+    posteriors(&Line::<2>::default(), &data, &averaged);
+}
+
 #[test]
 fn a_run_saved_as_json_and_resumed_gives_the_same_bits() {
+    for settings in that_remember() {
+        resumed_gives_the_same_bits(&settings);
+    }
+}
+
+fn resumed_gives_the_same_bits(settings: &Smc) {
     let data = data::<2>(200, 1);
     let bound = bind(Line::<2>::default(), &data, Engine::autodiff(), 1).unwrap();
-    let settings = || smc().particles(16).kernel(Hmc::leapfrogs(3)).moves(2);
+    let settings = || settings.clone();
     let mut straight = SmcRun::new(settings(), &*bound.problem, Streams::new(4)).unwrap();
     let mut steps = Vec::new();
     while let Some(step) = straight.step().unwrap() {

@@ -3,12 +3,18 @@
 //! Settings that depend on the cloud bias an evidence by O(1/J); with [`Frozen`] ones and a fixed schedule E\[Ẑ\] = Z
 //! exactly.
 
+mod dual_averaging;
+mod esjd;
 mod follow;
 mod frozen;
+mod largest_step;
 mod metric;
 
+pub use dual_averaging::DualAveraging;
+pub use esjd::Esjd;
 pub use follow::Follow;
 pub use frozen::Frozen;
+pub use largest_step::LargestStep;
 pub use metric::Metric;
 pub(crate) use metric::reference;
 
@@ -77,6 +83,11 @@ pub trait Adaptation: Debug + Send + Sync {
         let _ = (kernel, tuning, moved, gain);
     }
 
+    /// No more will be learned, as after the warm-up of `mcmc`: leaves the steps to go on with.
+    fn settle(&self, tuning: &mut Tuning) {
+        let _ = tuning;
+    }
+
     /// The acceptance that [`Adaptation::learn`] steers `kernel` to, if it does.
     fn target_acceptance(&self, kernel: &dyn Kernel) -> Option<f64> {
         let _ = kernel;
@@ -109,6 +120,15 @@ fn fraction(what: &'static str, value: f64) -> Result<()> {
         value,
         "a fraction between 0 and 1, both excluded",
     ))
+}
+
+/// The error of an adaptation that makes no sense with a kernel: `why` goes on from the kernel's name.
+fn misfit(adaptation: &dyn Adaptation, kernel: &dyn Kernel, why: &str) -> Error {
+    Error::config(
+        "adaptation",
+        format!("{adaptation:?}"),
+        format!("{kernel:?} {why}"),
+    )
 }
 
 /// What the kernel wants and the user has not overruled.

@@ -157,7 +157,7 @@ impl<'a> Chains<'a> {
         tuning.refer_to(adapt::reference(problem, session.streams()));
         settings.adaptation.begin(&mut tuning);
         let aim = settings.adaptation.target_acceptance(&*settings.kernel);
-        if aim.is_some() {
+        if aim.is_some() && !settings.kernel.in_step() {
             // A chain that starts in a narrow place finds its own step and gets out, without slowing the others.
             tuning.step_apart(settings.chains);
         }
@@ -260,6 +260,7 @@ impl<'a> Chains<'a> {
             let steps: Vec<f64> = log_steps.iter().map(|s| (s / averaged).exp()).collect();
             self.tuning.set_steps(&steps);
         }
+        self.settings.adaptation.settle(&mut self.tuning);
         self.enter(all);
         Ok(())
     }

@@ -189,6 +189,18 @@ impl Smc {
                 "a fraction between 0 and 1 is needed",
             ));
         }
+        if self.islands > 1
+            && self.particles == 1
+            && self.combine == Combine::Equally
+            && !self.kernel.invariant()
+        {
+            return Err(Error::config(
+                "kernel",
+                format!("{:?}", self.kernel),
+                "it corrects weights, and islands of one particle that count equally have none: take more particles, an \
+                 adjusted kernel, or islands that count by their evidence",
+            ));
+        }
         self.moves.check()?;
         self.kernel.check()?;
         self.adaptation.check(&*self.kernel)

@@ -105,7 +105,8 @@ fn replace(target: &Target<'_>, cloud: &mut Cloud, proposal: Proposal, rejected:
     }
 }
 
-fn probability(log_ratio: f64) -> f64 {
+/// min(1, exp(log ratio)); 0 for NaN.
+pub(super) fn probability(log_ratio: f64) -> f64 {
     if log_ratio.is_nan() {
         0.0
     } else {

@@ -1,5 +1,6 @@
 //! Kernels: how particles move on a target. One kernel per file.
 
+mod chees;
 mod hmc;
 mod langevin;
 mod leapfrog;
@@ -8,6 +9,7 @@ mod metropolis;
 mod random_walk;
 mod tuning;
 
+pub use chees::Chees;
 pub use hmc::Hmc;
 pub use langevin::UnadjustedLangevin;
 pub use leapfrog::{Ends, Trajectory, leapfrog};
@@ -88,6 +90,12 @@ pub trait Kernel: Debug + Send + Sync {
     /// What its step size is best steered to, unless the user says otherwise.
     fn aim(&self) -> Aim {
         Aim::Nothing
+    }
+
+    /// Whether all particles are to share one step, as a kernel wants that learns from how they move together. Otherwise
+    /// chains that never exchange places may have one each.
+    fn in_step(&self) -> bool {
+        false
     }
 
     /// Settings before the first move, in `dim` dimensions.

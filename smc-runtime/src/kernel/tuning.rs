@@ -14,12 +14,15 @@ pub struct Tuning {
     own: Vec<f64>,
     /// A standard deviation for every coordinate (a diagonal metric is its inverse square).
     pub scale: Vec<f32>,
-    /// Length of trajectories, in units of [`Tuning::scale`], for a kernel that learns it; 0 before the first move.
+    /// Length of trajectories, in units of [`Tuning::scale`], for a kernel that learns it; 0 for any other.
     #[serde(with = "crate::bits")]
     pub length: f64,
-    /// What an adaptation or a kernel remembers, in a form of its own.
+    /// What an adaptation remembers, in a form of its own.
     #[serde(with = "crate::bits::many")]
     pub memory: Vec<f64>,
+    /// What a kernel remembers, in a form of its own.
+    #[serde(with = "crate::bits::many")]
+    pub kernel_memory: Vec<f64>,
     /// Variance of each block before any data were seen.
     #[serde(with = "crate::bits::many")]
     reference: Vec<f64>,
@@ -37,6 +40,7 @@ impl Tuning {
             own: Vec::new(),
             length: 0.0,
             memory: Vec::new(),
+            kernel_memory: Vec::new(),
             reference: Vec::new(),
             precisions: Vec::new(),
         }
@@ -70,9 +74,21 @@ impl Tuning {
         self.own.resize(particles, 1.0);
     }
 
-    /// Sets each particle's step size to `steps`.
+    /// Sets each particle's step size to `steps`; the common one becomes their geometric mean.
     pub fn set_steps(&mut self, steps: &[f64]) {
-        self.own = steps.iter().map(|s| s / self.step).collect();
+        if !steps.is_empty() {
+            self.step = geometric_mean(steps);
+            self.own = steps.iter().map(|s| s / self.step).collect();
+        }
+    }
+
+    /// The geometric mean of the factors on the step; 1 where all share it.
+    pub fn middle_factor(&self) -> f64 {
+        if self.own.is_empty() {
+            1.0
+        } else {
+            geometric_mean(&self.own)
+        }
     }
 
     /// Multiplies the step by exp(gain · (found − aim)), the difference kept within −½ and 0.2.
@@ -100,5 +116,35 @@ impl Tuning {
     pub fn reference(&self) -> Vec<f64> {
         let known = |v: &f64| if *v > 0.0 && v.is_finite() { *v } else { 1.0 };
         self.reference.iter().map(known).collect()
+    }
+}
+
+fn geometric_mean(values: &[f64]) -> f64 {
+    (values.iter().map(|x| x.ln()).sum::<f64>() / values.len() as f64).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_was_learned_survives_saving() {
+        let mut tuning = Tuning::new(2).at(0.1);
+        tuning.set_factors(vec![1.0 / 3.0, 3.0]);
+        tuning.length = f64::MIN_POSITIVE;
+        (tuning.memory, tuning.kernel_memory) = (vec![f64::INFINITY], vec![0.1, 0.2]);
+        (tuning.reference, tuning.precisions) = (vec![0.3], vec![1.0 / 7.0, 2.0]);
+        tuning.scale = vec![0.1, 1e-30];
+        let saved = serde_json::to_string(&tuning).unwrap();
+        assert_eq!(serde_json::from_str::<Tuning>(&saved).unwrap(), tuning);
+    }
+
+    #[test]
+    fn steps_of_their_own_have_the_common_one_in_their_middle() {
+        let mut tuning = Tuning::new(1).at(7.0);
+        tuning.set_steps(&[0.1, 0.4]);
+        assert!((tuning.step - 0.2).abs() < 1e-12, "{}", tuning.step);
+        assert!((tuning.middle_factor() - 1.0).abs() < 1e-12);
+        assert_eq!(tuning.steps(2), [0.1, 0.4]);
     }
 }

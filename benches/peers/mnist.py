@@ -1,0 +1,126 @@
+"""Annealing policies on images: every run once, every finished run written at once, so that a stopped measurement goes on where it stopped.
+
+    cargo build --release --example mnist
+    python benches/peers/mnist.py --data DIR --runs runs.jsonl                       # what is missing, seed by seed
+    python benches/peers/mnist.py --runs runs.jsonl --table --picture docs/mnist.svg # what is there
+
+DIR holds the four IDX files. With --validate the runs learn from five sixths of the training rows and are scored on the rest: for choosing
+settings, before any test row is looked at. `jax` runs are those of mnist_jax.py and need its requirements.
+"""
+import argparse, json, math, pathlib, statistics, subprocess, sys
+
+HERE = pathlib.Path(__file__).parent
+RUST = HERE.parents[1] / "target/release/examples/mnist"
+SAME = ["--stages", "16", "--leapfrogs", "30"]
+# Name, program, arguments. The first is the baseline.
+RUNS = [
+    ("full", "rust", ["--annealing", "full", *SAME]),
+    ("step", "rust", ["--annealing", "step", *SAME]),
+    ("front-loaded", "rust", ["--annealing", "front", *SAME]),
+    ("smooth", "rust", ["--annealing", "smooth", *SAME]),
+    ("auto", "rust", ["--annealing", "auto", *SAME]),
+    ("minibatch", "rust", ["--annealing", "minibatch", *SAME]),
+    ("smooth, 8 stages", "rust", ["--annealing", "smooth", "--stages", "8", "--leapfrogs", "40"]),
+    ("step, 8 stages", "rust", ["--annealing", "step", "--stages", "8", "--leapfrogs", "40"]),
+    ("warm", "rust", ["--start", "warm", "--epochs", "8", "--stages", "1", "--leapfrogs", "20", "--final-moves", "8"]),
+    ("ensemble, 8 epochs", "rust", ["--infer", "ensemble", "--epochs", "8"]),
+    ("ensemble, 24 epochs", "rust", ["--infer", "ensemble", "--epochs", "24"]),
+    ("jax full", "jax", ["--schedule", "full", "--stages", "16", "--leapfrogs", "30"]),
+    ("jax growing", "jax", ["--schedule", "growing", "--stages", "16", "--leapfrogs", "30"]),
+]
+
+
+def run(program, arguments, a, seed):
+    if program == "rust":
+        command = [str(RUST), "--data", a.data, "--seed", str(seed), "--json", *arguments]
+        command += ["--validate", "0.16667"] if a.validate else []
+    else:
+        command = [a.python, str(HERE / "mnist_jax.py"), "--data", a.data, "--seed", str(seed), *arguments]
+        command += ["--validate"] if a.validate else []
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def spread(values):
+    values = [v for v in values if v is not None]
+    if not values:
+        return None
+    return statistics.mean(values), (statistics.stdev(values) if len(values) > 1 else 0.0)
+
+
+def table(rows):
+    names = [n for n, *_ in RUNS if any(r["name"] == n for r in rows)]
+    base = spread([r["seconds"] for r in rows if r["name"] == RUNS[0][0]])
+    print("| run | seeds | seconds | full / this | row-gradients | accuracy | NLL | ECE | ancestors |\n|---|---|---|---|---|---|---|---|---|")
+    for name in names:
+        of = [r for r in rows if r["name"] == name]
+        cell = lambda key, form: (lambda s: "" if s is None else f"{format(s[0], form)} ± {format(s[1], form)}")(spread([r.get(key) for r in of]))
+        seconds = spread([r["seconds"] for r in of])
+        ratio = f"{base[0] / seconds[0]:.1f}" if base else ""
+        gradients = spread([r.get("row_gradients") for r in of])
+        ancestors = {r.get("ancestors") for r in of} - {None}
+        print(f"| {name} | {len(of)} | {cell('seconds', '.1f')} | {ratio} | {gradients[0]:.2e} | {cell('accuracy', '.4f')} | {cell('nll', '.4f')} | {cell('ece', '.3f')} "
+              f"| {', '.join(map(str, sorted(ancestors)))} |")
+
+
+def picture(rows, path):
+    """Accuracy and NLL against seconds, one mark per run."""
+    names = [n for n, *_ in RUNS if any(r["name"] == n for r in rows)]
+    colours = ["#1b6ca8", "#d1495b", "#edae49", "#30638e", "#66a182", "#8d6a9f", "#00798c", "#b5651d", "#2e4057", "#777777", "#222222", "#9c9c9c", "#c08497"]
+    width, height, left, top = 460, 300, 60, 24
+    low, high = min(r["seconds"] for r in rows) / 1.3, max(r["seconds"] for r in rows) * 1.3
+    x = lambda s: left + (width - left - 16) * math.log(s / low) / math.log(high / low)
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * width + 190}" height="{height + 50}" font-family="sans-serif" font-size="12">',
+           '<rect width="100%" height="100%" fill="white"/>']
+    for panel, (key, title) in enumerate([("accuracy", "accuracy"), ("nll", "NLL")]):
+        values = [r[key] for r in rows]
+        a, b = min(values), max(values)
+        a, b = a - 0.05 * (b - a + 1e-9), b + 0.05 * (b - a + 1e-9)
+        y = lambda v: top + (height - top) * (b - v) / (b - a)
+        out.append(f'<g transform="translate({panel * width},0)"><rect x="{left}" y="{top}" width="{width - left - 16}" height="{height - top}" fill="none" stroke="#999"/>')
+        out.append(f'<text x="{left}" y="16" font-weight="bold">{title} against seconds</text>')
+        for k in range(5):
+            v = a + (b - a) * k / 4
+            out.append(f'<text x="{left - 6}" y="{y(v) + 4:.1f}" text-anchor="end">{v:.3f}</text><line x1="{left}" x2="{width - 16}" y1="{y(v):.1f}" y2="{y(v):.1f}" stroke="#eee"/>')
+        for s in (1, 3, 10, 30, 100, 300, 1000):
+            if low < s < high:
+                out.append(f'<text x="{x(s):.1f}" y="{height + 16}" text-anchor="middle">{s} s</text><line x1="{x(s):.1f}" x2="{x(s):.1f}" y1="{height}" y2="{height + 4}" stroke="#999"/>')
+        for name, colour in zip(names, colours):
+            for r in rows:
+                if r["name"] == name:
+                    out.append(f'<circle cx="{x(r["seconds"]):.1f}" cy="{y(r[key]):.1f}" r="4" fill="{colour}" fill-opacity="0.8"><title>{name}</title></circle>')
+        out.append("</g>")
+    for i, (name, colour) in enumerate(zip(names, colours)):
+        out.append(f'<circle cx="{2 * width + 10}" cy="{top + 8 + 18 * i}" r="4" fill="{colour}"/><text x="{2 * width + 20}" y="{top + 12 + 18 * i}">{name}</text>')
+    path.write_text("\n".join(out + ["</svg>"]) + "\n")
+
+
+ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+ap.add_argument("--data")
+ap.add_argument("--runs", type=pathlib.Path, required=True)
+ap.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+ap.add_argument("--only", nargs="+", help="names of runs")
+ap.add_argument("--python", default=sys.executable, help="the interpreter for JAX")
+ap.add_argument("--validate", action="store_true")
+ap.add_argument("--table", action="store_true")
+ap.add_argument("--picture", type=pathlib.Path)
+a = ap.parse_args()
+if a.data:
+    known = {(r["name"], r["seed"], r["validate"]) for r in read(a.runs)}
+    for seed in a.seeds:
+        for name, program, arguments in RUNS:
+            if (a.only and name not in a.only) or (name, seed, a.validate) in known:
+                continue
+            print(f"{name}, seed {seed}", file=sys.stderr)
+            found = {**run(program, arguments, a, seed), "name": name, "seed": seed, "validate": a.validate}
+            with a.runs.open("a") as out:
+                out.write(json.dumps(found) + "\n")
+rows = [r for r in read(a.runs) if r["validate"] == a.validate]
+if a.table and rows:
+    table(rows)
+if a.picture and rows:
+    picture(rows, a.picture)
