@@ -79,7 +79,7 @@ def main():
     )
 
     def stage(key, state, step):
-        settings = {"step_size": step[None], "inverse_mass": jnp.ones((1, dim))}
+        settings = {"step": step[None], "inverse_mass": jnp.ones((1, dim))}
         state, info = kernel(key, state, args.moves, settings)
         acceptance = info.update_info.mean()
         step = step * jnp.exp(jnp.clip(acceptance - args.acceptance, -0.5, 0.2))

@@ -223,8 +223,8 @@ impl<'a> Lookahead<'a> {
 
     /// The largest x in (`from`, 1] whose stage keeps the CESS at `target` or above, by bisection.
     ///
-    /// Where no step is small enough (particles at impossible values, say) the smallest one is taken, so that a run
-    /// always goes on.
+    /// Where no step is small enough (particles at impossible values, say) one of 10⁻⁶ is taken, so that a run always goes
+    /// on.
     pub fn largest(&mut self, from: f64, target: f64, stage: impl Fn(f64) -> Stage) -> f64 {
         const SMALLEST: f64 = 1e-6;
         if self.cess(&stage(1.0)) >= target {
@@ -240,7 +240,11 @@ impl<'a> Lookahead<'a> {
                 high = middle;
             }
         }
-        low.max(from + SMALLEST).min(1.0)
+        if low > from {
+            low
+        } else {
+            (from + SMALLEST).min(1.0)
+        }
     }
 
     /// The terms of every particle under `stage`, from what is known and a pass over new rows only.
