@@ -104,6 +104,7 @@ enum Scales {
     Blocks,
     Diagonal,
     Scores,
+    Information,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -216,6 +217,7 @@ fn algorithm(args: &Args, policy: Policy, rows: usize, islands: usize) -> Box<dy
         (Some(Scales::Prior), _) | (None, Start::Warm) => Metric::Prior,
         (Some(Scales::Blocks), _) => Metric::Blocks,
         (Some(Scales::Diagonal), _) => Metric::Diagonal,
+        (Some(Scales::Information), _) => Metric::Information,
         (Some(Scales::Scores), _) | (None, Start::Prior) => Metric::Scores,
     };
     let steps = args.acceptance.map_or(Follow::aim(), Follow::to);

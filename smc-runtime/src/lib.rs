@@ -64,6 +64,7 @@ pub mod engine;
 pub mod error;
 pub mod exec;
 pub mod infer;
+mod information;
 pub mod kernel;
 pub mod layers;
 pub mod layout;

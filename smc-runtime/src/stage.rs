@@ -328,7 +328,8 @@ impl Stage {
         }
     }
 
-    fn segments(&self) -> Vec<Segment> {
+    /// Its rows, with the weights of their log-likelihoods.
+    pub(crate) fn segments(&self) -> Vec<Segment> {
         let of = |rows: &Rows, weight: f64, part: Part| {
             let segment = move |rows: &Range<usize>| Segment {
                 rows: rows.clone(),

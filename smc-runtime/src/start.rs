@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::adapt;
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::information::information;
 use crate::population::Population;
 use crate::problem::{Part, Problem, Segment};
 use crate::rng::{Purpose, Streams};
@@ -66,8 +67,8 @@ impl Gaussians {
     /// diagonal of the empirical Fisher information, its mean over the centres: a diagonal Laplace approximation; all
     /// standard deviations times `spread`.
     ///
-    /// The information is Σ_b (g_b − ḡ)² over the gradients g_b of 64 blocks of rows, so this costs one gradient of all
-    /// rows. The prior's precision is one over its variance in the block.
+    /// The information is B/(B−1)·Σ_b (g_b − ḡ)² over the gradients g_b of up to B = 64 blocks of rows, so this costs one
+    /// gradient of all rows. The prior's precision is one over its variance in the block.
     ///
     /// # Errors
     /// As [`Gaussians::new`]; if the centres do not have the problem's parameters; if `spread` is not positive and finite.
@@ -93,7 +94,13 @@ impl Gaussians {
             ));
         }
         let reference = adapt::reference(problem, streams);
-        let information = information(problem, &centres);
+        let all = Segment {
+            rows: 0..problem.rows(),
+            weight: 1.0,
+            part: Part::Full,
+        };
+        let equal = vec![1.0 / centres.len().max(1) as f64; centres.len()];
+        let information = information(problem, &[all], &centres, &equal);
         let mut sd = vec![0.0; dim];
         for (block, variance) in problem.layout().blocks().iter().zip(reference) {
             let usable = if variance > 0.0 && variance.is_finite() {
@@ -102,7 +109,7 @@ impl Gaussians {
                 1.0
             };
             for i in block.range.clone() {
-                let precision = 1.0 / usable + information[i].max(0.0);
+                let precision = 1.0 / usable + information[i];
                 let own = if precision.is_finite() {
                     1.0 / precision
                 } else {
@@ -117,6 +124,11 @@ impl Gaussians {
     /// Number of coordinates.
     pub fn dim(&self) -> usize {
         self.centres.dim()
+    }
+
+    /// The standard deviation of every coordinate, which all centres share.
+    pub fn sd(&self) -> &[f32] {
+        &self.sd
     }
 
     /// Draws `particles` vectors, particle i around centre i mod M: stratified, so that every centre has its share.
@@ -169,32 +181,6 @@ impl Gaussians {
         }
         totals.iter().map(|t| t + constant).collect()
     }
-}
-
-/// The diagonal of the empirical Fisher information of all rows, its mean over `thetas`.
-fn information(problem: &dyn Problem, thetas: &Population) -> Vec<f64> {
-    const BLOCKS: usize = 64;
-    let (rows, dim) = (problem.rows(), thetas.dim());
-    let blocks = BLOCKS.min(rows);
-    let equal = vec![1.0 / thetas.len() as f64; thetas.len()];
-    let mut sum = Population::zeros(thetas.len(), dim);
-    let mut squares = vec![0.0; dim];
-    for b in 0..blocks {
-        let segment = Segment {
-            rows: b * rows / blocks..(b + 1) * rows / blocks,
-            weight: 1.0,
-            part: Part::Full,
-        };
-        let mut gradient = Population::zeros(thetas.len(), dim);
-        problem.log_likelihood(thetas, &[segment], Some(&mut gradient));
-        for (s, square) in squares.iter_mut().zip(gradient.mean_squares(&equal)) {
-            *s += square;
-        }
-        sum.add_scaled(1.0, &gradient);
-    }
-    let means = sum.mean_squares(&equal);
-    let correct = |(s, m): (&f64, f64)| s - m / blocks as f64;
-    squares.iter().zip(means).map(correct).collect()
 }
 
 #[cfg(test)]
