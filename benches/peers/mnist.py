@@ -11,22 +11,26 @@ import argparse, json, math, pathlib, statistics, subprocess, sys
 
 HERE = pathlib.Path(__file__).parent
 RUST = HERE.parents[1] / "target/release/examples/mnist"
-SAME = ["--stages", "16", "--leapfrogs", "30"]
-# Name, program, arguments. The first is the baseline.
+SAME = ["--leapfrogs", "40", "--acceptance", "0.9", "--stages"]
+WARM = ["--start", "warm", "--stages", "1", "--leapfrogs"]
+# Name, program, arguments. The first is the baseline: as many stages as six minutes allow.
 RUNS = [
-    ("full", "rust", ["--annealing", "full", *SAME]),
-    ("step", "rust", ["--annealing", "step", *SAME]),
-    ("front-loaded", "rust", ["--annealing", "front", *SAME]),
-    ("smooth", "rust", ["--annealing", "smooth", *SAME]),
-    ("auto", "rust", ["--annealing", "auto", *SAME]),
-    ("minibatch", "rust", ["--annealing", "minibatch", *SAME]),
-    ("smooth, 8 stages", "rust", ["--annealing", "smooth", "--stages", "8", "--leapfrogs", "40"]),
-    ("step, 8 stages", "rust", ["--annealing", "step", "--stages", "8", "--leapfrogs", "40"]),
-    ("warm", "rust", ["--start", "warm", "--epochs", "8", "--stages", "1", "--leapfrogs", "20", "--final-moves", "8"]),
-    ("ensemble, 8 epochs", "rust", ["--infer", "ensemble", "--epochs", "8"]),
-    ("ensemble, 24 epochs", "rust", ["--infer", "ensemble", "--epochs", "24"]),
-    ("jax full", "jax", ["--schedule", "full", "--stages", "16", "--leapfrogs", "30"]),
-    ("jax growing", "jax", ["--schedule", "growing", "--stages", "16", "--leapfrogs", "30"]),
+    ("full, 11 stages", "rust", ["--annealing", "full", *SAME, "11"]),
+    ("full", "rust", ["--annealing", "full", *SAME, "8"]),
+    ("step", "rust", ["--annealing", "step", *SAME, "8"]),
+    ("front-loaded", "rust", ["--annealing", "front", *SAME, "8"]),
+    ("smooth", "rust", ["--annealing", "smooth", *SAME, "8"]),
+    ("smooth, 12 stages, power 2", "rust", ["--annealing", "smooth", *SAME, "12", "--power", "2"]),
+    ("auto", "rust", ["--annealing", "auto", *SAME, "8"]),
+    ("minibatch", "rust", ["--annealing", "minibatch", *SAME, "8"]),
+    ("jax growing", "jax", ["--schedule", "growing", "--stages", "8", "--leapfrogs", "40"]),
+    ("jax full", "jax", ["--schedule", "full", "--stages", "8", "--leapfrogs", "40"]),
+    ("ensemble, 16 epochs", "rust", ["--infer", "ensemble", "--epochs", "16"]),
+    ("warm, 20 s", "rust", [*WARM, "10", "--epochs", "6"]),
+    ("ensemble, 48 epochs", "rust", ["--infer", "ensemble", "--epochs", "48"]),
+    ("warm, 60 s", "rust", [*WARM, "10", "--epochs", "8", "--final-moves", "5"]),
+    ("ensemble, 190 epochs", "rust", ["--infer", "ensemble", "--epochs", "190"]),
+    ("warm, 240 s", "rust", [*WARM, "20", "--epochs", "8", "--final-moves", "13"]),
 ]
 
 

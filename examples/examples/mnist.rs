@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use examples::{Flags, exit};
 use serde_json::json;
+use smc_runtime::anneal::Plan;
 use smc_runtime::data::read_idx;
 use smc_runtime::infer::Smc;
 use smc_runtime::prelude::*;
@@ -38,10 +39,10 @@ struct Args {
     #[arg(long)]
     islands: Option<usize>,
     /// Annealing stages.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 8)]
     stages: usize,
     /// Leapfrog steps of a move.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 40)]
     leapfrogs: usize,
     /// Moves of a stage.
     #[arg(long, default_value_t = 1)]
@@ -52,13 +53,16 @@ struct Args {
     /// How the data come in; smooth from the prior, full from a warm start.
     #[arg(long)]
     annealing: Option<Policy>,
+    /// Power of the path of step, front and smooth annealing: the larger, the fewer stages on many rows; 1, and 2 for front.
+    #[arg(long)]
+    power: Option<f64>,
     /// How the particles move.
     #[arg(long, default_value = "hmc")]
     kernel: Mover,
-    /// Acceptance that the step size follows; the kernel's own unless given.
+    /// Acceptance that the step size follows.
     #[arg(long)]
     acceptance: Option<f64>,
-    /// Where the kernel's scales come from; scores from the prior, prior from a warm start.
+    /// Where the kernel's scales come from; information from the prior, prior from a warm start.
     #[arg(long)]
     metric: Option<Scales>,
     /// Where the run begins.
@@ -195,30 +199,38 @@ fn kernel(args: &Args, smc: Smc, rows: usize) -> Smc {
     }
 }
 
-fn annealed(args: &Args, smc: Smc, policy: Policy, rows: usize) -> Smc {
+fn annealed(args: &Args, smc: Smc, policy: Policy, rows: usize) -> Result<Smc> {
     let stages = args.stages;
-    match policy {
+    let power = |usual: f64| args.power.unwrap_or(usual);
+    Ok(match policy {
         Policy::Full => smc.annealing(Tempering::stages(stages)),
-        Policy::Step => smc.annealing(StepDataAnnealing::geometric(stages)),
-        Policy::Front => smc.annealing(StepDataAnnealing::front_loaded(stages)),
-        Policy::Smooth => smc.annealing(SmoothDataAnnealing::stages(stages)),
+        Policy::Step => smc.annealing(StepDataAnnealing::geometric(stages).power(power(1.0))),
+        Policy::Front => smc.annealing(StepDataAnnealing::geometric(stages).power(power(2.0))),
+        Policy::Smooth => smc.annealing(SmoothDataAnnealing::stages(stages).power(power(1.0))),
         Policy::Auto => {
-            // What smooth annealing of as many stages costs, to the order.
-            let budget = stages * rows * (args.leapfrogs * args.moves + 1) / 7;
-            smc.annealing(AutomaticAnnealing::default().budget(budget as u64))
+            // What smooth annealing of as many stages costs.
+            let plan = Plan::of(&SmoothDataAnnealing::stages(stages), rows)?;
+            let share = plan.map_or(1.0, |plan| plan.share());
+            let whole = (stages * rows * (args.leapfrogs * args.moves + 1)) as f64;
+            smc.annealing(AutomaticAnnealing::default().budget((share * whole) as u64))
         }
         Policy::Minibatch => smc.annealing(RandomMiniBatch::rows((rows / 8).max(1)).stages(stages)),
-    }
+    })
 }
 
-fn algorithm(args: &Args, policy: Policy, rows: usize, islands: usize) -> Box<dyn Inference> {
+fn algorithm(
+    args: &Args,
+    policy: Policy,
+    rows: usize,
+    islands: usize,
+) -> Result<Box<dyn Inference>> {
     let metric = match (args.metric, args.start) {
         (Some(Scales::Unit), _) => Metric::Unit,
         (Some(Scales::Prior), _) | (None, Start::Warm) => Metric::Prior,
         (Some(Scales::Blocks), _) => Metric::Blocks,
         (Some(Scales::Diagonal), _) => Metric::Diagonal,
-        (Some(Scales::Information), _) => Metric::Information,
-        (Some(Scales::Scores), _) | (None, Start::Prior) => Metric::Scores,
+        (Some(Scales::Information), _) | (None, Start::Prior) => Metric::Information,
+        (Some(Scales::Scores), _) => Metric::Scores,
     };
     let steps = args.acceptance.map_or(Follow::aim(), Follow::to);
     let members = match args.epochs {
@@ -233,8 +245,8 @@ fn algorithm(args: &Args, policy: Policy, rows: usize, islands: usize) -> Box<dy
         .moves(args.moves)
         .final_moves(args.final_moves)
         .recycle(args.final_moves > 0);
-    let smc = annealed(args, kernel(args, smc, rows), policy, rows);
-    match (args.infer, args.start) {
+    let smc = annealed(args, kernel(args, smc, rows), policy, rows)?;
+    Ok(match (args.infer, args.start) {
         (Algorithm::Smc, Start::Prior) => Box::new(smc),
         (Algorithm::Smc, Start::Warm) => Box::new(smc.warm(members, args.spread)),
         (Algorithm::Ensemble, _) => Box::new(members),
@@ -242,7 +254,7 @@ fn algorithm(args: &Args, policy: Policy, rows: usize, islands: usize) -> Box<dy
             Some(epochs) => Box::new(map().epochs(epochs)),
             None => Box::new(map()),
         },
-    }
+    })
 }
 
 fn run(args: &Args) -> Result<()> {
@@ -286,7 +298,7 @@ fn run(args: &Args) -> Result<()> {
         activation: Tanh,
         output: Linear::sized(hidden, classes),
     };
-    let algorithm = algorithm(args, policy, train.rows(), islands);
+    let algorithm = algorithm(args, policy, train.rows(), islands)?;
     let posterior = args
         .flags
         .apply(Run::new(model, &train))
@@ -304,7 +316,7 @@ fn run(args: &Args) -> Result<()> {
         "seconds": report.seconds, "row_gradients": report.counts.row_gradients,
         "accuracy": scores.accuracy(), "nll": scores.nll(), "ece": scores.calibration_error(), "brier": scores.brier(),
         "log_evidence": posterior.log_evidence(), "ess_min": of_smc(report.ess_min()), "cess_min": of_smc(report.cess_min()),
-        "ancestors": smc.then(|| report.ancestors()), "acceptance": of_smc(report.acceptance()), "stages": report.steps.len(),
+        "ancestors": smc.then(|| report.ancestors()), "acceptance": report.acceptance(), "stages": report.steps.len(),
     }));
     Ok(())
 }

@@ -74,6 +74,7 @@ fn every_metric_conforms() {
         Metric::Blocks,
         Metric::Diagonal,
         Metric::Scores,
+        Metric::Information,
     ] {
         let kernel = Hmc::leapfrogs(6).jitter(0.5);
         let conforms = check_kernel(&kernel, &Follow::aim().metric(metric));
@@ -328,7 +329,11 @@ fn the_warm_up_of_mcmc_settles_at_the_aim() {
         let mut session = Session::new(1, &mut []);
         algorithm.infer(&problem, &mut session).unwrap();
         let steps = session.into_steps();
-        let found = steps[400..].iter().map(|s| s.acceptance).sum::<f64>() / 200.0;
+        let found = steps[400..]
+            .iter()
+            .filter_map(|s| s.acceptance)
+            .sum::<f64>()
+            / 200.0;
         // The average of a step that swings is on the safe side of it.
         assert!(
             (aim - 0.05..aim + 0.15).contains(&found),
@@ -450,6 +455,44 @@ fn the_scales_of_every_metric_are_those_of_the_exact_posterior() {
             // A variance of 6000 draws has a relative standard error of 0.018.
             let off = f64::from(*scale).powi(2) / square - 1.0;
             assert!(off.abs() < 0.08, "{metric:?}: off by {off}");
+        }
+    }
+}
+
+#[test]
+fn the_scales_by_information_are_the_widths_given_all_other_coordinates() {
+    // With rows that follow the model the empirical information is on average that of the Gaussian posterior; with
+    // particles that are few, and rows that count by half.
+    const DATA: u64 = 60;
+    let (prior, rows) = (1.5f64.powi(-2), 400);
+    for stage in [
+        Stage::of(0..rows),
+        Stage::ramping(0..rows / 2, rows / 2..rows, 0.5),
+    ] {
+        let mut ratios = [0.0; 2];
+        for seed in 0..DATA {
+            let problem = Regression::simulated(rows, 2, 0.8, 1.5, seed).unwrap();
+            let target = Target::new(&problem, &stage);
+            let covariance = problem.exact(&stage).covariance;
+            let det = covariance[0][0] * covariance[1][1] - covariance[0][1].powi(2);
+            let mut cloud = Cloud::at(&target, problem.draws(&stage, 8, Streams::new(seed)));
+            let mut tuning = Tuning::new(2);
+            tuning.refer_to(vec![1.0 / prior]);
+            Follow::aim().metric(Metric::Information).enter(
+                &mut tuning,
+                &target,
+                &mut cloud,
+                &Weights::uniform(8),
+            );
+            for k in 0..2 {
+                let information = covariance[1 - k][1 - k] / det - prior;
+                let found = f64::from(tuning.scale[k]).powi(-2) - prior;
+                ratios[k] += found / information / DATA as f64;
+            }
+        }
+        // 64 blocks make a relative error of 0.18, and 60 sets of data 0.023.
+        for ratio in ratios {
+            assert!((ratio - 1.0).abs() < 0.08, "{stage:?}: {ratios:?}");
         }
     }
 }

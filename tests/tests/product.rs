@@ -125,7 +125,7 @@ const fn adaptation(
     Adaptations { name, set, refused }
 }
 
-const ADAPTATION: [Adaptations; 9] = [
+const ADAPTATION: [Adaptations; 10] = [
     adaptation("frozen", |s, step| s.adaptation(Frozen::at(step)), |_| None),
     adaptation(
         "follow unit",
@@ -150,6 +150,11 @@ const ADAPTATION: [Adaptations; 9] = [
     adaptation(
         "follow scores",
         |s, _| s.adaptation(follow(Metric::Scores)),
+        |_| None,
+    ),
+    adaptation(
+        "follow information",
+        |s, _| s.adaptation(follow(Metric::Information)),
         |_| None,
     ),
     adaptation(

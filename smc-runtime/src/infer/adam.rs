@@ -235,7 +235,7 @@ impl<'a> Training<'a> {
 
     fn epoch(&mut self, epoch: usize, session: &Session<'_>) -> Step {
         let all_rows = self.problem.rows();
-        let (began, moves) = (self.members.len(), self.plan.batches.count());
+        let moves = self.plan.batches.count();
         let batches = self.plan.batches.clone();
         let mut undone = 0;
         for batch in batches.epoch(session.streams(), epoch, all_rows) {
@@ -261,7 +261,7 @@ impl<'a> Training<'a> {
             cess: 1.0,
             ess: 1.0,
             resampled: false,
-            acceptance: 1.0 - undone as f64 / (began * (moves + 1)) as f64,
+            acceptance: None,
             moves,
             step_size: rate * slower / self.members.len().max(1) as f64,
             ancestors: self.scores.len(),

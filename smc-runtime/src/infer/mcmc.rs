@@ -198,7 +198,7 @@ impl<'a> Chains<'a> {
             cess: 1.0,
             ess: 1.0,
             resampled: false,
-            acceptance: moved.mean_acceptance(),
+            acceptance: Some(moved.mean_acceptance()),
             moves: 1,
             step_size: self
                 .tuning

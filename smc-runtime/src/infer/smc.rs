@@ -517,7 +517,7 @@ impl<'a> SmcRun<'a> {
             cess: reweighted.cess.min(moved.cess),
             ess: reweighted.ess,
             resampled,
-            acceptance: moved.acceptance / moved.made.moves.max(1) as f64,
+            acceptance: Some(moved.acceptance / moved.made.moves.max(1) as f64),
             moves: moved.made.moves,
             step_size: state.tuning.step,
             ancestors: distinct(&state.roots),

@@ -30,9 +30,9 @@ pub struct Step {
     pub ess: f64,
     /// Whether the particles were resampled.
     pub resampled: bool,
-    /// Mean acceptance of the step's moves.
-    pub acceptance: f64,
-    /// Moves made.
+    /// Mean acceptance of the step's moves; `None` where updates are not accepted or rejected, as in `map`.
+    pub acceptance: Option<f64>,
+    /// Moves made, or updates.
     pub moves: usize,
     /// The kernel's step size after it.
     pub step_size: f64,

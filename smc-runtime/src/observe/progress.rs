@@ -28,9 +28,12 @@ impl Progress {
 impl Observer for Progress {
     fn step(&mut self, step: &Step) -> ControlFlow<()> {
         self.0.set_position((step.done * 1000.0) as u64);
+        let acceptance = step
+            .acceptance
+            .map_or(String::new(), |a| format!("  acceptance {a:.2}"));
         self.0.set_message(format!(
-            "step {}  rows {:.0}/{}  ess {:.2}  acceptance {:.2}",
-            step.step, step.rows, step.all_rows, step.ess, step.acceptance
+            "step {}  rows {:.0}/{}  ess {:.2}{acceptance}",
+            step.step, step.rows, step.all_rows, step.ess
         ));
         ControlFlow::Continue(())
     }

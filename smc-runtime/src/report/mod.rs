@@ -74,14 +74,15 @@ impl Report {
         bands
     }
 
-    /// Mean acceptance over all moves.
-    pub fn acceptance(&self) -> f64 {
-        let moves: usize = self.steps.iter().map(|s| s.moves).sum();
-        self.steps
+    /// Mean acceptance over all moves; `None` if nothing was accepted or rejected, as in `map`.
+    pub fn acceptance(&self) -> Option<f64> {
+        let of = |s: &Step| s.acceptance.map(|a| (a * s.moves as f64, s.moves));
+        let (sum, moves) = self
+            .steps
             .iter()
-            .map(|s| s.acceptance * s.moves as f64)
-            .sum::<f64>()
-            / moves.max(1) as f64
+            .filter_map(of)
+            .fold((0.0, 0), |(a, m), (b, n)| (a + b, m + n));
+        (moves > 0).then(|| sum / moves as f64)
     }
 
     /// Smallest effective sample size before a resampling, as a fraction of J.
@@ -127,65 +128,59 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{}, {:.1} s, {} steps",
-            self.algorithm,
-            self.seconds,
-            self.steps.len()
-        )?;
-        writeln!(f, "  engine      {}", self.engine)?;
-        writeln!(
-            f,
-            "  cost        {} row-gradients ({:.0} gradients of all {} rows), {} row-values",
-            self.counts.row_gradients,
-            self.full_gradients(),
-            self.rows,
-            self.counts.row_values
-        )?;
-        if let Some(plan) = &self.plan {
-            writeln!(f, "  plan        {plan}")?;
-        }
+        let mut lines = vec![
+            format!(
+                "{}, {:.1} s, {} steps",
+                self.algorithm,
+                self.seconds,
+                self.steps.len()
+            ),
+            format!("  engine      {}", self.engine),
+            format!(
+                "  cost        {} row-gradients ({:.0} gradients of all {} rows), {} row-values",
+                self.counts.row_gradients,
+                self.full_gradients(),
+                self.rows,
+                self.counts.row_values
+            ),
+        ];
+        lines.extend(self.plan.iter().map(|p| format!("  plan        {p}")));
         let bands = self.bands();
         // One band says nothing that is not above.
-        for band in bands.iter().filter(|_| bands.len() > 1) {
-            writeln!(
-                f,
+        lines.extend(bands.iter().filter(|_| bands.len() > 1).map(|band| {
+            format!(
                 "  up to {:>7} rows: {:>4} steps, {:>3.0} % of the gradients, {:.1} s",
                 band.rows,
                 band.steps,
                 100.0 * band.row_gradients as f64 / self.counts.row_gradients.max(1) as f64,
                 band.seconds
-            )?;
-        }
-        write!(f, "  acceptance  {:.2}", self.acceptance())?;
+            )
+        }));
+        let acceptance = self.acceptance();
+        lines.extend(acceptance.map(|a| format!("  acceptance  {a:.2}")));
         if self.steps.last().is_some_and(|s| s.log_evidence.is_some()) {
-            write!(
-                f,
-                "\n  particles   ESS at least {:.2}, CESS at least {:.2}, {} initial particles have descendants",
+            lines.push(format!(
+                "  particles   ESS at least {:.2}, CESS at least {:.2}, {} initial particles have descendants",
                 self.ess_min(),
                 self.cess_min(),
                 self.ancestors()
-            )?;
+            ));
         }
         if let (Some(spread), Some(effective)) = (self.evidence_spread(), self.effective_islands())
         {
-            write!(
-                f,
-                "\n  islands     {}, log-evidences {spread:.2} apart (sd), {effective:.1} islands carry the weight",
+            lines.push(format!(
+                "  islands     {}, log-evidences {spread:.2} apart (sd), {effective:.1} islands carry the weight",
                 self.islands.len()
-            )?;
+            ));
         }
         if self.non_finite() > 0 {
-            write!(
-                f,
-                "\n  caution     {} log-densities were not finite and count as -inf",
+            lines.push(format!(
+                "  caution     {} log-densities were not finite and count as -inf",
                 self.non_finite()
-            )?;
+            ));
         }
-        for caution in &self.cautions {
-            write!(f, "\n  caution     {caution}")?;
-        }
-        Ok(())
+        let cautions = self.cautions.iter();
+        lines.extend(cautions.map(|text| format!("  caution     {text}")));
+        f.write_str(&lines.join("\n"))
     }
 }
