@@ -26,11 +26,11 @@ RUNS = [
     ("jax growing", "jax", ["--schedule", "growing", "--stages", "8", "--leapfrogs", "40"]),
     ("jax full", "jax", ["--schedule", "full", "--stages", "8", "--leapfrogs", "40"]),
     ("ensemble, 16 epochs", "rust", ["--infer", "ensemble", "--epochs", "16"]),
-    ("warm, 20 s", "rust", [*WARM, "10", "--epochs", "6"]),
+    ("warm, 20 s", "rust", [*WARM, "10", "--epochs", "10"]),
     ("ensemble, 48 epochs", "rust", ["--infer", "ensemble", "--epochs", "48"]),
-    ("warm, 60 s", "rust", [*WARM, "10", "--epochs", "8", "--final-moves", "5"]),
+    ("warm, 60 s", "rust", [*WARM, "10", "--epochs", "16", "--final-moves", "4"]),
     ("ensemble, 190 epochs", "rust", ["--infer", "ensemble", "--epochs", "190"]),
-    ("warm, 240 s", "rust", [*WARM, "20", "--epochs", "8", "--final-moves", "13"]),
+    ("warm, 240 s", "rust", [*WARM, "20", "--epochs", "16", "--final-moves", "12"]),
 ]
 
 

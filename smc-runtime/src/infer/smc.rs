@@ -288,6 +288,10 @@ impl<'a> SmcRun<'a> {
         };
         let mut tuning = settings.kernel.start(problem.layout().dim());
         tuning.refer_to(adapt::reference(problem, streams));
+        if settings.start.is_some() {
+            // Already narrow: at the step for a cloud from the prior the first move would be lost.
+            tuning.step *= 0.5;
+        }
         settings.adaptation.begin(&mut tuning);
         let target = Target {
             problem,
