@@ -116,6 +116,14 @@ impl Standardise {
         Ok(scaled)
     }
 
+    /// The same, leaving targets alone.
+    pub(crate) fn features_alone(&self) -> Self {
+        Self {
+            target: (0.0, 1.0),
+            ..self.clone()
+        }
+    }
+
     /// Whether targets stay as they are.
     pub(crate) fn keeps_target(&self) -> bool {
         self.target == (0.0, 1.0)
