@@ -207,6 +207,8 @@ mod tests {
     fn quantiles_go_by_weight() {
         let found = quantiles(&[3.0, 1.0, 2.0], &[0.2, 0.1, 0.7], [0.05, 0.5, 0.95]);
         assert_eq!(found, [1.0, 2.0, 3.0]);
+        let even = quantiles(&[4.0, 2.0, 1.0, 3.0], &[0.25; 4], [0.25, 0.5, 0.75]);
+        assert_eq!(even, [1.0, 2.0, 3.0]);
         assert!(quantiles(&[], &[], [0.5])[0].is_nan());
     }
 
