@@ -39,7 +39,7 @@
 //! | [`start`] | warm starts, in place of the prior |
 //! | [`anneal`], [`resample`], [`kernel`], [`adapt`], [`moves`] | policies: one trait each, one file for each policy |
 //! | [`infer`] | the algorithms |
-//! | [`run`], [`posterior`], [`predict`], [`scores`], [`diagnostics`], [`report`] | one inference and what comes of it |
+//! | [`run`], [`posterior`], [`summary`], [`predict`], [`scores`], [`diagnostics`], [`report`] | one inference and what comes of it |
 //! | [`observe`] | progress |
 //! | [`rng`], [`exec`], [`error`] | streams, threads, errors |
 //!
@@ -85,6 +85,7 @@ pub mod run;
 pub mod scores;
 pub mod stage;
 pub mod start;
+pub mod summary;
 pub mod testing;
 pub mod transform;
 pub mod weights;

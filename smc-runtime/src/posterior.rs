@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Standardise};
 use crate::diagnostics::{r_hat, weighted_r_hat};
 use crate::engine::Bound;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::infer::Draws;
 use crate::layout::Layout;
 use crate::model::{Model, Views};
@@ -13,6 +13,7 @@ use crate::population::Population;
 use crate::predict::Prediction;
 use crate::problem::Problem;
 use crate::report::Report;
+use crate::summary::Summary;
 
 /// Weighted draws from the posterior of a model.
 pub struct Posterior<M> {
@@ -20,6 +21,8 @@ pub struct Posterior<M> {
     problem: Arc<dyn Problem>,
     draws: Draws,
     report: Report,
+    scale: Option<Standardise>,
+    classes: Vec<String>,
 }
 
 impl<M: Model> Posterior<M> {
@@ -29,7 +32,15 @@ impl<M: Model> Posterior<M> {
             problem: bound.problem,
             draws,
             report,
+            scale: None,
+            classes: Vec::new(),
         }
+    }
+
+    /// With the standardisation between the user's numbers and the network's, and the classes of the training rows.
+    pub(crate) fn given(mut self, scale: Option<Standardise>, classes: Vec<String>) -> Self {
+        (self.scale, self.classes) = (scale, classes);
+        self
     }
 
     /// The model, with all sizes filled in.
@@ -70,7 +81,8 @@ impl<M: Model> Posterior<M> {
         &self.draws.positions
     }
 
-    /// log p(targets | features, model), where the algorithm has one.
+    /// log p(targets | features, model), where the algorithm has one, on the scale that the report names
+    /// ([`Report::target_scale`]).
     pub fn log_evidence(&self) -> Option<f64> {
         self.draws.log_evidence
     }
@@ -87,27 +99,42 @@ impl<M: Model> Posterior<M> {
     /// As [`Posterior::predict`].
     pub fn function_r_hat(&self, data: &Dataset) -> Result<Option<Vec<f64>>> {
         let prediction = self.predict(data)?;
+        let draws = self.len();
+        let rows = 0..data.rows();
+        Ok(rows
+            .map(|row| {
+                let values: Vec<f64> = (0..draws).map(|i| prediction.function(i, row)).collect();
+                self.r_hat(&values)
+            })
+            .collect())
+    }
+
+    /// R-hat of a scalar with one value per draw, across the chains or islands of the run.
+    pub(crate) fn r_hat(&self, values: &[f64]) -> Option<f64> {
         let islands = self.draws.islands.len();
         let groups = self.draws.chains.max(islands);
-        if groups < 2 {
-            return Ok(None);
+        let size = self.len() / groups.max(1);
+        if groups < 2 || size == 0 {
+            return None;
         }
-        let (size, weights) = (self.len() / groups, self.weights());
-        let r_hat = |row: usize| {
-            let values = |g: usize| (g * size..(g + 1) * size).map(move |i| (i, row));
-            let of = |g| {
-                values(g)
-                    .map(|(i, row)| prediction.function(i, row))
-                    .collect()
-            };
-            if islands < 2 {
-                let chains: Vec<Vec<f64>> = (0..groups).map(of).collect();
-                return r_hat(&chains);
-            }
-            let island = |g: usize| (of(g), weights[g * size..(g + 1) * size].to_vec());
-            weighted_r_hat(&(0..groups).map(island).collect::<Vec<_>>())
-        };
-        Ok((0..data.rows()).map(r_hat).collect())
+        let groups = values.chunks_exact(size).take(groups).map(<[f64]>::to_vec);
+        if islands < 2 {
+            return r_hat(&groups.collect::<Vec<_>>());
+        }
+        let weights = self.weights();
+        let weights = weights.chunks_exact(size).map(<[f64]>::to_vec);
+        weighted_r_hat(&groups.zip(weights).collect::<Vec<_>>())
+    }
+
+    /// The parameters in a table: mean, standard deviation, quantiles, effective sample size and, where it means something,
+    /// R-hat.
+    pub fn summary(&self) -> Summary {
+        Summary::of(self)
+    }
+
+    /// Whether the draws are a weighted cloud rather than chains.
+    pub(crate) fn is_cloud(&self) -> bool {
+        !self.draws.islands.is_empty()
     }
 
     /// Names, shapes and places of the parameters; prints as a table.
@@ -128,15 +155,45 @@ impl<M: Model> Posterior<M> {
     /// The predictive distribution at the rows of `data`; their targets are used for scores only.
     ///
     /// # Errors
-    /// If `data` has another number of features than the training rows, or a target that is no class of the likelihood.
+    /// If `data` has another number of features than the training rows, targets on another scale, other names of classes, or a
+    /// target that is no class of the likelihood.
     pub fn predict(&self, data: &Dataset) -> Result<Prediction<'_>> {
         self.problem.check_targets(data)?;
-        let arguments = self.problem.arguments(&self.draws.positions, data)?;
-        Ok(Prediction::new(
-            arguments,
+        self.check_kind(data)?;
+        let scaled = self.scale.as_ref().map(|s| s.features_alone().apply(data));
+        let scaled = scaled.transpose()?;
+        let inputs = scaled.as_ref().unwrap_or(data);
+        let prediction = Prediction::new(
+            self.problem.arguments(&self.draws.positions, inputs)?,
             &self.draws.log_weights,
             self.problem.predictive(),
             data.targets().to_vec(),
-        ))
+        )
+        .described(self.report.target_scale, &self.classes);
+        Ok(match &self.scale {
+            Some(scale) => prediction.standardised_by(scale),
+            None => prediction,
+        })
+    }
+
+    /// Whether the targets of `data` mean what those of the training rows mean.
+    fn check_kind(&self, data: &Dataset) -> Result<()> {
+        let (trained, found) = (self.report.target_scale, data.target_scale());
+        if trained != found {
+            return Err(Error::shape(
+                "targets to predict",
+                format!("the {trained} scale, as in training"),
+                format!("the {found} scale"),
+            ));
+        }
+        let known = [&self.classes[..], data.classes()];
+        if known[0] != known[1] && known.iter().all(|names| !names.is_empty()) {
+            return Err(Error::shape(
+                "classes to predict",
+                format!("{:?}, as in training", known[0]),
+                format!("{:?}", known[1]),
+            ));
+        }
+        Ok(())
     }
 }

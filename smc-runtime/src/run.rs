@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Standardise};
 use crate::engine::{self, Engine};
 use crate::error::Result;
 use crate::exec;
-use crate::infer::{Inference, Session};
+use crate::infer::{Draws, Inference, Session};
 use crate::model::Model;
 use crate::observe::Observer;
 use crate::posterior::Posterior;
@@ -22,6 +22,7 @@ pub struct Run<'a, M> {
     threads: Option<usize>,
     observers: Vec<Box<dyn Observer>>,
     order: Option<Vec<usize>>,
+    scale: Option<Standardise>,
 }
 
 impl<'a, M: Model> Run<'a, M> {
@@ -36,6 +37,7 @@ impl<'a, M: Model> Run<'a, M> {
             threads: None,
             observers: Vec::new(),
             order: None,
+            scale: None,
         }
     }
 
@@ -87,6 +89,23 @@ impl<'a, M: Model> Run<'a, M> {
         self
     }
 
+    /// A standardisation, learned from the training rows, to carry with the posterior: data are given on their original scale,
+    /// here and to [`Posterior::predict`], the network sees them standardised, and predictions, scores and the log-evidence
+    /// come back on the original scale (log p(y) = log p(z) − N·log sd). Priors and draws are on the network's scale.
+    ///
+    /// ```no_run
+    /// # use smc_runtime::prelude::*;
+    /// # fn original<M: Model>(model: M, train: &Dataset, test: &Dataset) -> Result<()> {
+    /// let posterior = Run::new(model, train).standardise(Standardise::fit(train)).run()?;
+    /// println!("{}", posterior.predict(test)?.summary()); // in the units of the target
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn standardise(mut self, scale: Standardise) -> Self {
+        self.scale = Some(scale);
+        self
+    }
+
     /// Something that watches the run, such as [`Progress::bar`](crate::observe::Progress::bar).
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
         self.observers.push(Box::new(observer));
@@ -96,27 +115,33 @@ impl<'a, M: Model> Run<'a, M> {
     /// Runs it.
     ///
     /// # Errors
-    /// If data and model do not fit, if an order does not hold each row once, if a setting is impossible, if all particles lose their weight, or if an observer
-    /// stops the run.
+    /// If data and model do not fit, if an order does not hold each row once, if a setting is impossible, if targets are to be
+    /// standardised that cannot be, if all particles lose their weight, or if an observer stops the run.
     pub fn run(self) -> Result<Posterior<M>> {
-        let (threads, data, engine, seed) = (self.threads, self.data, self.engine, self.seed);
+        let (threads, given, engine, seed) = (self.threads, self.data, self.engine, self.seed);
         let (model, algorithm, mut observers) = (self.model, self.algorithm, self.observers);
-        let order = self.order;
+        let (order, scale) = (self.order, self.scale);
         exec::with_threads(threads, move || {
             let start = Instant::now();
+            let scaled = scale.as_ref().map(|s| s.apply(given)).transpose()?;
+            let data = scaled.as_ref().unwrap_or(given);
             let bound = match order {
                 Some(order) => engine::bind_in_order(model, data, engine, order)?,
                 None => engine::bind(model, data, engine, seed)?,
             };
             let before = bound.problem.counts();
             let mut session = Session::new(seed, &mut observers);
-            let draws = algorithm.infer(&*bound.problem, &mut session)?;
+            let mut draws = algorithm.infer(&*bound.problem, &mut session)?;
+            if let Some(scale) = &scale {
+                restate(&mut draws, scale, bound.problem.rows());
+            }
             let report = Report {
                 algorithm: algorithm.name(),
                 engine: bound.problem.engine().clone(),
                 seconds: start.elapsed().as_secs_f64(),
                 counts: bound.problem.counts() - before,
                 rows: bound.problem.rows(),
+                target_scale: given.target_scale(),
                 plan: session.planned().cloned(),
                 steps: session.into_steps(),
                 islands: if draws.log_evidence.is_some() {
@@ -126,7 +151,20 @@ impl<'a, M: Model> Run<'a, M> {
                 },
                 cautions: draws.cautions.clone(),
             };
-            Ok(Posterior::new(bound, draws, report))
+            let classes = given.classes().to_vec();
+            Ok(Posterior::new(bound, draws, report).given(scale, classes))
         })?
+    }
+}
+
+/// Takes log-evidences from the standardised scale of `rows` targets to the original one: each row's density is to be divided
+/// by the standard deviation.
+fn restate(draws: &mut Draws, scale: &Standardise, rows: usize) {
+    let shift = rows as f64 * scale.target_sd().ln();
+    if let Some(log_evidence) = &mut draws.log_evidence {
+        *log_evidence -= shift;
+        for island in &mut draws.islands {
+            island.log_evidence -= shift;
+        }
     }
 }

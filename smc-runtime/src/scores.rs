@@ -1,5 +1,6 @@
-//! Scores of predicted classes, row by row: from the predicted probabilities and the class that came. The scores of a
-//! whole prediction are those of [`Prediction`](crate::predict::Prediction).
+//! Scores of predictions: of classes, from the predicted probabilities and the class that came, and of real targets, from a
+//! predictive distribution function and the number that came. The scores of a whole prediction are those of
+//! [`Prediction`](crate::predict::Prediction).
 //!
 //! ```
 //! use smc_runtime::scores::{Classified, accuracy, brier, calibration_error};
@@ -9,6 +10,8 @@
 //! assert!((brier(&rows) - 0.5 * (0.08 + 0.72)).abs() < 1e-12);
 //! assert!((calibration_error(&rows) - 0.5 * (0.2 + 0.6)).abs() < 1e-12);
 //! ```
+
+use std::fmt;
 
 /// Bins of [`calibration_error`].
 pub const BINS: usize = 15;
@@ -70,6 +73,187 @@ pub fn calibration_error(rows: &[Classified]) -> f64 {
     gaps.iter().map(|gap| gap.abs()).sum::<f64>() / rows.len() as f64
 }
 
+/// Entropy −Σ_c p_c·log p_c, in nats: between 0 for a certain class and log K for K equally likely ones.
+///
+/// ```
+/// use smc_runtime::scores::entropy;
+/// assert_eq!(entropy(&[1.0, 0.0]), 0.0);
+/// assert!((entropy(&[0.25; 4]) - 4f64.ln()).abs() < 1e-15);
+/// ```
+pub fn entropy(probabilities: &[f64]) -> f64 {
+    let terms = probabilities.iter().filter(|&&p| p > 0.0);
+    -terms.map(|p| p * p.ln()).sum::<f64>() + 0.0
+}
+
+/// Area under the receiver operating characteristic: the probability that a positive case scores above a negative one, ties
+/// counted half (the Mann-Whitney statistic; Hanley and McNeil, 1982). ½ for scores that know nothing.
+///
+/// Positive cases are of one class, or out of distribution, with its probability or the predictive entropy as the score.
+/// `None` without cases of both kinds, or if a score is NaN.
+///
+/// ```
+/// use smc_runtime::scores::auroc;
+/// assert_eq!(auroc(&[0.9, 0.4, 0.4, 0.1], &[true, true, false, false]), Some(0.875));
+/// ```
+pub fn auroc(scores: &[f64], positive: &[bool]) -> Option<f64> {
+    let mut cases: Vec<(f64, bool)> = scores
+        .iter()
+        .copied()
+        .zip(positive.iter().copied())
+        .collect();
+    cases.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if cases.iter().any(|c| c.0.is_nan()) {
+        return None;
+    }
+    let (mut below, mut wins) = (0.0, 0.0);
+    for tied in cases.chunk_by(|a, b| a.0 == b.0) {
+        let positives = tied.iter().filter(|c| c.1).count() as f64;
+        let negatives = tied.len() as f64 - positives;
+        wins += positives * (below + 0.5 * negatives);
+        below += negatives;
+    }
+    let positives = cases.len() as f64 - below;
+    (below > 0.0 && positives > 0.0).then(|| wins / (below * positives))
+}
+
+/// Continuous ranked probability score of one number y, ∫ (F(z) − 1\[z >= y\])² dz (Matheson and Winkler, 1976; Gneiting
+/// and Raftery, 2007): in the units of y, 0 for a certain prediction that is right, and |y − x| for one that is certain of x.
+///
+/// `cdf` is F, and `low` and `high` are points beyond which it is as good as 0 and 1. The integral is by adaptive Simpson,
+/// to about a millionth of high − low.
+///
+/// ```
+/// use smc_runtime::scores::crps;
+/// // Uniform between 0 and 1: y³/3 + (1 − y)³/3.
+/// let found = crps(|z| z.clamp(0.0, 1.0), 0.0, 1.0, 0.5);
+/// assert!((found - 1.0 / 12.0).abs() < 1e-6);
+/// ```
+pub fn crps(cdf: impl Fn(f64) -> f64, low: f64, high: f64, y: f64) -> f64 {
+    let (low, high) = (low.min(y), high.max(y));
+    let tolerance = 1e-6 * (high - low);
+    let below = integral(&|z| cdf(z).powi(2), low, y, tolerance);
+    below + integral(&|z| (1.0 - cdf(z)).powi(2), y, high, tolerance)
+}
+
+/// ∫ f from `low` to `high` by Simpson's rule, halving where two halves disagree with their whole.
+fn integral(f: &dyn Fn(f64) -> f64, low: f64, high: f64, tolerance: f64) -> f64 {
+    const PANELS: usize = 16;
+    const HALVINGS: usize = 24;
+    /// An interval with the values at its ends and its middle.
+    struct Panel {
+        ends: (f64, f64),
+        values: [f64; 3],
+        simpson: f64,
+    }
+    let panel = |ends: (f64, f64), first: f64, last: f64| {
+        let values = [first, f(0.5 * (ends.0 + ends.1)), last];
+        let simpson = (ends.1 - ends.0) / 6.0 * (values[0] + 4.0 * values[1] + values[2]);
+        Panel {
+            ends,
+            values,
+            simpson,
+        }
+    };
+    if low >= high {
+        return 0.0;
+    }
+    let step = (high - low) / PANELS as f64;
+    let mut total = 0.0;
+    for i in 0..PANELS {
+        let ends = (low + i as f64 * step, low + (i + 1) as f64 * step);
+        let mut open = vec![(panel(ends, f(ends.0), f(ends.1)), 0)];
+        while let Some((whole, halvings)) = open.pop() {
+            let middle = 0.5 * (whole.ends.0 + whole.ends.1);
+            let left = panel((whole.ends.0, middle), whole.values[0], whole.values[1]);
+            let right = panel((middle, whole.ends.1), whole.values[1], whole.values[2]);
+            let gap = left.simpson + right.simpson - whole.simpson;
+            let share = (whole.ends.1 - whole.ends.0) / (high - low);
+            // The halves are 16 times as close as the whole (Richardson); a value that is not finite never settles.
+            if gap.abs() <= 15.0 * tolerance * share || halvings >= HALVINGS || !gap.is_finite() {
+                total += left.simpson + right.simpson + gap / 15.0;
+            } else {
+                open.push((left, halvings + 1));
+                open.push((right, halvings + 1));
+            }
+        }
+    }
+    total
+}
+
+/// How often each class came and was predicted. Prints as a table, classes that came down and predicted ones across.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confusion {
+    classes: Vec<String>,
+    counts: Vec<usize>,
+}
+
+impl Confusion {
+    /// Counts of pairs (class that came, class predicted), both below the number of `classes`; other pairs are left out.
+    ///
+    /// ```
+    /// use smc_runtime::scores::Confusion;
+    /// let classes = ["no", "yes"].map(str::to_owned).to_vec();
+    /// let found = Confusion::new(classes, [(0, 0), (1, 0), (1, 1), (1, 1)]);
+    /// assert_eq!((found.count(1, 0), found.recall(1), found.precision(0)), (1, Some(2.0 / 3.0), Some(0.5)));
+    /// ```
+    pub fn new(classes: Vec<String>, pairs: impl IntoIterator<Item = (usize, usize)>) -> Self {
+        let n = classes.len();
+        let mut counts = vec![0; n * n];
+        for (came, predicted) in pairs {
+            if came < n && predicted < n {
+                counts[came * n + predicted] += 1;
+            }
+        }
+        Self { classes, counts }
+    }
+
+    /// Names of the classes.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Rows of which the class `came` and `predicted` was the likeliest; 0 for classes that do not exist.
+    pub fn count(&self, came: usize, predicted: usize) -> usize {
+        let n = self.classes.len();
+        if came < n && predicted < n {
+            self.counts[came * n + predicted]
+        } else {
+            0
+        }
+    }
+
+    /// Fraction of the rows of a class for which it was the likeliest; `None` if it never came.
+    pub fn recall(&self, class: usize) -> Option<f64> {
+        let rows: usize = (0..self.classes.len()).map(|p| self.count(class, p)).sum();
+        (rows > 0).then(|| self.count(class, class) as f64 / rows as f64)
+    }
+
+    /// Fraction of the rows for which a class was the likeliest that are of it; `None` if it never was.
+    pub fn precision(&self, class: usize) -> Option<f64> {
+        let rows: usize = (0..self.classes.len()).map(|c| self.count(c, class)).sum();
+        (rows > 0).then(|| self.count(class, class) as f64 / rows as f64)
+    }
+}
+
+impl fmt::Display for Confusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let largest = self.counts.iter().max().map_or(0, |n| n.to_string().len());
+        let names = self.classes.iter().map(|c| c.chars().count());
+        let width = names.max().unwrap_or(0).max(largest).max(4);
+        write!(f, "{:width$}", "came")?;
+        for class in &self.classes {
+            write!(f, "  {class:>width$}")?;
+        }
+        for (came, class) in self.classes.iter().enumerate() {
+            write!(f, "\n{class:width$}")?;
+            for predicted in 0..self.classes.len() {
+                write!(f, "  {:>width$}", self.count(came, predicted))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 fn mean(rows: &[Classified], f: impl Fn(&Classified) -> f64) -> f64 {
     rows.iter().map(f).sum::<f64>() / rows.len() as f64
 }
@@ -77,6 +261,64 @@ fn mean(rows: &[Classified], f: impl Fn(&Classified) -> f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn auroc_is_the_fraction_of_pairs_in_order(
+            cases in prop::collection::vec((0u8..5, any::<bool>()), 2..40),
+        ) {
+            let (scores, positive): (Vec<f64>, Vec<bool>) = cases.iter().map(|&(s, p)| (f64::from(s), p)).unzip();
+            let (mut pairs, mut wins) = (0.0, 0.0);
+            for (a, _) in cases.iter().filter(|c| c.1) {
+                for (b, _) in cases.iter().filter(|c| !c.1) {
+                    pairs += 1.0;
+                    wins += match a.cmp(b) {
+                        std::cmp::Ordering::Greater => 1.0,
+                        std::cmp::Ordering::Equal => 0.5,
+                        std::cmp::Ordering::Less => 0.0,
+                    };
+                }
+            }
+            match auroc(&scores, &positive) {
+                Some(found) => prop_assert!((found - wins / pairs).abs() < 1e-12),
+                None => prop_assert_eq!(pairs, 0.0),
+            }
+            // Turned round, it is the rest to 1.
+            let turned: Vec<f64> = scores.iter().map(|s| -s).collect();
+            let sum = auroc(&scores, &positive).zip(auroc(&turned, &positive));
+            prop_assert!(sum.is_none_or(|(a, b)| (a + b - 1.0).abs() < 1e-12));
+        }
+
+        #[test]
+        fn entropy_is_between_zero_and_that_of_equal_chances(p in prop::collection::vec(0.0f64..1.0, 1..8)) {
+            let total: f64 = p.iter().sum::<f64>() + 1e-9;
+            let p: Vec<f64> = p.iter().map(|x| (x + 1e-9 / p.len() as f64) / total).collect();
+            prop_assert!((0.0..=(p.len() as f64).ln() + 1e-12).contains(&entropy(&p)));
+        }
+    }
+
+    #[test]
+    fn scores_without_both_kinds_have_no_auroc() {
+        assert_eq!(auroc(&[0.1, 0.2], &[true, true]), None);
+        assert_eq!(auroc(&[], &[]), None);
+        assert_eq!(auroc(&[f64::NAN, 0.2], &[true, false]), None);
+    }
+
+    #[test]
+    fn the_confusion_of_a_few_rows_prints_as_a_table() {
+        let classes = ["no", "maybe"].map(str::to_owned).to_vec();
+        let found = Confusion::new(classes, [(0, 0), (0, 1), (1, 1), (0, 0), (7, 0)]);
+        assert_eq!(
+            found.to_string(),
+            "came      no  maybe\nno         2      1\nmaybe      0      1"
+        );
+        assert_eq!(
+            (found.precision(1), found.recall(0)),
+            (Some(0.5), Some(2.0 / 3.0))
+        );
+        assert_eq!((found.count(9, 0), found.recall(2)), (0, None));
+    }
 
     #[test]
     fn hand_made_cases_have_their_scores() {

@@ -40,6 +40,17 @@ pub fn read_idx(images: impl AsRef<Path>, labels: impl AsRef<Path>) -> Result<Da
     )
 }
 
+/// As [`read_idx`], of the files' contents; errors call them `images` and `labels`.
+///
+/// # Errors
+/// As [`read_idx`].
+pub fn read_idx_bytes(images: &[u8], labels: &[u8]) -> Result<Dataset> {
+    read(
+        Source::named("images", images)?,
+        Source::named("labels", labels)?,
+    )
+}
+
 fn read(images: Source, labels: Source) -> Result<Dataset> {
     let images = Idx::open(images, "images, two or more", |dimensions| dimensions >= 2)?;
     let labels = Idx::open(labels, "labels, one", |dimensions| dimensions == 1)?;

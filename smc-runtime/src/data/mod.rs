@@ -1,17 +1,24 @@
 //! Features and targets, checked at the door: no NaN, no ragged rows, no empty table. Readers have one
 //! file for each format; what they cannot read ends in an error that names the file and the place.
 
+#[cfg(feature = "ndarray")]
+mod arrays;
+mod check;
 mod idx;
+mod levels;
+mod records;
 mod source;
+mod split;
 mod standardise;
 mod table;
 
-pub use idx::read_idx;
-pub use standardise::Standardise;
+pub use check::{Constant, Extreme, Findings};
+pub use idx::{read_idx, read_idx_bytes};
+pub use records::Separator;
+pub use standardise::{Standardise, TargetScale};
 pub use table::{Column, Table};
 
 use crate::error::{Error, Result};
-use crate::rng::{Purpose, Streams};
 
 /// A table of N rows: features (row-major) and one target per row.
 ///
@@ -30,6 +37,8 @@ pub struct Dataset {
     features: Vec<f32>,
     targets: Vec<f32>,
     names: Vec<String>,
+    classes: Vec<String>,
+    target_scale: TargetScale,
 }
 
 impl Dataset {
@@ -53,6 +62,8 @@ impl Dataset {
             columns,
             features,
             targets,
+            classes: Vec::new(),
+            target_scale: TargetScale::Original,
         };
         data.check_finite()?;
         Ok(data)
@@ -104,6 +115,35 @@ impl Dataset {
         Ok(self)
     }
 
+    /// Names the classes 0, 1, ..., for messages and tables.
+    ///
+    /// # Errors
+    /// If a target is none of them.
+    pub fn with_classes<S: Into<String>>(
+        mut self,
+        classes: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        self.classes = classes.into_iter().map(Into::into).collect();
+        let known = |y: f32| class(y).is_some_and(|c| c < self.classes.len());
+        match self.targets.iter().position(|&y| !known(y)) {
+            None => Ok(self),
+            Some(row) => Err(Error::shape(
+                format!("target in row {row}"),
+                format!(
+                    "a class below {}, as there are so many names",
+                    self.classes.len()
+                ),
+                self.targets[row].to_string(),
+            )),
+        }
+    }
+
+    /// With the names of the classes of `other`, which has as many.
+    fn with_known_classes(mut self, other: &Self) -> Self {
+        self.classes.clone_from(&other.classes);
+        self
+    }
+
     fn check_finite(&self) -> Result<()> {
         if let Some(i) = self.features.iter().position(|x| !x.is_finite()) {
             return Err(Error::NotFinite {
@@ -137,6 +177,16 @@ impl Dataset {
     /// Names of the columns; their numbers unless named.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Names of the classes 0, 1, ...; none unless named.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The scale that the targets are on.
+    pub fn target_scale(&self) -> TargetScale {
+        self.target_scale
     }
 
     /// The features of row `i`.
@@ -174,38 +224,23 @@ impl Dataset {
                 format!("row {bad}"),
             ));
         }
-        Ok(Self {
-            columns: self.columns,
-            features: order.iter().flat_map(|&i| self.row(i)).copied().collect(),
-            targets: order.iter().map(|&i| self.targets[i]).collect(),
-            names: self.names.clone(),
-        })
+        Ok(self.chosen(order.iter().copied()))
     }
 
-    /// A seeded random split; the second part gets `fraction` of the rows, rounded, and at least one.
-    ///
-    /// # Errors
-    /// If `fraction` is not between 0 and 1, or leaves either part without rows.
-    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
-        if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(Error::config(
-                "split fraction",
-                fraction,
-                "a number between 0 and 1 is needed",
-            ));
+    /// The rows `order`, of which there is at least one and which exist.
+    fn chosen(&self, order: impl Iterator<Item = usize> + Clone) -> Self {
+        Self {
+            columns: self.columns,
+            features: order.clone().flat_map(|i| self.row(i)).copied().collect(),
+            targets: order.map(|i| self.targets[i]).collect(),
+            names: self.names.clone(),
+            classes: self.classes.clone(),
+            target_scale: self.target_scale,
         }
-        let held_out = ((self.rows() as f64 * fraction).round() as usize).max(1);
-        if held_out >= self.rows() {
-            return Err(Error::config(
-                "split fraction",
-                fraction,
-                format!("{} rows leave nothing for the first part", self.rows()),
-            ));
-        }
-        let order = Streams::new(seed)
-            .stream(Purpose::Rows, 1, 0, 0)
-            .permutation(self.rows());
-        let (test, train) = order.split_at(held_out);
-        Ok((self.select(train)?, self.select(test)?))
     }
+}
+
+/// The class that a target is, if it is one: 0, 1, ...
+fn class(y: f32) -> Option<usize> {
+    (y >= 0.0 && y.fract() == 0.0 && y < 16_777_216.0).then_some(y as usize)
 }

@@ -58,6 +58,14 @@ impl Source {
         ))
     }
 
+    /// Bytes in place of a file, which errors call `name`.
+    pub(super) fn named(name: &str, bytes: &[u8]) -> Result<Self> {
+        Self::new(
+            Path::new(name),
+            Box::new(std::io::Cursor::new(bytes.to_vec())),
+        )
+    }
+
     /// Bytes in place of a file.
     #[cfg(test)]
     pub(super) fn of(bytes: impl AsRef<[u8]> + 'static) -> Result<Self> {

@@ -1,12 +1,36 @@
 //! Centring and scaling, learned on one data set and applied to others.
 
+use std::fmt;
+
 use super::Dataset;
 use crate::error::{Error, Result};
 
+/// The scale that targets are on, and with them predictions, scores and the evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetScale {
+    /// The user's own units.
+    #[default]
+    Original,
+    /// In training standard deviations from the training mean.
+    Standardised,
+}
+
+impl fmt::Display for TargetScale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Original => "original",
+            Self::Standardised => "standardised",
+        })
+    }
+}
+
 /// Means and standard deviations of features and target, learned from training rows.
 ///
-/// Every score is then on the standardised scale of the target; [`Standardise::target_sd`] takes it back:
-/// an RMSE times sd, a log-density minus log sd.
+/// Given to [`Run::standardise`](crate::run::Run::standardise) it is carried with the posterior: the network sees
+/// standardised numbers, and predictions, scores and the evidence come back on the original scale. A data set that
+/// [`Standardise::apply`] has made stays on the standardised scale, and so does everything learned from it: an RMSE is then
+/// to be multiplied by [`Standardise::target_sd`], and log sd subtracted from the log-density of each row.
 ///
 /// ```
 /// use smc_runtime::{Dataset, data::Standardise};
@@ -45,7 +69,8 @@ impl Standardise {
     /// `data` on the standardised scale.
     ///
     /// # Errors
-    /// If `data` has another number of columns than the training rows.
+    /// If `data` has another number of columns than the training rows; and if the target is to be standardised and holds
+    /// named classes, or already is.
     pub fn apply(&self, data: &Dataset) -> Result<Dataset> {
         if data.columns() != self.features.len() {
             return Err(Error::shape(
@@ -53,6 +78,20 @@ impl Standardise {
                 format!("{} features, as in the training rows", self.features.len()),
                 format!("{} features", data.columns()),
             ));
+        }
+        if !self.keeps_target() {
+            let refused = |found: &str, expected: &str| {
+                Err(Error::shape("targets to standardise", expected, found))
+            };
+            if !data.classes().is_empty() {
+                return refused(
+                    "classes",
+                    "real targets; `fit_features` leaves classes alone",
+                );
+            }
+            if data.target_scale() == TargetScale::Standardised {
+                return refused("standardised ones", "targets on the original scale");
+            }
         }
         let scale = |x: f32, (mean, sd): (f64, f64)| ((f64::from(x) - mean) / sd) as f32;
         let features = (0..data.rows())
@@ -68,7 +107,26 @@ impl Standardise {
             .iter()
             .map(|&y| scale(y, self.target))
             .collect();
-        Dataset::new(data.columns(), features, targets)?.with_names(data.names())
+        let mut scaled = Dataset::new(data.columns(), features, targets)?
+            .with_names(data.names())?
+            .with_known_classes(data);
+        if !self.keeps_target() {
+            scaled.target_scale = TargetScale::Standardised;
+        }
+        Ok(scaled)
+    }
+
+    /// The same, leaving targets alone.
+    pub(crate) fn features_alone(&self) -> Self {
+        Self {
+            target: (0.0, 1.0),
+            ..self.clone()
+        }
+    }
+
+    /// Whether targets stay as they are.
+    pub(crate) fn keeps_target(&self) -> bool {
+        self.target == (0.0, 1.0)
     }
 
     /// Mean of the training targets.
@@ -87,4 +145,37 @@ fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let mean = values.clone().sum::<f64>() / n;
     let sd = (values.map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
     (mean, if sd > 0.0 { sd } else { 1.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_of_targets_is_kept_track_of() {
+        let data = Dataset::new(1, vec![1.0, 3.0], vec![10.0, 20.0]).unwrap();
+        let (both, features) = (Standardise::fit(&data), Standardise::fit_features(&data));
+        assert_eq!(data.target_scale(), TargetScale::Original);
+        let scaled = both.apply(&data).unwrap();
+        assert_eq!(scaled.target_scale(), TargetScale::Standardised);
+        assert_eq!(
+            scaled.select(&[0]).unwrap().target_scale(),
+            TargetScale::Standardised
+        );
+        assert_eq!(
+            features.apply(&data).unwrap().target_scale(),
+            TargetScale::Original
+        );
+        assert_eq!(
+            both.apply(&scaled).unwrap_err().to_string(),
+            "targets to standardise: expected targets on the original scale, found standardised ones"
+        );
+        let classes = Dataset::new(1, vec![1.0, 3.0], vec![1.0, 0.0]).unwrap();
+        let named = classes.with_classes(["no", "yes"]).unwrap();
+        assert_eq!(features.apply(&named).unwrap().classes(), ["no", "yes"]);
+        assert_eq!(
+            both.apply(&named).unwrap_err().to_string(),
+            "targets to standardise: expected real targets; `fit_features` leaves classes alone, found classes"
+        );
+    }
 }

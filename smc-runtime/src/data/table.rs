@@ -1,12 +1,14 @@
-//! Tables of numbers as text: fields apart by commas, semicolons or white space.
+//! Tables as text: which column is what, and how a file becomes a data set.
 
 use std::path::Path;
 
 use super::Dataset;
+use super::levels::{self, Levels};
+use super::records::{Records, Separator};
 use super::source::Source;
 use crate::error::{Error, Result};
 
-/// Which column of a table is the target.
+/// A column of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Column {
     /// The last one.
@@ -36,12 +38,13 @@ impl From<String> for Column {
     }
 }
 
-/// Reads tables of numbers from text files.
+/// Reads tables from text files, by a declaration of their columns.
 ///
-/// Fields are apart by commas where the first line has one, else by semicolons, else by white space. The first line is a
-/// header if none of its fields is a number; its names, without quotation marks, become those of the features. A name that
-/// contains the separator cannot be read. Blank lines are skipped. Files that gzip has compressed are unpacked on the way,
-/// with the feature `gzip`. Lines are read one after the other; there is never more than one beside the numbers.
+/// Unless declared otherwise the last column is the target and every column holds finite numbers. The first line shows what
+/// separates fields: the first of comma, semicolon and tab that it has, or else white space (as where a line with tabs is
+/// numbers alone). It is a header if none of its fields is a number. Fields may be quoted, as in RFC 4180, and then hold separators and line ends. Blank lines are
+/// skipped. Files that gzip has compressed are unpacked on the way, with the feature `gzip`. There is never more than one
+/// record in memory beside the numbers.
 ///
 /// ```
 /// use smc_runtime::data::Table;
@@ -59,13 +62,58 @@ impl From<String> for Column {
 /// # std::fs::remove_dir_all(&folder).unwrap();
 /// # Ok::<(), smc_runtime::Error>(())
 /// ```
+///
+/// Text is declared. A categorical column becomes one feature per level, 1 where the row has it and 0 elsewhere; labels
+/// become the classes 0, 1, ..., in the order of their values if all are numbers and of their texts otherwise. Levels and
+/// classes are those of the file that was learned from, and another is an error with its place:
+///
+/// ```
+/// use smc_runtime::data::Table;
+///
+/// # let folder = std::env::temp_dir().join(format!("smc-table-text-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// let (train, test) = (folder.join("train.csv"), folder.join("test.csv"));
+/// std::fs::write(&train, "colour,size,kind\nred,1,plum\ngreen,2,apple\nred,3,apple\n").unwrap();
+/// std::fs::write(&test, "colour,size,kind\nblue,1,plum\n").unwrap();
+/// let table = Table::new().categorical(["colour"]).classes().learn(&train)?;
+/// let data = table.read(&train)?;
+/// assert_eq!(data.names(), ["colour=green", "colour=red", "size"]);
+/// assert_eq!((data.row(0), data.target(0)), (&[0.0, 1.0, 1.0][..], 1.0));
+/// assert_eq!(data.classes(), ["apple", "plum"]);
+/// let error = table.read(&test).unwrap_err().to_string();
+/// assert!(error.ends_with("test.csv, line 2 (row 0), column `colour`: expected one of `green`, `red`, found `blue`"));
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), smc_runtime::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     target: Column,
+    separator: Option<Separator>,
+    header: Option<bool>,
+    categorical: Vec<Column>,
+    ignored: Vec<Column>,
+    classes: bool,
+    learned: Option<Learned>,
+}
+
+/// What a file has told about its columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Learned {
+    names: Option<Vec<String>>,
+    /// One for each column.
+    kinds: Vec<Kind>,
+}
+
+/// What the fields of a column are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Number,
+    Levels(Levels),
+    Ignored,
 }
 
 impl Table {
-    /// Tables whose last column is the target.
+    /// Tables of numbers whose last column is the target.
     pub fn new() -> Self {
         Self::default()
     }
@@ -76,196 +124,401 @@ impl Table {
         self
     }
 
+    /// What separates fields, where the first line would mislead.
+    pub fn separator(mut self, separator: Separator) -> Self {
+        self.separator = Some(separator);
+        self
+    }
+
+    /// Whether the first line is a header, where it would mislead: a table of texts without one.
+    pub fn header(mut self, header: bool) -> Self {
+        self.header = Some(header);
+        self
+    }
+
+    /// Columns of texts (or of numbers that are names) that become one feature per level.
+    pub fn categorical<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
+        self.categorical = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Columns that are neither features nor target, such as a row's number. Anything may stand in them.
+    pub fn ignore<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
+        self.ignored = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The target holds labels, texts or numbers, which become classes. Without it a target that is 0, 1, ..., K − 1 already
+    /// is one.
+    pub fn classes(mut self) -> Self {
+        self.classes = true;
+        self
+    }
+
+    /// This declaration with the columns, levels and classes of the file `path`, to read the file itself and others like it.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn learn(&self, path: impl AsRef<Path>) -> Result<Self> {
+        let parsed = self.parse(Source::open(path.as_ref())?)?;
+        Ok(Self {
+            learned: Some(Learned {
+                names: parsed.names,
+                kinds: parsed.kinds,
+            }),
+            ..self.clone()
+        })
+    }
+
     /// The table in the file `path`.
     ///
     /// # Errors
-    /// If the file cannot be read, is empty or has a header only; if it has no such target; if a row has more or fewer
-    /// fields than the first; and if a field is no number, or none that is finite in `f32`. Lines are counted from 1, rows
-    /// and columns from 0.
+    /// If the file cannot be read, is empty or has a header only; if it has no such column; if a row has more or fewer fields
+    /// than the first; if a number is none, or none that is finite in `f32`; if a text is missing, or none of the levels
+    /// learned; if a column has more than 4096 levels, or the labels are all the same; and if the columns are not those
+    /// learned. Lines are counted from 1, rows and columns from 0.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Dataset> {
         self.read_from(Source::open(path.as_ref())?)
     }
 
-    fn read_from(&self, mut source: Source) -> Result<Dataset> {
-        let mut bytes = Vec::new();
-        let mut number = 0;
-        let mut reading: Option<Reading> = None;
-        while source.line(&mut bytes)? {
-            number += 1;
-            let Ok(line) = std::str::from_utf8(&bytes) else {
-                return Err(source.wrong(format!("line {number}"), "text in UTF-8", "other bytes"));
-            };
-            let line = line.trim_start_matches('\u{feff}').trim();
-            if line.is_empty() {
-                continue;
-            }
-            match &mut reading {
-                Some(reading) => reading.row(&source, number, line)?,
-                None => reading = Some(Reading::begin(&source, number, line, &self.target)?),
-            }
+    /// As [`Table::read`], of a table's content; errors call it `name`.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn read_bytes(&self, name: &str, bytes: &[u8]) -> Result<Dataset> {
+        self.read_from(Source::named(name, bytes)?)
+    }
+
+    fn read_from(&self, source: Source) -> Result<Dataset> {
+        self.parse(source)?.dataset()
+    }
+
+    fn parse(&self, source: Source) -> Result<Parsed> {
+        let mut records = Records::new(source, self.separator);
+        if !records.advance()? {
+            return Err(records.wrong("line 1", "a header or a row of numbers", "an empty file"));
         }
-        let Some(reading) = reading else {
-            return Err(source.wrong("line 1", "a header or a row of numbers", "an empty file"));
-        };
-        reading.end(&source, number)
+        let mut parsed = self.begin(&records)?;
+        let mut more = parsed.names.is_none() || records.advance()?;
+        while more {
+            parsed.row(&records)?;
+            more = records.advance()?;
+        }
+        parsed.end(&records)?;
+        Ok(parsed)
+    }
+
+    /// Reads a header, or counts the columns of a table without one.
+    fn begin(&self, records: &Records) -> Result<Parsed> {
+        let width = records.width();
+        let fields: Vec<&str> = (0..width).map(|i| records.field(i)).collect();
+        let numberless = || fields.iter().all(|field| field.parse::<f32>().is_err());
+        let header = self.header.unwrap_or_else(numberless);
+        let names: Option<Vec<String>> =
+            header.then(|| fields.iter().map(|&name| name.to_owned()).collect());
+        let find = |column: &Column, what: &str| position(records, column, what, names.as_deref());
+        let target = find(&self.target, "the target")?;
+        let mut kinds = vec![Kind::Number; width];
+        for column in &self.categorical {
+            kinds[find(column, "a categorical feature")?] = Kind::Levels(Levels::default());
+        }
+        for column in &self.ignored {
+            kinds[find(column, "a column to ignore")?] = Kind::Ignored;
+        }
+        if kinds[target] != Kind::Number {
+            return Err(Error::config(
+                "target",
+                called(names.as_deref(), target),
+                "a column that is neither categorical nor ignored; `classes` declares its labels",
+            ));
+        }
+        if self.classes {
+            kinds[target] = Kind::Levels(Levels::default());
+        }
+        if let Some(learned) = &self.learned {
+            learned.check(records, width, names.as_deref())?;
+            kinds.clone_from(&learned.kinds);
+        }
+        Ok(Parsed {
+            first: records.line(),
+            width,
+            target,
+            names,
+            kinds,
+            learned: self.learned.is_some(),
+            features: Vec::new(),
+            targets: Vec::new(),
+        })
     }
 }
 
-/// A table of which some lines are read.
-struct Reading {
-    separator: Option<char>,
-    /// The first line that is not blank.
+impl Learned {
+    /// Whether a table of `width` columns called `names` is like the one learned from.
+    fn check(&self, records: &Records, width: usize, names: Option<&[String]>) -> Result<()> {
+        let wrong = |expected: String, found: String| {
+            Err(records.wrong(format!("line {}", records.line()), expected, found))
+        };
+        if width != self.kinds.len() {
+            let expected = format!("{} fields, as in the table learned from", self.kinds.len());
+            return wrong(expected, width.to_string());
+        }
+        match (&self.names, names) {
+            (Some(learned), Some(names)) => match (0..width).find(|&i| learned[i] != names[i]) {
+                Some(i) => wrong(
+                    format!(
+                        "{} for column {i}, as in the table learned from",
+                        quoted(&learned[i])
+                    ),
+                    quoted(&names[i]),
+                ),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A table of which some records are read.
+struct Parsed {
+    /// The line of the first record.
     first: usize,
     width: usize,
     target: usize,
     names: Option<Vec<String>>,
+    kinds: Vec<Kind>,
+    /// Whether the levels are known beforehand.
+    learned: bool,
+    /// One number for each feature column that is not ignored, row after row; a level's number where it is categorical.
     features: Vec<f32>,
     targets: Vec<f32>,
 }
 
-impl Reading {
-    fn begin(source: &Source, number: usize, line: &str, target: &Column) -> Result<Self> {
-        let separator = [',', ';'].into_iter().find(|&c| line.contains(c));
-        let fields: Vec<&str> = fields(line, separator).collect();
-        let header = fields.iter().all(|field| field.parse::<f32>().is_err());
-        let names = header.then(|| fields.iter().map(|&name| name.to_owned()).collect());
-        let mut reading = Self {
-            separator,
-            first: number,
-            width: fields.len(),
-            target: position(source, number, target, fields.len(), names.as_deref())?,
-            names,
-            features: Vec::new(),
-            targets: Vec::new(),
-        };
-        if !header {
-            reading.row(source, number, line)?;
-        }
-        Ok(reading)
-    }
-
-    fn row(&mut self, source: &Source, number: usize, line: &str) -> Result<()> {
-        let place = || format!("line {number} (row {})", self.targets.len());
-        let width = fields(line, self.separator).count();
-        if width != self.width {
-            return Err(source.wrong(
+impl Parsed {
+    fn row(&mut self, records: &Records) -> Result<()> {
+        let row = self.targets.len();
+        let place = || format!("line {} (row {row})", records.line());
+        if records.width() != self.width {
+            return Err(records.wrong(
                 place(),
                 format!("{} fields, as in line {}", self.width, self.first),
-                format!("{width}"),
+                records.width().to_string(),
             ));
         }
         let mut target = 0.0;
-        for (column, field) in fields(line, self.separator).enumerate() {
-            let value = field.parse::<f32>();
-            let expected = match value {
-                Ok(value) if value.is_finite() => {
-                    if column == self.target {
-                        target = value;
-                    } else {
-                        self.features.push(value);
-                    }
-                    continue;
-                }
-                Ok(_) => "a finite number, in 32 bits",
-                Err(_) => "a number",
+        for (column, kind) in self.kinds.iter_mut().enumerate() {
+            let field = records.field(column);
+            let value = match kind {
+                Kind::Ignored => continue,
+                Kind::Number => number(field),
+                Kind::Levels(levels) => level(levels, field, self.learned),
             };
-            let name = self
-                .names
-                .as_ref()
-                .map(|names| format!("`{}`", names[column]));
-            let name = name.unwrap_or_else(|| column.to_string());
-            return Err(source.wrong(
-                format!("{}, column {name}", place()),
-                expected,
-                quoted(field),
-            ));
+            match value {
+                Ok(value) if column == self.target => target = value,
+                Ok(value) => self.features.push(value),
+                Err(expected) => {
+                    let name = called(self.names.as_deref(), column);
+                    let place = format!("{}, column {name}", place());
+                    return Err(records.wrong(place, expected, quoted(field)));
+                }
+            }
         }
         self.targets.push(target);
         Ok(())
     }
 
-    fn end(self, source: &Source, lines: usize) -> Result<Dataset> {
+    /// Brings levels into order.
+    fn end(&mut self, records: &Records) -> Result<()> {
         if self.targets.is_empty() {
-            return Err(source.wrong(
-                format!("line {}", lines + 1),
+            return Err(records.wrong(
+                format!("line {}", records.lines() + 1),
                 "a row of numbers under the header",
                 "the end of the file",
             ));
         }
-        let data = Dataset::new(self.width - 1, self.features, self.targets)?;
-        match self.names {
-            Some(mut names) => {
-                names.remove(self.target);
-                data.with_names(names)
-            }
-            None => Ok(data),
+        if self.learned {
+            return Ok(());
         }
+        if let Kind::Levels(levels) = &mut self.kinds[self.target] {
+            if let [only] = levels.texts() {
+                return Err(records.wrong(
+                    format!("column {}", called(self.names.as_deref(), self.target)),
+                    "labels of two classes or more",
+                    format!("only {}", quoted(only)),
+                ));
+            }
+            let new = levels.sort();
+            for y in &mut self.targets {
+                *y = new[*y as usize] as f32;
+            }
+        }
+        let stored: Vec<usize> = self.stored().collect();
+        for (at, &column) in stored.iter().enumerate() {
+            if let Kind::Levels(levels) = &mut self.kinds[column] {
+                let new = levels.sort();
+                for x in self.features.iter_mut().skip(at).step_by(stored.len()) {
+                    *x = new[*x as usize] as f32;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns that features come from, in order.
+    fn stored(&self) -> impl Iterator<Item = usize> {
+        let kinds = self.kinds.iter().enumerate();
+        kinds
+            .filter(|(column, kind)| *column != self.target && **kind != Kind::Ignored)
+            .map(|(column, _)| column)
+    }
+
+    fn dataset(self) -> Result<Dataset> {
+        let stored: Vec<usize> = self.stored().collect();
+        let mut names = Vec::new();
+        for &column in &stored {
+            let name = match &self.names {
+                Some(names) => names[column].clone(),
+                None => column.to_string(),
+            };
+            match &self.kinds[column] {
+                Kind::Levels(levels) => {
+                    names.extend(levels.texts().iter().map(|level| format!("{name}={level}")));
+                }
+                _ => names.push(name),
+            }
+        }
+        let features = if names.len() == stored.len()
+            && !stored
+                .iter()
+                .any(|&c| matches!(self.kinds[c], Kind::Levels(_)))
+        {
+            self.features
+        } else {
+            self.one_hot(&stored, names.len())?
+        };
+        let data = Dataset::new(names.len(), features, self.targets)?.with_names(names)?;
+        match &self.kinds[self.target] {
+            Kind::Levels(levels) => data.with_classes(levels.texts()),
+            _ => Ok(data),
+        }
+    }
+
+    /// The features with one number per level, `columns` to a row.
+    fn one_hot(&self, stored: &[usize], columns: usize) -> Result<Vec<f32>> {
+        let too_large = || {
+            Error::shape(
+                "a table with categorical columns",
+                "levels that fit into memory, one number for each in every row",
+                format!("{} rows of {columns} features", self.targets.len()),
+            )
+        };
+        let length = columns.checked_mul(self.targets.len());
+        let mut features = Vec::new();
+        let room = length.map(|length| features.try_reserve_exact(length));
+        room.and_then(Result::ok).ok_or_else(too_large)?;
+        for row in self.features.chunks_exact(stored.len()) {
+            for (&x, &column) in row.iter().zip(stored) {
+                match &self.kinds[column] {
+                    Kind::Levels(levels) => {
+                        let one = x as usize;
+                        features.extend((0..levels.len()).map(|l| f32::from(u8::from(l == one))));
+                    }
+                    _ => features.push(x),
+                }
+            }
+        }
+        Ok(features)
     }
 }
 
-/// The fields of a line; there is at least one.
-fn fields(line: &str, separator: Option<char>) -> impl Iterator<Item = &str> {
-    let split: Box<dyn Iterator<Item = &str>> = match separator {
-        Some(separator) => Box::new(line.split(separator)),
-        None => Box::new(line.split_whitespace()),
+/// The number that `field` is, or what it should have been.
+fn number(field: &str) -> Result<f32, String> {
+    match field.parse::<f32>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(_) => Err("a finite number, in 32 bits".to_owned()),
+        Err(_) => Err("a number".to_owned()),
+    }
+}
+
+/// The number of the level `field`, or what it should have been.
+fn level(levels: &mut Levels, field: &str, learned: bool) -> Result<f32, String> {
+    let number = if field.is_empty() {
+        return Err("a label".to_owned());
+    } else if learned {
+        levels.number(field)
+    } else {
+        levels.number_or_new(field)
     };
-    split.map(|field| field.trim().trim_matches('"'))
+    number.map(|n| n as f32).ok_or_else(|| {
+        if learned {
+            format!("one of {}", quoted_list(levels.texts()))
+        } else {
+            format!("one of at most {} different labels", levels::MOST)
+        }
+    })
+}
+
+/// A column as an error names it.
+fn called(names: Option<&[String]>, column: usize) -> String {
+    names.map_or_else(
+        || column.to_string(),
+        |names| format!("`{}`", names[column]),
+    )
 }
 
 /// A field as an error shows it.
 fn quoted(field: &str) -> String {
     const MOST: usize = 40;
     if field.is_empty() {
-        "nothing".to_owned()
-    } else if field.chars().count() > MOST {
-        format!("`{}...`", field.chars().take(MOST).collect::<String>())
-    } else {
-        format!("`{field}`")
+        return "nothing".to_owned();
+    }
+    let start: String = field.chars().take(MOST).collect();
+    let more = if start.len() < field.len() { "..." } else { "" };
+    format!("`{}{more}`", start.escape_debug())
+}
+
+fn quoted_list(names: &[String]) -> String {
+    const MOST: usize = 20;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| quoted(name)).collect();
+    match names.len().checked_sub(MOST) {
+        Some(more @ 1..) => format!("{} and {more} more", shown.join(", ")),
+        _ => shown.join(", "),
     }
 }
 
-/// The number of the column `target` among `width` columns.
+/// The number of `column`, which is declared as `what`.
 fn position(
-    source: &Source,
-    line: usize,
-    target: &Column,
-    width: usize,
+    records: &Records,
+    column: &Column,
+    what: &str,
     names: Option<&[String]>,
 ) -> Result<usize> {
+    let width = records.width();
     let wrong = |expected: String, found: String| -> Result<usize, Error> {
-        Err(source.wrong(format!("line {line}"), expected, found))
+        Err(records.wrong(format!("line {}", records.line()), expected, found))
     };
-    match (target, names) {
+    match (column, names) {
         (Column::Last, _) => Ok(width - 1),
         (Column::Number(number), _) if *number < width => Ok(*number),
         (Column::Number(number), _) => wrong(
-            format!("a target in column {number}, counted from 0"),
+            format!("a column {number}, counted from 0, for {what}"),
             format!("{width} columns"),
         ),
         (Column::Named(name), None) => wrong(
-            format!("a header that names the target `{name}`"),
-            "numbers".to_owned(),
+            format!("a header that names the column `{name}` for {what}"),
+            "a row".to_owned(),
         ),
         (Column::Named(name), Some(names)) => {
             let mut places = (0..width).filter(|&i| names[i] == *name);
             match (places.next(), places.next()) {
                 (Some(place), None) => Ok(place),
-                (None, _) => wrong(
-                    format!("a column `{name}` for the target"),
-                    quoted_list(names),
-                ),
+                (None, _) => wrong(format!("a column `{name}` for {what}"), quoted_list(names)),
                 (Some(_), Some(_)) => wrong(
-                    format!("one column `{name}` for the target"),
+                    format!("one column `{name}` for {what}"),
                     quoted_list(names),
                 ),
             }
         }
     }
-}
-
-fn quoted_list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
-    names.join(", ")
 }
 
 #[cfg(test)]
@@ -323,11 +576,11 @@ mod tests {
         );
         assert_eq!(
             read(3.into(), text).unwrap_err(),
-            "test, line 1: expected a target in column 3, counted from 0, found 3 columns"
+            "test, line 1: expected a column 3, counted from 0, for the target, found 3 columns"
         );
         assert_eq!(
             read("a".into(), "1,2,3\n").unwrap_err(),
-            "test, line 1: expected a header that names the target `a`, found numbers"
+            "test, line 1: expected a header that names the column `a` for the target, found a row"
         );
     }
 
@@ -392,6 +645,128 @@ mod tests {
         );
     }
 
+    fn read_with(table: &Table, text: &str) -> Result<Dataset, String> {
+        let source = Source::of(String::from(text)).unwrap();
+        table.read_from(source).map_err(|e| e.to_string())
+    }
+
+    fn learned(table: &Table, text: &str) -> Table {
+        let parsed = table
+            .parse(Source::of(String::from(text)).unwrap())
+            .unwrap();
+        Table {
+            learned: Some(Learned {
+                names: parsed.names,
+                kinds: parsed.kinds,
+            }),
+            ..table.clone()
+        }
+    }
+
+    #[test]
+    fn quoted_fields_hold_separators_and_line_ends() {
+        let table = Table::new().classes();
+        let text = "\"a,b\",\"c \"\"d\"\"\",kind\r\n\r\n\"1\",2,\"x, \ny\"\r\n3,4,z\r\n";
+        let data = read_with(&table, text).unwrap();
+        assert_eq!(data.names(), ["a,b", "c \"d\""]);
+        assert_eq!(
+            (data.row(0), data.targets()),
+            (&[1.0, 2.0][..], &[0.0, 1.0][..])
+        );
+        assert_eq!(data.classes(), ["x, \ny", "z"]);
+        // A record of two lines is counted as two.
+        assert_eq!(
+            read_with(&Table::new().ignore([2]), "1,0,\"x\ny\",5\n3,4,z,q\n").unwrap_err(),
+            "test, line 3 (row 1), column 3: expected a number, found `q`"
+        );
+        assert_eq!(
+            read_with(&table, "a,b\n1,x\n2,\"y\n3,z\n").unwrap_err(),
+            "test, line 3: expected a closing quotation mark, found the end of the file"
+        );
+        let spaced = read_with(&Table::new(), " \"fixed  acidity\"   pH\n 1   2\n").unwrap();
+        assert_eq!(
+            (spaced.names(), spaced.target(0)),
+            (&["fixed  acidity".to_owned()][..], 2.0)
+        );
+    }
+
+    #[test]
+    fn tabs_hold_their_places_and_names_with_spaces() {
+        let data = read_with(&Table::new(), "fixed acidity\tpH\n1\t2\n").unwrap();
+        assert_eq!(data.names(), ["fixed acidity"]);
+        let tabs = Table::new().separator(Separator::Tab);
+        assert_eq!(
+            read_with(&tabs, "1\t2\t3\n4\t\t6\n").unwrap_err(),
+            "test, line 2 (row 1), column 1: expected a number, found nothing"
+        );
+    }
+
+    #[test]
+    fn categorical_columns_are_one_hot_and_labels_are_classes() {
+        let table = Table::new()
+            .target(0)
+            .categorical([1])
+            .header(false)
+            .classes();
+        let data = read_with(&table, "yes,b,1\nno,a,2\nyes,c,3\n").unwrap();
+        assert_eq!(data.names(), ["1=a", "1=b", "1=c", "2"]);
+        assert_eq!(data.row(0), [0.0, 1.0, 0.0, 1.0]);
+        assert_eq!(data.row(2), [0.0, 0.0, 1.0, 3.0]);
+        assert_eq!(
+            (data.targets(), data.classes().len()),
+            (&[1.0, 0.0, 1.0][..], 2)
+        );
+        // Numbers are in the order of their values.
+        let data = read_with(&Table::new().classes(), "1,10\n1,9\n1,-1\n").unwrap();
+        assert_eq!(
+            (data.targets(), data.classes()[0].as_str()),
+            (&[2.0, 1.0, 0.0][..], "-1")
+        );
+    }
+
+    #[test]
+    fn what_was_learned_holds_for_other_files() {
+        let declared = Table::new().categorical(["colour"]).classes();
+        let table = learned(&declared, "colour,kind\nred,plum\ngreen,apple\n");
+        let place = "test, line 3 (row 1), column";
+        for (text, expected) in [
+            ("colour,kind\nred,plum\nblue,apple\n", format!("{place} `colour`: expected one of `green`, `red`, found `blue`")),
+            ("colour,kind\nred,plum\nred,pear\n", format!("{place} `kind`: expected one of `apple`, `plum`, found `pear`")),
+            ("colour,kind\nred,plum\n,plum\n", format!("{place} `colour`: expected a label, found nothing")),
+            ("kind,colour\nplum,red\n", "test, line 1: expected `colour` for column 0, as in the table learned from, found `kind`".to_owned()),
+            ("colour,kind,x\nred,plum,1\n", "test, line 1: expected 2 fields, as in the table learned from, found 3".to_owned()),
+        ] {
+            let found = read_with(&table.clone().target("kind"), text).unwrap_err();
+            assert_eq!(found, expected);
+        }
+        // One class is enough in a file that is not learned from.
+        let one = read_with(&table, "colour,kind\ngreen,plum\n").unwrap();
+        assert_eq!((one.row(0), one.target(0)), (&[1.0, 0.0][..], 1.0));
+    }
+
+    #[test]
+    fn declarations_must_be_possible() {
+        let text = "a,b\nx,y\nx,y\n";
+        assert_eq!(
+            read_with(&Table::new().classes().categorical(["a"]), text).unwrap_err(),
+            "test, column `b`: expected labels of two classes or more, found only `y`"
+        );
+        assert_eq!(
+            read_with(&Table::new().categorical(["b"]), text).unwrap_err(),
+            "target = `b`: a column that is neither categorical nor ignored; `classes` declares its labels"
+        );
+        assert_eq!(
+            read_with(&Table::new().ignore(["c"]), text).unwrap_err(),
+            "test, line 1: expected a column `c` for a column to ignore, found `a`, `b`"
+        );
+        let ids: Vec<String> = (0..=levels::MOST).map(|i| format!("n{i},1\n")).collect();
+        let many = String::from("id,y\n") + &ids.concat();
+        assert_eq!(
+            read_with(&Table::new().categorical(["id"]), &many).unwrap_err(),
+            "test, line 4098 (row 4096), column `id`: expected one of at most 4096 different labels, found `n4096`"
+        );
+    }
+
     fn finite() -> impl Strategy<Value = f32> {
         use prop::num::f32::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
         POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO
@@ -425,6 +800,27 @@ mod tests {
         }
 
         #[test]
+        fn quoted_labels_are_read_back(
+            rows in prop::collection::vec("[a-c \",;\n\t]{0,6}[a-z]", 2..20),
+            separator in prop::sample::select(vec![
+                (Separator::Comma, ","), (Separator::Semicolon, ";"), (Separator::Tab, "\t"), (Separator::WhiteSpace, "   "),
+            ]),
+        ) {
+            let line = |row: &String| format!("1{}\"{}\"\r\n", separator.1, row.replace('"', "\"\""));
+            let text: String = rows.iter().map(line).collect();
+            let table = Table::new().separator(separator.0).classes();
+            let found = table.read_from(Source::of(text).unwrap());
+            let labels: Vec<&str> = rows.iter().map(|row| row.trim()).collect();
+            if labels.iter().all(|label| *label == labels[0]) {
+                prop_assert!(found.is_err());
+            } else {
+                let data = found.unwrap();
+                let found: Vec<&str> = data.targets().iter().map(|&y| data.classes()[y as usize].as_str()).collect();
+                prop_assert_eq!(found, labels);
+            }
+        }
+
+        #[test]
         fn any_bytes_are_read_or_refused(
             bytes in prop::collection::vec(any::<u8>(), 0..60),
             text in "[0-9,;. \\-einaf\n\"x]{0,60}",
@@ -432,8 +828,10 @@ mod tests {
         ) {
             for target in [Column::Last, Column::Number(column), Column::Named("x".to_owned())] {
                 let table = Table::new().target(target);
-                let _ = Source::of(bytes.clone()).and_then(|source| table.read_from(source));
-                let _ = Source::of(text.clone()).and_then(|source| table.read_from(source));
+                for table in [table.clone(), table.clone().classes(), table.categorical([0]).ignore([1])] {
+                    let _ = Source::of(bytes.clone()).and_then(|source| table.read_from(source));
+                    let _ = Source::of(text.clone()).and_then(|source| table.read_from(source));
+                }
             }
         }
     }

@@ -38,7 +38,7 @@ pub struct Step {
     pub step_size: f64,
     /// Initial particles that still have descendants.
     pub ancestors: usize,
-    /// Log-evidence accumulated so far; `None` for MCMC.
+    /// Log-evidence accumulated so far, on the scale of the targets that the network sees; `None` for MCMC.
     pub log_evidence: Option<f64>,
     /// Log-densities of this step that were not finite.
     pub non_finite: usize,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::anneal::Plan;
+use crate::data::TargetScale;
 use crate::diagnostics::mean_variance;
 use crate::engine::Choice;
 use crate::infer::Island;
@@ -23,6 +24,9 @@ pub struct Report {
     pub counts: Counts,
     /// Rows of the data.
     pub rows: usize,
+    /// The scale of the targets that predictions, scores and log-evidences are stated on. Log-evidences within
+    /// [`Report::steps`] are on the network's scale, which is another where a standardisation is carried.
+    pub target_scale: TargetScale,
     /// What the run was going to cost, if its stages were known beforehand.
     pub plan: Option<Plan>,
     /// Every step.
@@ -143,6 +147,7 @@ impl fmt::Display for Report {
                 self.rows,
                 self.counts.row_values
             ),
+            format!("  targets     on the {} scale", self.target_scale),
         ];
         lines.extend(self.plan.iter().map(|p| format!("  plan        {p}")));
         let bands = self.bands();

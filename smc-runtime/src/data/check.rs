@@ -1,0 +1,279 @@
+//! What in a data set is possible and yet worth a look before learning from it: constant columns, repeated rows, extreme
+//! values, classes without rows. Nothing is changed.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::{Dataset, class};
+use crate::exec;
+
+/// How far out a value is extreme, in interquartile ranges from the nearer quartile, or in standard deviations from the mean
+/// where the quartiles coincide.
+const FAR: f64 = 10.0;
+
+/// A column whose values are all the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Constant {
+    /// The column's name; `target` for the target.
+    pub column: String,
+    /// Its value.
+    pub value: f32,
+}
+
+/// The value of a column that is farthest out, where it is extreme.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extreme {
+    /// The column's name; `target` for the target.
+    pub column: String,
+    /// Number of extreme values in the column.
+    pub values: usize,
+    /// Row of the one that is farthest out, counted from 0.
+    pub row: usize,
+    /// Its value.
+    pub value: f32,
+}
+
+/// What [`Dataset::check`] found. Prints as one line for each kind, or as `nothing of note`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Findings {
+    /// Columns whose values are all the same; they teach nothing, and their weights keep their prior.
+    pub constant: Vec<Constant>,
+    /// Rows that repeat an earlier one, target included. Across a split they make held-out scores too good.
+    pub repeated: usize,
+    /// Rows that have the features of an earlier one and another target.
+    pub contradictory: usize,
+    /// Columns with extreme values.
+    pub extreme: Vec<Extreme>,
+    /// Rows of each class 0, 1, ... where classes are named; empty otherwise.
+    pub classes: Vec<(String, usize)>,
+}
+
+impl Dataset {
+    /// Constant columns, repeated rows, extreme values and the numbers of rows of named classes.
+    ///
+    /// A value is extreme if it is more than 10 interquartile ranges beyond the nearer quartile; where the quartiles of a
+    /// column coincide, as in pixels, more than 10 standard deviations from its mean. A target of named classes is not
+    /// looked at. Zero and minus zero are the same.
+    ///
+    /// ```
+    /// use smc_runtime::Dataset;
+    /// let data = Dataset::new(2, vec![1.0, 7.0, 2.0, 7.0, 3.0, 7.0, 1.0, 7.0, 1e6, 7.0], vec![0.0, 1.0, 2.0, 0.0, 1.0])?;
+    /// let found = data.with_names(["age", "site"])?.check();
+    /// assert_eq!((found.constant[0].column.as_str(), found.repeated, found.extreme[0].row), ("site", 1, 4));
+    /// println!("{found}");
+    /// # Ok::<(), smc_runtime::Error>(())
+    /// ```
+    pub fn check(&self) -> Findings {
+        let named = !self.classes().is_empty();
+        let columns = self.columns() + usize::from(!named);
+        let column = |c: usize| -> Vec<f32> {
+            if c == self.columns() {
+                self.targets().to_vec()
+            } else {
+                (0..self.rows()).map(|i| self.row(i)[c]).collect()
+            }
+        };
+        let name = |c: usize| {
+            self.names()
+                .get(c)
+                .map_or("target", String::as_str)
+                .to_owned()
+        };
+        let found = exec::map(columns, |c| {
+            let values = column(c);
+            if values.iter().all(|x| *x == values[0]) {
+                let value = values[0];
+                return (
+                    Some(Constant {
+                        column: name(c),
+                        value,
+                    }),
+                    None,
+                );
+            }
+            let extreme = extreme(&values).map(|(count, row)| Extreme {
+                column: name(c),
+                values: count,
+                row,
+                value: values[row],
+            });
+            (None, extreme)
+        });
+        let (constant, extreme): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let (repeated, contradictory) = self.repeats();
+        let rows_of = |c: usize| {
+            let targets = self.targets().iter();
+            targets.filter(|&&y| class(y) == Some(c)).count()
+        };
+        let classes = self.classes().iter().enumerate();
+        Findings {
+            constant: constant.into_iter().flatten().collect(),
+            repeated,
+            contradictory,
+            extreme: extreme.into_iter().flatten().collect(),
+            classes: classes
+                .map(|(c, name)| (name.clone(), rows_of(c)))
+                .collect(),
+        }
+    }
+
+    /// Rows that repeat an earlier one, and rows that contradict one.
+    fn repeats(&self) -> (usize, usize) {
+        // Adding zero makes minus zero plus zero.
+        let bits = |x: f32| (x + 0.0).to_bits();
+        let mut seen: HashMap<Vec<u32>, Vec<u32>> = HashMap::new();
+        let (mut repeated, mut contradictory) = (0, 0);
+        // Without features every row would repeat the first.
+        let rows = if self.columns() == 0 { 0 } else { self.rows() };
+        for i in 0..rows {
+            let row: Vec<u32> = self.row(i).iter().map(|&x| bits(x)).collect();
+            let target = bits(self.target(i));
+            let targets = seen.entry(row).or_default();
+            if targets.contains(&target) {
+                repeated += 1;
+            } else {
+                contradictory += usize::from(!targets.is_empty());
+                targets.push(target);
+            }
+        }
+        (repeated, contradictory)
+    }
+}
+
+/// The number of extreme values, and the row of the one that is farthest out.
+fn extreme(values: &[f32]) -> Option<(usize, usize)> {
+    let mut sorted = values.to_vec();
+    let n = sorted.len();
+    let mut quartile = |k: usize| {
+        let (_, &mut x, _) = sorted.select_nth_unstable_by(k * (n - 1) / 4, f32::total_cmp);
+        f64::from(x)
+    };
+    let (low, high) = (quartile(1), quartile(3));
+    let (low, high, unit) = if high > low {
+        (low, high, high - low)
+    } else {
+        let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / n as f64;
+        let squares = values.iter().map(|&x| (f64::from(x) - mean).powi(2));
+        (mean, mean, (squares.sum::<f64>() / n as f64).sqrt())
+    };
+    let out = |x: f32| (low - f64::from(x)).max(f64::from(x) - high) / unit;
+    let count = values.iter().filter(|&&x| out(x) > FAR).count();
+    let farthest = (0..n).max_by(|&a, &b| out(values[a]).total_cmp(&out(values[b])))?;
+    (count > 0).then_some((count, farthest))
+}
+
+impl Findings {
+    /// Whether there is nothing of note: an equal number of rows in each class is not asked for, a row is.
+    pub fn is_empty(&self) -> bool {
+        self.constant.is_empty()
+            && self.repeated == 0
+            && self.contradictory == 0
+            && self.extreme.is_empty()
+            && self.classes.iter().all(|(_, rows)| *rows > 0)
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        let list = |items: Vec<String>| {
+            let more = items.len().saturating_sub(SHOWN);
+            let shown = items[..items.len().min(SHOWN)].join(", ");
+            match more {
+                0 => shown,
+                _ => format!("{shown} and {more} more"),
+            }
+        };
+        let mut lines = Vec::new();
+        if !self.constant.is_empty() {
+            let items = self
+                .constant
+                .iter()
+                .map(|c| format!("`{}` = {}", c.column, c.value));
+            lines.push(format!("constant    {}", list(items.collect())));
+        }
+        if self.repeated + self.contradictory > 0 {
+            lines.push(format!(
+                "repeated    {} rows repeat an earlier one, {} have its features and another target",
+                self.repeated, self.contradictory
+            ));
+        }
+        if !self.extreme.is_empty() {
+            let item = |e: &Extreme| {
+                format!(
+                    "`{}` {} (farthest: {} in row {})",
+                    e.column, e.values, e.value, e.row
+                )
+            };
+            let items = self.extreme.iter().map(item);
+            lines.push(format!("extreme     {}", list(items.collect())));
+        }
+        if !self.classes.is_empty() {
+            let items = self
+                .classes
+                .iter()
+                .map(|(name, rows)| format!("`{name}` {rows}"));
+            lines.push(format!("classes     {}", list(items.collect())));
+        }
+        if lines.is_empty() {
+            return write!(f, "nothing of note");
+        }
+        write!(f, "{}", lines.join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_finding_is_made_where_it_was_planted_and_nowhere_else() {
+        let rows = 200;
+        let mut x: Vec<f32> = (0..rows).flat_map(|i| [i as f32, (i * i) as f32]).collect();
+        let y: Vec<f32> = (0..rows).map(|i| (i % 7) as f32).collect();
+        let clean = Dataset::new(2, x.clone(), y.clone()).unwrap();
+        assert!(clean.check().is_empty());
+        assert_eq!(clean.check().to_string(), "nothing of note");
+
+        // Row 5 repeats row 3; row 6 has the features of row 4 and another target.
+        for (from, to) in [(3, 5), (4, 6)] {
+            (x[2 * to], x[2 * to + 1]) = (x[2 * from], x[2 * from + 1]);
+        }
+        let mut targets = y.clone();
+        targets[5] = targets[3];
+        x[2 * 17] = -1e5;
+        let found = Dataset::new(2, x, targets).unwrap().check();
+        assert_eq!((found.repeated, found.contradictory), (1, 1));
+        let extreme = Extreme {
+            column: "0".to_owned(),
+            values: 1,
+            row: 17,
+            value: -1e5,
+        };
+        assert_eq!(found.extreme, [extreme]);
+        assert!(found.constant.is_empty());
+    }
+
+    #[test]
+    fn columns_that_are_mostly_zero_are_measured_by_their_sd() {
+        let sparse = |last: f32| {
+            let mut x = vec![0.0; 1000];
+            x[..100].fill(1.0);
+            x[999] = last;
+            let y = (0..1000).map(|i| i as f32).collect();
+            Dataset::new(1, x, y).unwrap().check().extreme
+        };
+        assert!(sparse(1.0).is_empty());
+        assert_eq!(sparse(100.0)[0].row, 999);
+    }
+
+    #[test]
+    fn classes_are_counted_and_constant_targets_named() {
+        let data = Dataset::new(1, vec![1.0, 2.0, 3.0], vec![2.0, 0.0, 2.0]).unwrap();
+        let found = data.with_classes(["a", "b", "c"]).unwrap().check();
+        let rows: Vec<usize> = found.classes.iter().map(|c| c.1).collect();
+        assert_eq!((rows, found.is_empty()), (vec![1, 0, 2], false));
+        let flat = Dataset::new(1, vec![1.0, 2.0, 3.0], vec![4.0; 3]).unwrap();
+        assert_eq!(flat.check().to_string(), "constant    `target` = 4");
+    }
+}
