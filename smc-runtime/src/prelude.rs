@@ -7,7 +7,10 @@ pub use crate::anneal::{
     AutomaticAnnealing, RandomMiniBatch, SmoothDataAnnealing, StepDataAnnealing, Tempering,
 };
 pub use crate::data::{Dataset, Standardise};
-pub use crate::dist::{Categorical, HalfNormal, Likelihood, Normal, Prior, Term};
+pub use crate::dist::{
+    Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma, Laplace,
+    Likelihood, LogNormal, Normal, Prior, StudentT, Term,
+};
 pub use crate::engine::Engine;
 pub use crate::error::{Error, Result};
 pub use crate::infer::{Inference, ensemble, map, mcmc, smc};

@@ -4,13 +4,29 @@
 //! [`Algebra`]: crate::algebra::Algebra
 
 mod categorical;
+mod cauchy;
+mod exponential;
+mod gamma;
+mod half_cauchy;
 mod half_normal;
+mod inverse_gamma;
+mod laplace;
+mod log_normal;
 mod normal;
+mod student_t;
 mod term;
 
 pub use categorical::Categorical;
+pub use cauchy::Cauchy;
+pub use exponential::Exponential;
+pub use gamma::Gamma;
+pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
+pub use inverse_gamma::InverseGamma;
+pub use laplace::Laplace;
+pub use log_normal::LogNormal;
 pub use normal::Normal;
+pub use student_t::StudentT;
 pub use term::Term;
 
 use std::fmt::Debug;
@@ -143,7 +159,20 @@ pub trait Likelihood: Predictive + Clone + 'static {
     ) -> PerRow<E, D, T>;
 }
 
-/// A scale argument that must be positive.
+/// log π.
+const LN_PI: f64 = 1.144_729_885_849_400_2;
+
+/// A location argument.
+fn finite(name: &str, value: Num) -> Result<(), String> {
+    let value = value.value();
+    if value.is_finite() {
+        Ok(())
+    } else {
+        Err(format!("{name} is {value}; it must be finite"))
+    }
+}
+
+/// A scale, rate or shape argument.
 fn positive(name: &str, value: Num) -> Result<(), String> {
     let value = value.value();
     if value > 0.0 && value.is_finite() {

@@ -1,7 +1,7 @@
 //! The normal distribution, by mean and standard deviation.
 
 use super::term::Term;
-use super::{Likelihood, Predictive, Prior, Response, positive};
+use super::{Likelihood, Predictive, Prior, Response, finite, positive};
 use crate::algebra::{Algebra, Num};
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Device, Heads, PerRow, Real, Tape, Targets};
@@ -45,12 +45,7 @@ impl Prior for Normal<Num> {
     }
 
     fn check(&self) -> Result<(), String> {
-        if !self.0.value().is_finite() {
-            return Err(format!(
-                "the mean of `Normal` is {}; it must be finite",
-                self.0.value()
-            ));
-        }
+        finite("the mean of `Normal`", self.0)?;
         positive("the standard deviation of `Normal`", self.1)
     }
 
