@@ -27,6 +27,16 @@ pub enum Op {
     Tanh,
     /// max(x, 0).
     Relu,
+    /// max(x, 0.01·x).
+    LeakyRelu,
+    /// 1/(1 + exp(−x)).
+    Sigmoid,
+    /// log(1 + exp(x)).
+    Softplus,
+    /// x/(1 + exp(−x)).
+    Silu,
+    /// x·Φ(x).
+    Gelu,
     /// A layer that only its own expression knows; the type's name.
     Other(&'static str),
 }
@@ -72,6 +82,11 @@ impl std::fmt::Display for Architecture {
                 Op::Linear => write!(f, " -> {}", node.outputs)?,
                 Op::Tanh => write!(f, " tanh")?,
                 Op::Relu => write!(f, " relu")?,
+                Op::LeakyRelu => write!(f, " leaky_relu")?,
+                Op::Sigmoid => write!(f, " sigmoid")?,
+                Op::Softplus => write!(f, " softplus")?,
+                Op::Silu => write!(f, " silu")?,
+                Op::Gelu => write!(f, " gelu")?,
                 Op::Other(name) => {
                     let short = name.rsplit("::").next().unwrap_or(name);
                     write!(f, " -> {short}")?;

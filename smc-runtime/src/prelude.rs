@@ -17,7 +17,9 @@ pub use crate::infer::{Inference, ensemble, map, mcmc, smc};
 pub use crate::kernel::{Chees, Hmc, Mala, RandomWalk, UnadjustedLangevin};
 pub use crate::model::Model;
 pub use crate::moves::AdaptiveMoves;
-pub use crate::nn::{Dyn, Linear, Relu, Scale, Tanh};
+pub use crate::nn::{
+    Dyn, Gelu, LeakyRelu, Linear, Relu, Scale, Sigmoid, Silu, Softplus, Tanh,
+};
 pub use crate::observe::Progress;
 pub use crate::posterior::Posterior;
 pub use crate::resample::{Multinomial, Residual, Ssp, Stratified, Systematic};

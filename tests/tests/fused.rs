@@ -53,6 +53,35 @@ enum Step {
     Dense(Linear<Dyn, Dyn>),
     Tanh,
     Relu,
+    LeakyRelu,
+    Sigmoid,
+    Softplus,
+    Silu,
+    Gelu,
+}
+
+const ACTIVATIONS: [Step; 7] = [
+    Step::Tanh,
+    Step::Relu,
+    Step::LeakyRelu,
+    Step::Sigmoid,
+    Step::Softplus,
+    Step::Silu,
+    Step::Gelu,
+];
+
+/// An activation in f64.
+fn activated(step: &Step, z: f64) -> f64 {
+    match step {
+        Step::Dense(_) => z,
+        Step::Tanh => z.tanh(),
+        Step::Relu => z.max(0.0),
+        Step::LeakyRelu => z.max(0.01 * z),
+        Step::Sigmoid => 1.0 / (1.0 + (-z).exp()),
+        Step::Softplus => z.max(0.0) + (-z.abs()).exp().ln_1p(),
+        Step::Silu => z / (1.0 + (-z).exp()),
+        Step::Gelu => z * 0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2),
+    }
 }
 
 /// A chain of fields, a positive parameter behind them, and a likelihood.
@@ -74,6 +103,11 @@ impl<L: Likelihood> Model for Net<L> {
             Step::Dense(layer) => FieldSpec::of("layer", "Linear<Dyn, Dyn>", layer),
             Step::Tanh => FieldSpec::of("tanh", "Tanh", &Tanh),
             Step::Relu => FieldSpec::of("relu", "Relu", &Relu),
+            Step::LeakyRelu => FieldSpec::of("leaky", "LeakyRelu", &LeakyRelu),
+            Step::Sigmoid => FieldSpec::of("sigmoid", "Sigmoid", &Sigmoid),
+            Step::Softplus => FieldSpec::of("softplus", "Softplus", &Softplus),
+            Step::Silu => FieldSpec::of("silu", "Silu", &Silu),
+            Step::Gelu => FieldSpec::of("gelu", "Gelu", &Gelu),
         };
         let noise = FieldSpec::of("noise", "Scale", &Scale);
         self.chain.iter().map(field).chain([noise]).collect()
@@ -110,6 +144,11 @@ impl<L: Likelihood> Model for Net<L> {
             Step::Dense(layer) => layer.expr(p.field(i), x),
             Step::Tanh => Tanh.expr(p.field(i), x),
             Step::Relu => Relu.expr(p.field(i), x),
+            Step::LeakyRelu => LeakyRelu.expr(p.field(i), x),
+            Step::Sigmoid => Sigmoid.expr(p.field(i), x),
+            Step::Softplus => Softplus.expr(p.field(i), x),
+            Step::Silu => Silu.expr(p.field(i), x),
+            Step::Gelu => Gelu.expr(p.field(i), x),
         })
     }
 }
@@ -207,7 +246,7 @@ fn cut_up(rows: usize, mut cuts: Vec<(f64, f64, Option<Part>)>) -> Vec<Segment> 
 
 fn cases() -> impl Strategy<Value = Case> {
     let activations = || {
-        let one = prop_oneof![Just(Step::Tanh), Just(Step::Relu)];
+        let one = prop::sample::select(&ACTIVATIONS[..]);
         prop_oneof![
             1 => Just(Vec::new()),
             5 => one.clone().prop_map(|a| vec![a]),
@@ -354,19 +393,19 @@ impl Case {
                         return None;
                     }
                 }
-                Step::Tanh => {
-                    // Behind the last layer all gradients pass through 1 − tanh².
-                    if i > last && z.iter().any(|z| z.abs() > 3.0) {
-                        return None;
-                    }
-                    z = z.into_iter().map(f64::tanh).collect();
-                }
-                Step::Relu => {
+                Step::Relu | Step::LeakyRelu => {
                     let mut both = z.iter().zip(&rounding);
                     if both.any(|(z, r)| *z != 0.0 && z.abs() <= *r) {
                         return None;
                     }
-                    z = z.into_iter().map(|z| z.max(0.0)).collect();
+                    z = z.into_iter().map(|z| activated(step, z)).collect();
+                }
+                smooth => {
+                    // Behind the last layer all gradients pass through the derivative.
+                    if i > last && z.iter().any(|z| z.abs() > 3.0) {
+                        return None;
+                    }
+                    z = z.into_iter().map(|z| activated(smooth, z)).collect();
                 }
             }
         }

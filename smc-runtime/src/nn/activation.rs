@@ -4,54 +4,64 @@ use super::Field;
 use crate::architecture::Op;
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Act, Device, FieldParams, Real, Tape};
-use crate::engine::fused::{Activation, FusedLayer};
+#[cfg(feature = "autodiff")]
+use crate::engine::fused::LEAK;
+use crate::engine::fused::{Activation, FusedLayer, Gate};
 
-/// tanh(x), element by element.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tanh;
+/// Each is a unit struct whose operation, fused form and expression are given in a line.
+macro_rules! activations {
+    ($($(#[$meta:meta])* $name:ident: $fused:expr, |$x:ident| $expr:expr;)*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $name;
 
-/// max(x, 0), element by element.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Relu;
+        impl Field for $name {
+            type View<'a> = ();
 
-impl Field for Tanh {
-    type View<'a> = ();
+            fn op(&self) -> Op {
+                Op::$name
+            }
 
-    fn op(&self) -> Op {
-        Op::Tanh
-    }
+            fn fused(&self) -> Option<&'static dyn FusedLayer> {
+                Some(&$fused)
+            }
 
-    fn fused(&self) -> Option<&'static dyn FusedLayer> {
-        Some(&Activation::Tanh)
-    }
-
-    #[cfg(feature = "autodiff")]
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
-        &self,
-        _: FieldParams<'_, E, D, T>,
-        x: Act<E, D, T>,
-    ) -> Act<E, D, T> {
-        x.tanh()
-    }
+            #[cfg(feature = "autodiff")]
+            fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+                &self,
+                _: FieldParams<'_, E, D, T>,
+                $x: Act<E, D, T>,
+            ) -> Act<E, D, T> {
+                $expr
+            }
+        }
+    )*};
 }
 
-impl Field for Relu {
-    type View<'a> = ();
+activations! {
+    /// tanh(x), element by element.
+    Tanh: Activation::Tanh, |x| x.tanh();
 
-    fn op(&self) -> Op {
-        Op::Relu
-    }
+    /// max(x, 0), element by element.
+    Relu: Activation::Relu, |x| x.relu();
 
-    fn fused(&self) -> Option<&'static dyn FusedLayer> {
-        Some(&Activation::Relu)
-    }
+    /// max(x, 0.01·x), element by element (Maas, Hannun and Ng, 2013).
+    LeakyRelu: Activation::LeakyRelu, |x| {
+        let leak = f64::from(LEAK);
+        x.retaped::<T>().relu() * E::narrow(1.0 - leak) + x * E::narrow(leak)
+    };
 
-    #[cfg(feature = "autodiff")]
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
-        &self,
-        _: FieldParams<'_, E, D, T>,
-        x: Act<E, D, T>,
-    ) -> Act<E, D, T> {
-        x.relu()
-    }
+    /// 1/(1 + exp(−x)), element by element.
+    Sigmoid: Activation::Sigmoid, |x| x.sigmoid();
+
+    /// log(1 + exp(x)), element by element: a smooth ReLU, positive everywhere (Dugas et al., 2001).
+    Softplus: Activation::Softplus, |x| {
+        x.retaped::<T>().relu() + ((-x.abs()).exp() + E::narrow(1.0)).ln()
+    };
+
+    /// x/(1 + exp(−x)), element by element, also called swish (Hendrycks and Gimpel, 2016; Elfwing, Uchibe and Doya, 2018).
+    Silu: Gate::Silu, |x| x.retaped::<T>().sigmoid() * x;
+
+    /// x·Φ(x), element by element, Φ the distribution function of the standard normal (Hendrycks and Gimpel, 2016).
+    Gelu: Gate::Gelu, |x| x.accurate_gelu();
 }

@@ -7,7 +7,7 @@ mod linear;
 mod scale;
 mod view;
 
-pub use activation::{Relu, Tanh};
+pub use activation::{Gelu, LeakyRelu, Relu, Sigmoid, Silu, Softplus, Tanh};
 pub use linear::{Linear, LinearShaped, LinearView};
 pub use scale::Scale;
 pub use view::{BlockSlices, Matrix, View};

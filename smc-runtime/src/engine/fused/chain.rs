@@ -90,6 +90,9 @@ impl Chain {
             let activation = match node.op {
                 Op::Tanh => Some(Activation::Tanh),
                 Op::Relu => Some(Activation::Relu),
+                Op::LeakyRelu => Some(Activation::LeakyRelu),
+                Op::Sigmoid => Some(Activation::Sigmoid),
+                Op::Softplus => Some(Activation::Softplus),
                 _ => None,
             };
             if let (Some(activation), Some(last)) = (activation, steps.last_mut())

@@ -50,11 +50,14 @@ pub trait FusedLayer: Debug + Sync {
     );
 }
 
-/// What is done element by element, in place.
+/// What is done element by element, in place; its derivative is known from what comes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activation {
     Tanh,
     Relu,
+    LeakyRelu,
+    Sigmoid,
+    Softplus,
 }
 
 impl Activation {
@@ -63,6 +66,9 @@ impl Activation {
         match self {
             Self::Tanh => math::tanh_all(isa, z),
             Self::Relu => math::relu_all(isa, z),
+            Self::LeakyRelu => math::leaky_relu_all(isa, z),
+            Self::Sigmoid => math::sigmoid_all(isa, z),
+            Self::Softplus => math::softplus_all(isa, z),
         }
     }
 
@@ -71,6 +77,9 @@ impl Activation {
         match self {
             Self::Tanh => math::tanh_back(isa, d, y),
             Self::Relu => math::relu_back(isa, d, y),
+            Self::LeakyRelu => math::leaky_relu_back(isa, d, y),
+            Self::Sigmoid => math::sigmoid_back(isa, d, y),
+            Self::Softplus => math::softplus_back(isa, d, y),
         }
     }
 }
@@ -92,6 +101,42 @@ impl FusedLayer for Activation {
         _: &mut [f32],
     ) {
         self.back(size.isa, y, dy);
+        if let Some(dx) = dx {
+            dx.copy_from_slice(dy);
+        }
+    }
+}
+
+/// A number times how far it is let through: the derivative needs what goes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    Silu,
+    Gelu,
+}
+
+impl FusedLayer for Gate {
+    fn forward(&self, size: LayerSize, _: &[f32], x: &[f32], y: &mut [f32]) {
+        y.copy_from_slice(x);
+        match self {
+            Self::Silu => math::silu_all(size.isa, y),
+            Self::Gelu => math::gelu_all(size.isa, y),
+        }
+    }
+
+    fn backward(
+        &self,
+        size: LayerSize,
+        _: &[f32],
+        x: &[f32],
+        _: &[f32],
+        dy: &mut [f32],
+        dx: Option<&mut [f32]>,
+        _: &mut [f32],
+    ) {
+        match self {
+            Self::Silu => math::silu_back(size.isa, dy, x),
+            Self::Gelu => math::gelu_back(size.isa, dy, x),
+        }
         if let Some(dx) = dx {
             dx.copy_from_slice(dy);
         }

@@ -25,7 +25,9 @@ mod tests;
 
 pub use head::FusedHead;
 pub use isa::Instructions;
-pub(crate) use layer::Activation;
+pub(crate) use layer::{Activation, Gate};
+#[cfg(feature = "autodiff")]
+pub(crate) use math::LEAK;
 pub use layer::{FusedLayer, LayerSize};
 pub use panel::PANEL;
 
