@@ -73,35 +73,56 @@ def table(rows):
               f"| {', '.join(map(str, sorted(ancestors)))} |")
 
 
+# Runs that only compare seconds.
+TIMED = ("full, 2 stages", "jax full, 2 stages")
+COLOURS = ["#000000", "#7f7f7f", "#e69f00", "#d62728", "#ff9896", "#1f77b4", "#9edae5", "#2ca02c", "#8c564b"]
+
+
+def mark(name, colour, x, y):
+    """A square from a warm start, a triangle for an ensemble, a cross for JAX, a disc from the prior."""
+    path = lambda d: f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="2"><title>{name}</title></path>'
+    if name.startswith("warm"):
+        return path(f"M{x - 4:.1f} {y - 4:.1f}h8v8h-8z")
+    if name.startswith("ensemble"):
+        return path(f"M{x:.1f} {y - 5:.1f}l5 9h-10z")
+    if name.startswith("jax"):
+        return path(f"M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8")
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}" fill-opacity="0.85"><title>{name}</title></circle>'
+
+
 def picture(rows, path):
     """Accuracy and NLL against seconds, one mark per run."""
+    rows = [r for r in rows if r["name"] not in TIMED]
     names = [n for n, *_ in RUNS if any(r["name"] == n for r in rows)]
-    colours = ["#1b6ca8", "#d1495b", "#edae49", "#30638e", "#66a182", "#8d6a9f", "#00798c", "#b5651d", "#2e4057", "#777777", "#222222", "#9c9c9c", "#c08497"]
-    width, height, left, top = 460, 300, 60, 24
-    low, high = min(r["seconds"] for r in rows) / 1.3, max(r["seconds"] for r in rows) * 1.3
-    x = lambda s: left + (width - left - 16) * math.log(s / low) / math.log(high / low)
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * width + 190}" height="{height + 50}" font-family="sans-serif" font-size="12">',
+    width, height, left, top, legend = 520, 360, 56, 26, 220
+    low, high = min(r["seconds"] for r in rows) / 1.2, max(r["seconds"] for r in rows) * 1.2
+    right = width - 16
+    x = lambda s: left + (right - left) * math.log(s / low) / math.log(high / low)
+    of_prior = [n for n in names if not n.startswith(("warm", "ensemble", "jax"))]
+    others = {"warm": "#d62728", "ensemble": "#1f77b4", "jax": "#2ca02c"}
+    colour = lambda n: COLOURS[of_prior.index(n) % len(COLOURS)] if n in of_prior else others[n.replace(",", " ").split()[0]]
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * width + legend}" height="{height + 30}" font-family="sans-serif" font-size="12">',
            '<rect width="100%" height="100%" fill="white"/>']
     for panel, (key, title) in enumerate([("accuracy", "accuracy"), ("nll", "NLL")]):
         values = [r[key] for r in rows]
-        a, b = min(values), max(values)
-        a, b = a - 0.05 * (b - a + 1e-9), b + 0.05 * (b - a + 1e-9)
+        margin = 0.05 * (max(values) - min(values) + 1e-9)
+        a, b = min(values) - margin, max(values) + margin
         y = lambda v: top + (height - top) * (b - v) / (b - a)
-        out.append(f'<g transform="translate({panel * width},0)"><rect x="{left}" y="{top}" width="{width - left - 16}" height="{height - top}" fill="none" stroke="#999"/>')
+        out.append(f'<g transform="translate({panel * width},0)"><rect x="{left}" y="{top}" width="{right - left}" height="{height - top}" fill="none" stroke="#999"/>')
         out.append(f'<text x="{left}" y="16" font-weight="bold">{title} against seconds</text>')
-        for k in range(5):
-            v = a + (b - a) * k / 4
-            out.append(f'<text x="{left - 6}" y="{y(v) + 4:.1f}" text-anchor="end">{v:.3f}</text><line x1="{left}" x2="{width - 16}" y1="{y(v):.1f}" y2="{y(v):.1f}" stroke="#eee"/>')
-        for s in (1, 3, 10, 30, 100, 300, 1000):
+        for k in range(6):
+            v = a + (b - a) * k / 5
+            out.append(f'<text x="{left - 6}" y="{y(v) + 4:.1f}" text-anchor="end">{v:.3f}</text><line x1="{left}" x2="{right}" y1="{y(v):.1f}" y2="{y(v):.1f}" stroke="#eee"/>')
+        for s in (10, 20, 40, 80, 160, 320):
             if low < s < high:
-                out.append(f'<text x="{x(s):.1f}" y="{height + 16}" text-anchor="middle">{s} s</text><line x1="{x(s):.1f}" x2="{x(s):.1f}" y1="{height}" y2="{height + 4}" stroke="#999"/>')
-        for name, colour in zip(names, colours):
-            for r in rows:
-                if r["name"] == name:
-                    out.append(f'<circle cx="{x(r["seconds"]):.1f}" cy="{y(r[key]):.1f}" r="4" fill="{colour}" fill-opacity="0.8"><title>{name}</title></circle>')
+                out.append(f'<text x="{x(s):.1f}" y="{height + 16}" text-anchor="middle">{s} s</text><line x1="{x(s):.1f}" x2="{x(s):.1f}" y1="{top}" y2="{height}" stroke="#eee"/>')
+        out += [mark(r["name"], colour(r["name"]), x(r["seconds"]), y(r[key])) for r in rows]
         out.append("</g>")
-    for i, (name, colour) in enumerate(zip(names, colours)):
-        out.append(f'<circle cx="{2 * width + 10}" cy="{top + 8 + 18 * i}" r="4" fill="{colour}"/><text x="{2 * width + 20}" y="{top + 12 + 18 * i}">{name}</text>')
+    # One line for all that share a mark.
+    lines = [(n, n) for n in of_prior] + [(k, f"{k}, several lengths" if k != "jax" else "JAX by hand, growing data") for k in others if any(n.startswith(k) for n in names)]
+    for i, (name, text) in enumerate(lines):
+        at = top + 8 + 20 * i
+        out.append(mark(name, colour(name), 2 * width + 10, at) + f'<text x="{2 * width + 22}" y="{at + 4}">{text}</text>')
     path.write_text("\n".join(out + ["</svg>"]) + "\n")
 
 

@@ -272,7 +272,7 @@ fn run(args: &Args) -> Result<()> {
     let hidden = args.hidden.unwrap_or(5 * classes);
     let dim = hidden * (train.columns() + 1) + classes * (hidden + 1);
     let islands = args.islands.unwrap_or(if dim > args.particles {
-        args.particles
+        args.particles.max(1)
     } else {
         1
     });
