@@ -29,7 +29,8 @@ pub(crate) struct Field {
     pub(crate) ty: Type,
     /// The type as a reader would write it.
     pub(crate) text: String,
-    pub(crate) prior: Given<Expr>,
+    /// One for all of its parameters, or one for each by name.
+    pub(crate) priors: Given<Vec<(Option<Ident>, Expr)>>,
 }
 
 impl Source {
@@ -88,7 +89,7 @@ impl Source {
 impl Field {
     /// `None` for a field without a name, which `can_be_a_model` has refused.
     fn of(ctxt: &Ctxt, field: &mut syn::Field) -> Option<Self> {
-        let prior = attr::take(ctxt, Helper::Prior, &mut field.attrs);
+        let priors = attr::take_priors(ctxt, &mut field.attrs);
         attr::refuse(ctxt, Helper::Likelihood, &mut field.attrs);
         attr::refuse(ctxt, Helper::Infer, &mut field.attrs);
         for attribute in field.attrs.iter().filter(|a| a.path().is_ident("cfg")) {
@@ -103,7 +104,7 @@ impl Field {
             ident,
             text: text_of(&field.ty),
             ty: field.ty.clone(),
-            prior,
+            priors,
         })
     }
 

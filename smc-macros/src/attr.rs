@@ -1,7 +1,7 @@
 //! Takes the attributes of the language out of an item and parses each as one Rust expression.
 
 use syn::parse::ParseStream;
-use syn::{Attribute, Expr, Meta};
+use syn::{Attribute, Expr, Ident, Meta, Token};
 
 use crate::ctxt::Ctxt;
 
@@ -79,10 +79,27 @@ impl Helper {
 
 /// Removes every `helper` from `attributes` and returns the expression of the first.
 pub(crate) fn take(ctxt: &Ctxt, helper: Helper, attributes: &mut Vec<Attribute>) -> Given<Expr> {
+    take_as(ctxt, helper, attributes, one)
+}
+
+/// The content of `#[prior(..)]`: one expression for all parameters of the field, or one for each by name.
+pub(crate) fn take_priors(
+    ctxt: &Ctxt,
+    attributes: &mut Vec<Attribute>,
+) -> Given<Vec<(Option<Ident>, Expr)>> {
+    take_as(ctxt, Helper::Prior, attributes, priors)
+}
+
+fn take_as<T>(
+    ctxt: &Ctxt,
+    helper: Helper,
+    attributes: &mut Vec<Attribute>,
+    content: fn(ParseStream, &str) -> syn::Result<T>,
+) -> Given<T> {
     let mut given = Given::Absent;
     for attribute in extract(helper, attributes) {
         if matches!(given, Given::Absent) {
-            given = parse(helper, &attribute).map_or_else(
+            given = parse(helper, &attribute, content).map_or_else(
                 |error| {
                     ctxt.push(error);
                     Given::Wrong
@@ -115,7 +132,11 @@ pub(crate) fn extract(helper: Helper, attributes: &mut Vec<Attribute>) -> Vec<At
         .collect()
 }
 
-fn parse(helper: Helper, attribute: &Attribute) -> syn::Result<Expr> {
+fn parse<T>(
+    helper: Helper,
+    attribute: &Attribute,
+    content: fn(ParseStream, &str) -> syn::Result<T>,
+) -> syn::Result<T> {
     let advice = format!(
         "`#[{}(..)]` takes one expression, for example `{}`",
         helper.name(),
@@ -123,17 +144,47 @@ fn parse(helper: Helper, attribute: &Attribute) -> syn::Result<Expr> {
     );
     match &attribute.meta {
         Meta::List(list) if !list.tokens.is_empty() => {
-            attribute.parse_args_with(|input: ParseStream| {
-                let expression = input.parse()?;
-                if input.is_empty() {
-                    Ok(expression)
-                } else {
-                    Err(input.error(advice))
-                }
-            })
+            attribute.parse_args_with(|input: ParseStream| content(input, &advice))
         }
         _ => Err(syn::Error::new_spanned(attribute, advice)),
     }
+}
+
+fn one(input: ParseStream, advice: &str) -> syn::Result<Expr> {
+    let expression = input.parse()?;
+    if input.is_empty() {
+        Ok(expression)
+    } else {
+        Err(input.error(advice))
+    }
+}
+
+fn priors(input: ParseStream, advice: &str) -> syn::Result<Vec<(Option<Ident>, Expr)>> {
+    if !(input.peek(Ident) && input.peek2(Token![=]) && !input.peek2(Token![==])) {
+        return Ok(vec![(None, one(input, advice)?)]);
+    }
+    let mut priors: Vec<(Option<Ident>, Expr)> = Vec::new();
+    while !input.is_empty() {
+        let name: Ident = input.parse().map_err(|error| {
+            let text = "each parameter of the field is named, as in `weight = Normal(0.0, 1.0)`";
+            syn::Error::new(error.span(), text)
+        })?;
+        if priors
+            .iter()
+            .any(|(other, _)| other.as_ref() == Some(&name))
+        {
+            return Err(syn::Error::new(
+                name.span(),
+                format!("`{name}` has a prior already; remove one of them"),
+            ));
+        }
+        input.parse::<Token![=]>()?;
+        priors.push((Some(name), input.parse()?));
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    Ok(priors)
 }
 
 /// Whether `#[derive(..)]` among `attributes` names `name`.

@@ -20,15 +20,17 @@ const MOST_NAMED: usize = 7;
 pub(crate) struct Model {
     pub(crate) source: Source,
     /// For each field.
-    pub(crate) priors: Vec<Given<Prior>>,
-    /// The fields with priors; a field comes after those that its prior names.
+    pub(crate) priors: Vec<Given<Vec<Prior>>>,
+    /// The fields; a field comes after those that its priors name.
     pub(crate) order: Vec<usize>,
     pub(crate) likelihood: Given<Likelihood>,
     pub(crate) infer: Given<Expr>,
 }
 
-/// The content of `#[prior(..)]`.
+/// One expression of `#[prior(..)]`.
 pub(crate) struct Prior {
+    /// The parameter tensor that it is for: `weight` in `#[prior(weight = ..)]`. `None` for all of the field's.
+    pub(crate) block: Option<Ident>,
     /// As it is emitted.
     pub(crate) value: Expr,
     /// Where the user's expression begins and ends.
@@ -65,9 +67,9 @@ pub(crate) fn check(ctxt: &Ctxt, mut source: Source) -> Model {
     let given = source
         .fields
         .iter_mut()
-        .map(|f| std::mem::replace(&mut f.prior, Given::Absent));
+        .map(|f| std::mem::replace(&mut f.priors, Given::Absent));
     let priors: Vec<_> = given
-        .map(|p| p.and_then(|e| prior(ctxt, &fields, e)))
+        .map(|p| p.and_then(|each| self::priors(ctxt, &fields, each)))
         .collect();
     let likelihood = std::mem::replace(&mut source.likelihood, Given::Absent);
     let infer = std::mem::replace(&mut source.infer, Given::Absent);
@@ -80,7 +82,16 @@ pub(crate) fn check(ctxt: &Ctxt, mut source: Source) -> Model {
     }
 }
 
-fn prior(ctxt: &Ctxt, fields: &[String], expression: Expr) -> Option<Prior> {
+/// Every one, or `None` after a mistake in any; the mistakes of all are reported.
+fn priors(ctxt: &Ctxt, fields: &[String], each: Vec<(Option<Ident>, Expr)>) -> Option<Vec<Prior>> {
+    let all: Vec<_> = each
+        .into_iter()
+        .map(|(block, expression)| prior(ctxt, fields, block, expression))
+        .collect();
+    all.into_iter().collect()
+}
+
+fn prior(ctxt: &Ctxt, fields: &[String], block: Option<Ident>, expression: Expr) -> Option<Prior> {
     let mut value = sugar::by_position(ctxt, expression)?;
     let ends = ast::ends(&value);
     let text = match &value {
@@ -106,6 +117,7 @@ fn prior(ctxt: &Ctxt, fields: &[String], expression: Expr) -> Option<Prior> {
     }
     convert(&mut value);
     Some(Prior {
+        block,
         value,
         ends,
         text,
@@ -146,26 +158,24 @@ fn convert_last(block: &mut Block) {
     }
 }
 
-/// The fields with priors in the order in which they can be sampled. Cycles are reported and broken.
-fn order(ctxt: &Ctxt, fields: &[String], priors: &[Given<Prior>]) -> Vec<usize> {
+/// The fields in the order in which they can be sampled. Cycles are reported and broken.
+fn order(ctxt: &Ctxt, fields: &[String], priors: &[Given<Vec<Prior>>]) -> Vec<usize> {
     struct Walk<'a> {
         ctxt: &'a Ctxt,
         fields: &'a [String],
-        priors: &'a [Given<Prior>],
+        priors: &'a [Given<Vec<Prior>>],
         /// From the field where the walk began to the one that it is at.
         path: Vec<usize>,
         order: Vec<usize>,
     }
     impl Walk<'_> {
         fn visit(&mut self, field: usize) {
-            let Some(prior) = self.priors[field].as_ref() else {
-                return;
-            };
             if self.order.contains(&field) {
                 return;
             }
             self.path.push(field);
-            for named in &prior.named {
+            let priors = self.priors[field].as_ref().map_or(&[][..], Vec::as_slice);
+            for named in priors.iter().flat_map(|prior| &prior.named) {
                 match self.path.iter().position(|&f| f == named.field) {
                     None => self.visit(named.field),
                     Some(start) => self.refuse(start, named),
@@ -286,7 +296,8 @@ mod tests {
         let priors: Vec<_> = priors
             .iter()
             .map(|(_, text)| {
-                Given::Is(syn::parse_str(text).unwrap()).and_then(|e| prior(&ctxt, &fields, e))
+                let each = vec![(None, syn::parse_str(text).unwrap())];
+                Given::Is(each).and_then(|each| super::priors(&ctxt, &fields, each))
             })
             .collect();
         let order = order(&ctxt, &fields, &priors);
@@ -342,7 +353,8 @@ mod tests {
     fn arguments_of_the_outermost_call_are_converted() {
         let ctxt = Ctxt::new();
         let fields = ["tau".to_owned()];
-        let prior = prior(&ctxt, &fields, syn::parse_str("Normal(0, f(tau))").unwrap()).unwrap();
+        let expression = syn::parse_str("Normal(0, f(tau))").unwrap();
+        let prior = prior(&ctxt, &fields, None, expression).unwrap();
         assert!(ctxt.into_messages().is_empty());
         let convert = "::core::convert::Into::into";
         assert_eq!(

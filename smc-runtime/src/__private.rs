@@ -17,9 +17,9 @@ pub const fn keys_of<L: Likelihood>(_: fn() -> L) -> &'static [check::Key] {
     L::KEYS
 }
 
-/// The support of a prior expression, without evaluating it.
-pub const fn support_of<P: Prior>(_: fn(&Scope<'_>) -> P) -> crate::transform::Support {
-    P::SUPPORT
+/// The support of a prior expression, without evaluating it; `None` for one that may stand on any field.
+pub const fn support_of<P: Prior>(_: fn(&Scope<'_>) -> P) -> Option<crate::transform::Support> {
+    if P::ANYWHERE { None } else { Some(P::SUPPORT) }
 }
 
 /// The expression of `#[infer(..)]`.

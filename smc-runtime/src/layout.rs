@@ -49,6 +49,13 @@ pub struct Block {
     pub field: usize,
 }
 
+impl Block {
+    /// Its name within the field (`weight`), or empty where the field is the parameter.
+    pub fn part(&self) -> &str {
+        self.name.split_once('.').map_or("", |(_, part)| part)
+    }
+}
+
 /// All parameter blocks of a model, in order and without gaps.
 ///
 /// Its `Display` is a table of the blocks.
@@ -56,14 +63,19 @@ pub struct Block {
 pub struct Layout {
     blocks: Vec<Block>,
     fields: Vec<Range<usize>>,
+    /// For each field, the value of a parameter that is given and not learned.
+    fixed: Vec<Option<f64>>,
 }
 
 impl Layout {
-    /// Lays out the blocks of each field one after the other.
-    pub fn new<'a>(fields: impl IntoIterator<Item = (&'a str, Vec<BlockSpec>)>) -> Self {
+    /// Lays out the blocks of each field one after the other. A field that is given and not learned has its value and no
+    /// blocks.
+    pub fn new<'a>(
+        fields: impl IntoIterator<Item = (&'a str, Vec<BlockSpec>, Option<f64>)>,
+    ) -> Self {
         let mut layout = Self::default();
         let mut start = 0;
-        for (number, (field, specs)) in fields.into_iter().enumerate() {
+        for (number, (field, specs, fixed)) in fields.into_iter().enumerate() {
             let first = layout.blocks.len();
             for spec in specs {
                 let end = start + spec.len();
@@ -83,6 +95,7 @@ impl Layout {
                 start = end;
             }
             layout.fields.push(first..layout.blocks.len());
+            layout.fixed.push(fixed);
         }
         layout
     }
@@ -95,6 +108,11 @@ impl Layout {
     /// The blocks of field number `field`.
     pub fn of_field(&self, field: usize) -> &[Block] {
         &self.blocks[self.fields[field].clone()]
+    }
+
+    /// The value of field number `field`, if it is given and not learned.
+    pub fn fixed(&self, field: usize) -> Option<f64> {
+        self.fixed[field]
     }
 
     /// The block of that name, such as `hidden.weight`.

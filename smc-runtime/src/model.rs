@@ -25,8 +25,10 @@ pub struct FieldSpec {
     pub op: Op,
     /// Its form for the fused engine, if it has one.
     pub fused: Option<&'static dyn FusedLayer>,
-    /// The shape rule that its type declares, before run-time sizes.
-    pub declared: Rule,
+    /// The value of a parameter that is given and not learned.
+    pub fixed: Option<f64>,
+    /// The shape rule and the number of elements that its type declares, before run-time sizes.
+    pub declared: (Rule, usize),
 }
 
 impl FieldSpec {
@@ -38,11 +40,17 @@ impl FieldSpec {
                 ty,
                 rule: field.rule(),
                 support: F::SUPPORT,
+                elements: match field.blocks().first() {
+                    Some(block) if field.rule() == Rule::Parameter => block.len(),
+                    _ => F::ELEMENTS,
+                },
+                blocks: F::BLOCKS,
             },
             blocks: field.blocks(),
             op: field.op(),
             fused: field.fused(),
-            declared: F::RULE,
+            fixed: field.fixed(),
+            declared: (F::RULE, F::ELEMENTS),
         }
     }
 
@@ -52,12 +60,15 @@ impl FieldSpec {
         shape: Vec<usize>,
         support: crate::transform::Support,
     ) -> Self {
+        let elements = shape.iter().product();
         Self {
             shape: FieldShape {
                 name,
                 ty: "parameter",
                 rule: Rule::Parameter,
                 support: Some(support),
+                elements,
+                blocks: &[],
             },
             blocks: vec![BlockSpec {
                 name: "",
@@ -67,7 +78,8 @@ impl FieldSpec {
             }],
             op: Op::Other("parameter"),
             fused: None,
-            declared: Rule::Parameter,
+            fixed: None,
+            declared: (Rule::Parameter, elements),
         }
     }
 }
@@ -145,9 +157,6 @@ impl<'a> Views<'a> {
 
 /// Lets `field` learn its input width and returns the width after it.
 pub fn resolve<F: Field>(field: &mut F, width: usize) -> usize {
-    if field.rule() == Rule::Parameter {
-        return width;
-    }
     field.resolve(width);
     match field.rule() {
         Rule::Features { outputs, .. } => outputs,
@@ -198,7 +207,11 @@ pub(crate) fn settle<M: Model>(mut model: M, features: usize) -> Result<(M, Layo
         });
         width = outputs;
     }
-    let layout = Layout::new(fields.into_iter().map(|f| (f.shape.name, f.blocks)));
+    let layout = Layout::new(
+        fields
+            .into_iter()
+            .map(|f| (f.shape.name, f.blocks, f.fixed)),
+    );
     let architecture = Architecture {
         inputs: features,
         nodes,
@@ -206,25 +219,37 @@ pub(crate) fn settle<M: Model>(mut model: M, features: usize) -> Result<(M, Layo
     Ok((model, layout, architecture))
 }
 
-/// A size that the type fixes cannot be another by value.
+/// A size that the type fixes cannot be another by value, and a value that is given must be one.
 fn sizes_as_declared(model: &str, field: &FieldSpec) -> Result<()> {
-    let (
+    let (name, ty) = (field.shape.name, field.shape.ty);
+    let (rule, elements) = field.declared;
+    let mut sizes = vec![("elements", elements, field.shape.elements)];
+    if let (
         Rule::Features { inputs, outputs },
         Rule::Features {
             inputs: i,
             outputs: o,
         },
-    ) = (field.declared, field.shape.rule)
-    else {
-        return Ok(());
-    };
-    for (what, declared, given) in [("inputs", inputs, i), ("outputs", outputs, o)] {
+    ) = (rule, field.shape.rule)
+    {
+        sizes = vec![("inputs", inputs, i), ("outputs", outputs, o)];
+    }
+    for (what, declared, given) in sizes {
         if declared != crate::nn::Dyn && declared != given {
             return Err(Error::Chain(format!(
-                "`{model}.{}: {}` was given {given} {what} by value, but its type says {declared}",
-                field.shape.name, field.shape.ty
+                "`{model}.{name}: {ty}` was given {given} {what} by value, but its type says {declared}"
+            )));
+        }
+        if given == 0 {
+            return Err(Error::Chain(format!(
+                "`{model}.{name}: {ty}` has no {what}; every size must be at least 1"
             )));
         }
     }
-    Ok(())
+    match field.fixed {
+        Some(value) if !value.is_finite() => Err(Error::Chain(format!(
+            "`{model}.{name}: {ty}` has no value; give it one, as in `{model} {{ {name}: Fixed(0.1), ..{model}::default() }}.infer_with(&data)`"
+        ))),
+        _ => Ok(()),
+    }
 }

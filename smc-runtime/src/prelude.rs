@@ -8,8 +8,8 @@ pub use crate::anneal::{
 };
 pub use crate::data::{Dataset, Standardise};
 pub use crate::dist::{
-    Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma, Laplace,
-    Likelihood, LogNormal, Normal, Prior, StudentT, Term,
+    Beta, Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma, Laplace,
+    Likelihood, LogNormal, Normal, Prior, StudentT, Term, Uniform,
 };
 pub use crate::engine::Engine;
 pub use crate::error::{Error, Result};
@@ -18,7 +18,8 @@ pub use crate::kernel::{Chees, Hmc, Mala, RandomWalk, UnadjustedLangevin};
 pub use crate::model::Model;
 pub use crate::moves::AdaptiveMoves;
 pub use crate::nn::{
-    Dyn, Gelu, LeakyRelu, Linear, Relu, Scale, Sigmoid, Silu, Softplus, Tanh,
+    Dyn, Fixed, Gelu, LeakyRelu, Linear, LinearNoBias, Real, Relu, Scale, Sigmoid, Silu, Softplus,
+    Tanh, UnitInterval,
 };
 pub use crate::observe::Progress;
 pub use crate::posterior::Posterior;

@@ -95,7 +95,7 @@ impl Regression {
             fan_in: columns,
         };
         Self {
-            layout: Layout::new([("weight", vec![weight])]),
+            layout: Layout::new([("weight", vec![weight], None)]),
             architecture: Architecture {
                 inputs: columns,
                 nodes: vec![Node {

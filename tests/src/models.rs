@@ -46,7 +46,7 @@ impl Model for Net {
             FieldSpec::of("hidden", "Linear<1, 3>", &self.hidden),
             FieldSpec::of("activation", "Tanh", &Tanh),
             FieldSpec::of("output", "Linear<3, 1>", &self.output),
-            FieldSpec::of("noise", "Scale", &Scale),
+            FieldSpec::of("noise", "Scale", &<Scale>::default()),
         ]
     }
 
@@ -91,8 +91,8 @@ impl Model for Hierarchical {
 
     fn fields(&self) -> Vec<FieldSpec> {
         vec![
-            FieldSpec::of("tau", "Scale", &Scale),
-            FieldSpec::of("lambda", "Scale", &Scale),
+            FieldSpec::of("tau", "Scale", &<Scale>::default()),
+            FieldSpec::of("lambda", "Scale", &<Scale>::default()),
             FieldSpec::of("hidden", "Linear<2, 3>", &self.hidden),
             FieldSpec::of("activation", "Relu", &Relu),
             FieldSpec::of("output", "Linear<3, 2>", &self.output),
@@ -181,7 +181,7 @@ impl Model for Noise {
     }
 
     fn fields(&self) -> Vec<FieldSpec> {
-        vec![FieldSpec::of("noise", "Scale", &Scale)]
+        vec![FieldSpec::of("noise", "Scale", &<Scale>::default())]
     }
 
     fn priors(&self, priors: &mut Priors<'_>) {

@@ -109,7 +109,7 @@ impl<L: Likelihood> Model for Net<L> {
             Step::Silu => FieldSpec::of("silu", "Silu", &Silu),
             Step::Gelu => FieldSpec::of("gelu", "Gelu", &Gelu),
         };
-        let noise = FieldSpec::of("noise", "Scale", &Scale);
+        let noise = FieldSpec::of("noise", "Scale", &<Scale>::default());
         self.chain.iter().map(field).chain([noise]).collect()
     }
 

@@ -108,7 +108,11 @@ fn a_draw_has_the_types_of_the_model() {
     fn fixed(posterior: &Posterior<Wine>) -> (&[[f32; 11]; 32], &[f32; 1], f32) {
         let draw = posterior.draw(0);
         let () = draw.activation;
-        (draw.hidden.weight, draw.output.bias, draw.noise + draw.tau)
+        (
+            draw.hidden.weight,
+            draw.output.bias,
+            *draw.noise + *draw.tau,
+        )
     }
     fn by_value(posterior: &Posterior<Table>) -> (Matrix<'_>, &[f32]) {
         let LinearShaped { weight, bias } = posterior.draw(0).hidden;
@@ -132,7 +136,7 @@ fn a_draw_shows_the_parameters_where_they_live() {
     let data = self::data(1);
     let tree = Tree::infer(&data).with(smc().particles(8)).run().unwrap();
     let (draw, theta) = (tree.draw(0), tree.positions().row(0));
-    assert!((draw.lambda - theta[3].exp()).abs() <= 1e-6 * draw.lambda);
+    assert!((*draw.lambda - theta[3].exp()).abs() <= 1e-6 * *draw.lambda);
 }
 
 #[test]

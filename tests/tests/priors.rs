@@ -94,6 +94,12 @@ fn every<L: Law>() {
         takes: &[Positive, Positive],
         make: |a| InverseGamma(a[0], a[1]),
     });
+    L::holds(&Case {
+        name: "Beta",
+        arguments: &[&[1.0, 1.0], &[0.6, 2.0], &[5.0, 0.8]],
+        takes: &[Positive, Positive],
+        make: |a| Beta(a[0], a[1]),
+    });
 }
 
 impl<P: Prior> Case<P> {
@@ -121,6 +127,8 @@ fn distribution_function<P: Prior>(prior: &P) -> Vec<(f64, f64)> {
     let (reach, twice) = match P::SUPPORT {
         Support::Positive => (6.5, false),
         Support::Real => (4.5, true),
+        // Beyond 35 the parameter is 0 or 1 in f64.
+        Support::UnitInterval => (4.25, false),
     };
     let h = reach / f64::from(half);
     let mut total = 0.0;
@@ -200,7 +208,8 @@ impl Law for GradientIsExact {
                 |x: f64, arguments: &[f64]| case.at(arguments).log_density(Num::from(x)).value();
             for x in draws(&case.at(arguments), 20) {
                 let exact = case.at(arguments).log_density(Num::variable(x, 0));
-                let h = 1e-5 * x.abs();
+                let (least, most) = P::SUPPORT.bounds();
+                let h = 1e-5 * x.abs().min(most - x).min(x - least);
                 let by_x = (value(x + h, arguments) - value(x - h, arguments)) / (2.0 * h);
                 close(case.name, 0, exact.partial(0) * x, by_x * x, 1e-6);
                 for i in 0..arguments.len() {
@@ -258,12 +267,9 @@ fn fast_path_agrees<P: Prior>(prior: &P) {
     for n in [0, 1, 7, 8, 9, 100] {
         let x: Vec<f32> = normals(n, 52)
             .iter()
-            .map(|x| {
-                if P::SUPPORT == Support::Positive {
-                    x.abs()
-                } else {
-                    *x
-                }
+            .map(|&u| match P::SUPPORT {
+                Support::Real => u,
+                other => other.constrain(f64::from(u)) as f32,
             })
             .collect();
         let (mut fast_gradient, mut slow_gradient) = (vec![0.5; n], vec![0.5; n]);

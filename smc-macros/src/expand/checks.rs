@@ -33,8 +33,19 @@ pub(super) fn checks(model: &Model) -> TokenStream {
         });
     let shapes = model.source.fields.iter().map(|f| {
         let (name, text) = (&f.name, &f.text);
-        let (rule, support) = (of_field(f, "RULE"), of_field(f, "SUPPORT"));
-        quote!(#p::check::FieldShape { name: #name, ty: #text, rule: #rule, support: #support })
+        let of = |item| of_field(f, item);
+        let (rule, support) = (of("RULE"), of("SUPPORT"));
+        let (elements, blocks) = (of("ELEMENTS"), of("BLOCKS"));
+        quote! {
+            #p::check::FieldShape {
+                name: #name,
+                ty: #text,
+                rule: #rule,
+                support: #support,
+                elements: #elements,
+                blocks: #blocks,
+            }
+        }
     });
     let ident = model.source.ident();
     let instance = quote!(<#ident<#(#primes),*>>);
@@ -76,26 +87,49 @@ fn fields(model: &Model, instance: &TokenStream) -> TokenStream {
                 quote!(#p::check::no_prior(#name, __SMC_FIELDS, #i)),
             )),
             Given::Wrong => {}
-            Given::Is(prior) => rules.extend(self::prior(model, i, prior, instance)),
+            Given::Is(priors) => {
+                for prior in priors {
+                    rules.extend(self::prior(model, i, prior, instance));
+                }
+                if let [Prior { block: Some(_), .. }, ..] = priors.as_slice() {
+                    let given = priors.iter().filter_map(|prior| block(prior));
+                    rules.extend(rule(
+                        ends,
+                        quote!(#p::check::priors_given(#name, __SMC_FIELDS, #i, &[#(#given),*])),
+                    ));
+                }
+            }
         }
     }
     rules
 }
 
+/// The name of the parameter tensor that a prior is for.
+fn block(prior: &Prior) -> Option<String> {
+    prior.block.as_ref().map(|block| block.unraw().to_string())
+}
+
 fn prior(model: &Model, field: usize, prior: &Prior, instance: &TokenStream) -> TokenStream {
     let (p, name) = (private(), model.source.name());
-    let (function, text) = (
-        prior_function(&model.source.fields[field].name),
-        &prior.text,
-    );
+    let function = prior_function(&model.source.fields[field].name, prior.block.as_ref());
+    let (text, block) = (&prior.text, block(prior));
+    let block = match &block {
+        Some(block) => quote!(::core::option::Option::Some(#block)),
+        None => quote!(::core::option::Option::None),
+    };
     let support = quote!(#p::support_of(#instance::#function));
-    let fits = quote!(#p::check::prior(#name, __SMC_FIELDS, #field, #text, #support));
-    let fits = rule(prior.ends, fits);
+    let fits = quote!(#p::check::prior(#name, __SMC_FIELDS, #field, #block, #text, #support));
+    // A name that does not exist is underlined itself.
+    let ends = prior
+        .block
+        .as_ref()
+        .map_or(prior.ends, |b| (b.span(), prior.ends.1));
+    let fits = rule(ends, fits);
     let named = prior.named.iter().map(|m| {
         let (span, at) = (m.ident.span(), m.field);
         rule(
             (span, span),
-            quote!(#p::check::named(#name, __SMC_FIELDS, #at)),
+            quote!(#p::check::named(#name, __SMC_FIELDS, #field, #block, #at, __SMC_SIZES)),
         )
     });
     quote!(#fits #(#named)*)

@@ -3,15 +3,20 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
+use syn::ext::IdentExt;
 
 use super::{draw, of_field, of_self, parenthesised, private, unjudged};
 use crate::ast;
+use crate::attr::Given;
 use crate::check::{Likelihood, Model, Prior};
 
-/// The function that holds the prior of a field: the only place where the user's expression stands, so that rustc
-/// reports a mistake in it once.
-pub(super) fn prior_function(field: &str) -> Ident {
-    format_ident!("__smc_prior_{field}")
+/// The function that holds a prior of a field: the only place where the user's expression stands, so that rustc reports
+/// a mistake in it once.
+pub(super) fn prior_function(field: &str, block: Option<&Ident>) -> Ident {
+    match block {
+        Some(block) => format_ident!("__smc_prior_{field}__{block}"),
+        None => format_ident!("__smc_prior_{field}"),
+    }
 }
 
 /// The function that holds the likelihood.
@@ -95,11 +100,25 @@ fn resolve(model: &Model) -> TokenStream {
 
 fn priors(model: &Model) -> TokenStream {
     let p = private();
-    let walk = model.order.iter().filter_map(|&field| {
-        let prior = model.priors[field].as_ref()?;
-        let function = prior_function(&model.source.fields[field].name);
-        let named = prior.named.iter().map(|m| m.field);
-        Some(quote!(priors.of(#field, &[#(#named),*], Self::#function);))
+    let walk = model.order.iter().map(|&field| {
+        let given = match &model.priors[field] {
+            Given::Is(given) => given,
+            // A field without parameters has none, and a parameter without a prior has been reported.
+            Given::Absent => return quote!(priors.of_layer(#field);),
+            Given::Wrong => return TokenStream::new(),
+        };
+        let each = given.iter().map(|prior| {
+            let function = prior_function(&model.source.fields[field].name, prior.block.as_ref());
+            let named = prior.named.iter().map(|m| m.field);
+            match &prior.block {
+                None => quote!(priors.of(#field, &[#(#named),*], Self::#function);),
+                Some(block) => {
+                    let block = block.unraw().to_string();
+                    quote!(priors.of_block(#field, #block, &[#(#named),*], Self::#function);)
+                }
+            }
+        });
+        quote!(#(#each)*)
     });
     quote! {
         fn priors(&self, priors: &mut #p::Priors<'_>) {
@@ -206,9 +225,16 @@ fn expressions(model: &Model) -> TokenStream {
         .fields
         .iter()
         .zip(&model.priors)
-        .filter_map(|(field, prior)| {
-            let prior = prior.as_ref()?;
-            Some(prior_body(model, &prior_function(&field.name), prior))
+        .flat_map(|(field, priors)| {
+            priors
+                .as_ref()
+                .into_iter()
+                .flatten()
+                .map(move |p| (field, p))
+        })
+        .map(|(field, prior)| {
+            let function = prior_function(&field.name, prior.block.as_ref());
+            prior_body(model, &function, prior)
         });
     let likelihood = model.likelihood.as_ref().map(|l| likelihood_body(model, l));
     quote!(#(#priors)* #likelihood)

@@ -1,6 +1,6 @@
 //! The half-normal distribution.
 
-use super::normal::{HALF_LN_TAU, centred_sums};
+use super::normal::HALF_LN_TAU;
 use super::{Prior, positive};
 use crate::algebra::{Algebra, Num};
 use crate::rng::Stream;
@@ -37,15 +37,5 @@ impl Prior for HalfNormal<Num> {
 
     fn check(&self) -> Result<(), String> {
         positive("the scale of `HalfNormal`", self.0)
-    }
-
-    fn log_density_of(&self, x: &[f32], gradient: Option<&mut [f32]>) -> Num {
-        let scale = self.0.value();
-        let precision = 1.0 / (scale * scale);
-        let (_, second) = centred_sums(x, 0.0, precision, gradient);
-        let n = x.len() as f64;
-        let log =
-            -n * (scale.ln() + HALF_LN_TAU - std::f64::consts::LN_2) - 0.5 * second * precision;
-        self.0.chain(log, -n / scale + second * precision / scale)
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! [`Algebra`]: crate::algebra::Algebra
 
+mod beta;
 mod categorical;
 mod cauchy;
 mod exponential;
@@ -15,7 +16,9 @@ mod log_normal;
 mod normal;
 mod student_t;
 mod term;
+mod uniform;
 
+pub use beta::Beta;
 pub use categorical::Categorical;
 pub use cauchy::Cauchy;
 pub use exponential::Exponential;
@@ -28,6 +31,7 @@ pub use log_normal::LogNormal;
 pub use normal::Normal;
 pub use student_t::StudentT;
 pub use term::Term;
+pub use uniform::Uniform;
 
 use std::fmt::Debug;
 
@@ -69,6 +73,10 @@ pub trait Prior: Clone + Debug {
     /// Where it gives density. It must be the support of the field it stands on; both are compared at compile time.
     const SUPPORT: Support;
 
+    /// Whether it may stand on any field instead, because it gives density only [within](Prior::within) an interval that
+    /// its arguments say.
+    const ANYWHERE: bool = false;
+
     /// The normalised log-density at x, in the parameter's own (constrained) coordinates.
     fn log_density(&self, x: Num) -> Num;
 
@@ -83,7 +91,12 @@ pub trait Prior: Clone + Debug {
         Ok(())
     }
 
-    /// The sum of [`Prior::log_density`] over a block, its lanes 1 to 7 filled, with d/dx added to `gradient`.
+    /// The interval outside of which it gives no density, where [`Prior::ANYWHERE`] holds: a field must have all of it.
+    fn within(&self) -> Option<(f64, f64)> {
+        None
+    }
+
+    /// The sum of [`Prior::log_density`] over a block of real parameters, its lanes 1 to 7 filled, with d/dx added to `gradient`.
     ///
     /// Override it where a closed form is faster; it must return what this one does up to rounding.
     fn log_density_of(&self, x: &[f32], mut gradient: Option<&mut [f32]>) -> Num {

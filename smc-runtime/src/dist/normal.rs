@@ -64,12 +64,7 @@ impl Prior for Normal<Num> {
 
 /// Σ (x − mean) and Σ (x − mean)² in f64, in a fixed order that vectorises; −(x − mean)·precision is added to `gradient`
 /// in the same pass.
-pub(super) fn centred_sums(
-    x: &[f32],
-    mean: f64,
-    precision: f64,
-    gradient: Option<&mut [f32]>,
-) -> (f64, f64) {
+fn centred_sums(x: &[f32], mean: f64, precision: f64, gradient: Option<&mut [f32]>) -> (f64, f64) {
     const W: usize = 8;
     let (mut first, mut second) = ([0.0; W], [0.0; W]);
     let mut add = |x: &[f32]| {

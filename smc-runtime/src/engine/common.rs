@@ -56,10 +56,10 @@ impl<M: Model> Common<M> {
         let fields = model.fields();
         let streams = Streams::new(seed);
         let mut theta = vec![0.0; layout.dim()];
-        let names: Vec<_> = fields.iter().map(|f| f.shape.name).collect();
+        prior::check_sizes(|p| model.priors(p), &layout, &fields)?;
         let mut stream = streams.stream(Purpose::Start, 0, 0, 0x00ff_ffff);
         prior::sample(|p| model.priors(p), &layout, &mut theta, &mut stream);
-        prior::check(|p| model.priors(p), &layout, &names, &theta)?;
+        prior::check(|p| model.priors(p), &layout, &fields, &theta)?;
         let common = Self {
             predictive: Arc::new(model.likelihood()),
             columns: data.columns(),

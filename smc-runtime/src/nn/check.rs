@@ -18,6 +18,10 @@ pub struct FieldShape {
     pub rule: Rule,
     /// Where its parameters live.
     pub support: Option<Support>,
+    /// How many numbers it is, if it is a parameter; [`Dyn`] where that is known only at run time.
+    pub elements: usize,
+    /// Names of its parameter tensors; empty where only `bind` knows them.
+    pub blocks: &'static [&'static str],
 }
 
 /// A const generic parameter of the struct, stood in for by a prime so that `cargo check` can compare sizes.
@@ -143,6 +147,19 @@ impl Text {
             .str("`")
     }
 
+    /// `` `weight`, `bias` ``
+    const fn list(mut self, names: &[&str]) -> Self {
+        let mut i = 0;
+        while i < names.len() {
+            if i > 0 {
+                self = self.str(", ");
+            }
+            self = self.str("`").str(names[i]).str("`");
+            i += 1;
+        }
+        self
+    }
+
     /// The text.
     pub const fn as_str(&self) -> &str {
         match std::str::from_utf8(self.bytes.split_at(self.len).0) {
@@ -189,8 +206,10 @@ pub const fn chain(
     generics: &[Generic],
 ) -> Result<(), Text> {
     let field = &fields[at];
-    let Rule::Features { inputs, outputs } = field.rule else {
-        return Ok(());
+    let (inputs, outputs) = match field.rule {
+        Rule::Features { inputs, outputs } => (inputs, outputs),
+        Rule::Parameter if field.elements == 0 => (0, 0),
+        Rule::Parameter | Rule::Same => return Ok(()),
     };
     if inputs == 0 || outputs == 0 {
         let text = Text::new().field(model, field);
@@ -215,7 +234,8 @@ pub const fn chain(
     .features(width, generics))
 }
 
-/// Whether a prior of support `prior` can stand on field number `at`.
+/// Whether a prior of support `prior`, or of any support if that is `None`, can stand on field number `at`, or on its
+/// parameter tensor `block`.
 ///
 /// # Errors
 /// The message for the user.
@@ -223,57 +243,156 @@ pub const fn prior(
     model: &str,
     fields: &[FieldShape],
     at: usize,
+    block: Option<&str>,
     name: &str,
-    prior: Support,
+    prior: Option<Support>,
 ) -> Result<(), Text> {
-    let text = Text::new();
-    match fields[at].support {
-        None => Err(text
-            .field(model, &fields[at])
-            .str(" has no parameters, so it takes no prior; remove `#[prior(..)]`")),
-        Some(support) if support.same(prior) => Ok(()),
-        Some(support) => Err(text
+    let (field, text) = (&fields[at], Text::new());
+    let Some(support) = field.support else {
+        return Err(text
+            .field(model, field)
+            .str(" has no parameters, so it takes no prior; remove `#[prior(..)]`"));
+    };
+    if let Some(block) = block
+        && !field.blocks.is_empty()
+        && !is_among(field.blocks, block)
+    {
+        let text = text.field(model, field);
+        if is_among(field.blocks, "") {
+            return Err(text.str(" is one parameter; write its prior without a name"));
+        }
+        return Err(text
+            .str(" has no parameter `")
+            .str(block)
+            .str("`, only ")
+            .list(field.blocks));
+    }
+    match prior {
+        Some(prior) if !support.same(prior) => Err(text
             .str("`")
             .str(name)
             .str("` gives density to ")
             .str(prior.words())
             .str(", but ")
-            .field(model, &fields[at])
+            .field(model, field)
             .str(" takes ")
             .str(support.words())),
+        _ => Ok(()),
     }
 }
 
-/// Whether field number `at`, which has no prior, needs one.
+/// Whether the priors of the parameter tensors `given` are all that field number `at` needs.
+///
+/// # Errors
+/// The message for the user.
+pub const fn priors_given(
+    model: &str,
+    fields: &[FieldShape],
+    at: usize,
+    given: &[&str],
+) -> Result<(), Text> {
+    let field = &fields[at];
+    let mut i = 0;
+    while i < field.blocks.len() {
+        let block = field.blocks[i];
+        if !is_among(given, block) && !block.is_empty() {
+            return Err(Text::new()
+                .field(model, field)
+                .str(" also needs a prior for its `")
+                .str(block)
+                .str("`: write `#[prior(.., ")
+                .str(block)
+                .str(" = Normal(0.0, 1.0))]`"));
+        }
+        i += 1;
+    }
+    Ok(())
+}
+
+/// Whether field number `at`, which has no prior, needs one: a layer has a default.
 ///
 /// # Errors
 /// The message for the user.
 pub const fn no_prior(model: &str, fields: &[FieldShape], at: usize) -> Result<(), Text> {
-    let text = Text::new().field(model, &fields[at]);
-    match fields[at].support {
-        None => Ok(()),
-        Some(Support::Real) => {
-            Err(text
-                .str(" has parameters but no prior; write `#[prior(Normal(0.0, 1.0))]` above it"))
-        }
-        Some(Support::Positive) => {
-            Err(text
-                .str(" has parameters but no prior; write `#[prior(HalfNormal(1.0))]` above it"))
-        }
-    }
+    let field = &fields[at];
+    let prior = match (field.support, field.rule) {
+        (None, _) | (Some(Support::Real), Rule::Features { .. } | Rule::Same) => return Ok(()),
+        (Some(Support::Real), Rule::Parameter) => "Normal(0.0, 1.0)",
+        (Some(Support::Positive), _) => "HalfNormal(1.0)",
+        (Some(Support::UnitInterval), _) => "Beta(1.0, 1.0)",
+    };
+    Err(Text::new()
+        .field(model, field)
+        .str(" has no prior; write `#[prior(")
+        .str(prior)
+        .str(")]` above it"))
 }
 
-/// Whether a prior can name field number `at` (it must be a scalar parameter).
+/// Whether the prior of field number `on`, or of its parameter tensor `block`, can name field number `at`: it must be a
+/// parameter, and a vector must have an element for each input of a layer or for each element of a vector.
 ///
 /// # Errors
 /// The message for the user.
-pub const fn named(model: &str, fields: &[FieldShape], at: usize) -> Result<(), Text> {
-    if matches!(fields[at].rule, Rule::Parameter) {
+pub const fn named(
+    model: &str,
+    fields: &[FieldShape],
+    on: usize,
+    block: Option<&str>,
+    at: usize,
+    generics: &[Generic],
+) -> Result<(), Text> {
+    let (field, under) = (&fields[at], &fields[on]);
+    if !matches!(field.rule, Rule::Parameter) {
+        return Err(Text::new()
+            .field(model, field)
+            .str(" is part of the network; a prior can name only parameters such as `Scale`"));
+    }
+    // A length of zero has been reported where it is declared.
+    if field.elements <= 1 {
+        return Ok(());
+    }
+    let (needed, what) = match under.rule {
+        Rule::Features { inputs, .. } => (inputs, "input"),
+        Rule::Parameter => (under.elements, "element"),
+        Rule::Same => return Ok(()),
+    };
+    let of_inputs = matches!(under.rule, Rule::Features { .. });
+    let without_inputs = match block {
+        Some(block) => same(block, "bias"),
+        None => is_among(under.blocks, "bias"),
+    };
+    if of_inputs && without_inputs {
+        return Err(Text::new()
+            .field(model, field)
+            .str(" has an element for each input, and the bias of ")
+            .field(model, under)
+            .str(" has no inputs; write `#[prior(weight = .., bias = Normal(0.0, 1.0))]`"));
+    }
+    // A vector of one is one number, and a vector that is longer than one cannot stand for it.
+    if field.elements == Dyn || needed == Dyn || field.elements == needed {
         return Ok(());
     }
     Err(Text::new()
-        .field(model, &fields[at])
-        .str(" is part of the network; a prior can name only parameters such as `Scale`"))
+        .field(model, field)
+        .str(" has ")
+        .size(field.elements, generics)
+        .str(" elements, but ")
+        .field(model, under)
+        .str(" needs ")
+        .size(needed, generics)
+        .str(", one for each ")
+        .str(what))
+}
+
+const fn is_among(names: &[&str], name: &str) -> bool {
+    let mut i = 0;
+    while i < names.len() {
+        if same(names[i], name) {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 /// Whether the likelihood's key `key` can take field number `at` as `used`, where `last` is the last field of the chain.
@@ -291,18 +410,7 @@ pub const fn head(
 ) -> Result<(), Text> {
     let text = Text::new();
     if matches!(fields[at].rule, Rule::Parameter) {
-        return if matches!(key.takes, Takes::Row) {
-            Err(takes(text, likelihood, key)
-                .str(", but ")
-                .field(model, &fields[at])
-                .str(" is one number"))
-        } else if matches!(used, Use::Column(_)) {
-            Err(text
-                .field(model, &fields[at])
-                .str(" is one number; write it without an index"))
-        } else {
-            Ok(())
-        };
+        return parameter(model, &fields[at], used, likelihood, key, generics);
     }
     if at != last_of_chain(fields) {
         return Err(text
@@ -342,6 +450,46 @@ pub const fn head(
             .str(" gives ")
             .features(width, generics)
             .str(", counted from 0")),
+        _ => Ok(()),
+    }
+}
+
+/// As [`head`], for a parameter.
+const fn parameter(
+    model: &str,
+    field: &FieldShape,
+    used: Use,
+    likelihood: &str,
+    key: &Key,
+    generics: &[Generic],
+) -> Result<(), Text> {
+    let (text, elements) = (Text::new(), field.elements);
+    match (used, key.takes) {
+        (_, Takes::Row) => Err(takes(text, likelihood, key)
+            .str(", but ")
+            .field(model, field)
+            .str(" is a parameter")),
+        (Use::Column(_), _) if elements == 1 => Err(text
+            .field(model, field)
+            .str(" is one number; write it without an index")),
+        (Use::Column(column), _) if column >= elements => Err(text
+            .str("`")
+            .str(field.name)
+            .str("[")
+            .number(column)
+            .str("]` does not exist: ")
+            .field(model, field)
+            .str(" has ")
+            .size(elements, generics)
+            .str(" elements, counted from 0")),
+        // Of a length of zero the field itself is reported.
+        (Use::Whole | Use::Inside, _) if elements > 1 => Err(text
+            .field(model, field)
+            .str(" has ")
+            .size(elements, generics)
+            .str(" elements; pick one as `")
+            .str(field.name)
+            .str("[0]`")),
         _ => Ok(()),
     }
 }
@@ -548,6 +696,8 @@ mod tests {
             ty,
             rule: Rule::Features { inputs, outputs },
             support: Some(Support::Real),
+            elements: 1,
+            blocks: &["weight", "bias"],
         }
     }
 
@@ -556,6 +706,8 @@ mod tests {
         ty: "Tanh",
         rule: Rule::Same,
         support: None,
+        elements: 1,
+        blocks: &[],
     };
 
     fn message(r: Result<(), Text>) -> String {

@@ -3,18 +3,22 @@
 
 mod activation;
 pub mod check;
+mod fixed;
 mod linear;
-mod scale;
+mod parameter;
 mod view;
 
 pub use activation::{Gelu, LeakyRelu, Relu, Sigmoid, Silu, Softplus, Tanh};
-pub use linear::{Linear, LinearShaped, LinearView};
-pub use scale::Scale;
+pub use fixed::Fixed;
+pub use linear::{
+    Linear, LinearNoBias, LinearNoBiasShaped, LinearNoBiasView, LinearShaped, LinearView,
+};
+pub use parameter::{Real, Scale, UnitInterval, Values};
 pub use view::{BlockSlices, Matrix, View};
 
 use crate::architecture::Op;
 #[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Act, Device, FieldParams, Real, Tape};
+use crate::engine::autodiff::{Act, Device, FieldParams, Real as Float, Tape};
 use crate::engine::fused::FusedLayer;
 use crate::layout::BlockSpec;
 use crate::transform::Support;
@@ -74,6 +78,13 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     /// Where the parameters live, or `None` for a field without parameters. A prior must fit it.
     const SUPPORT: Option<Support> = None;
 
+    /// How many numbers a [`Rule::Parameter`] is; [`Dyn`] where that is known only at run time.
+    const ELEMENTS: usize = 1;
+
+    /// Names of the parameter tensors, so that `#[prior(weight = .., bias = ..)]` is checked while the model compiles;
+    /// otherwise `bind` checks it.
+    const BLOCKS: &'static [&'static str] = &[];
+
     /// What `posterior.draw(i).field` is: `()` without parameters, [`Matrix`]-like or your own type with them.
     type View<'a>: View<'a>;
 
@@ -82,7 +93,7 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
         Self::RULE
     }
 
-    /// Learns at `bind` how many features arrive.
+    /// Learns at `bind` how many features arrive where the field stands.
     fn resolve(&mut self, inputs: usize) {
         let _ = inputs;
     }
@@ -90,6 +101,11 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     /// The parameter tensors, in the order in which [`Field::expr`] takes them.
     fn blocks(&self) -> Vec<BlockSpec> {
         Vec::new()
+    }
+
+    /// The value of a parameter that is given and not learned.
+    fn fixed(&self) -> Option<f64> {
+        None
     }
 
     /// What the architecture says of this field.
@@ -104,7 +120,7 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
 
     /// The mathematics, on activations of shape (particles, rows, features). Defaults to the identity.
     #[cfg(feature = "autodiff")]
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         parameters: FieldParams<'_, E, D, T>,
         x: Act<E, D, T>,

@@ -460,14 +460,14 @@ fn features<E: Real, D: Device<E>, T: Tape<E, D>>(
 fn constrain<E: Real>(support: Support, u: E) -> E {
     match support {
         Support::Real => u,
-        Support::Positive => E::narrow(support.constrain(u.widen())),
+        _ => E::narrow(support.constrain(u.widen())),
     }
 }
 
 fn slope<E: Real>(support: Support, u: E) -> E {
     match support {
         Support::Real => E::narrow(1.0),
-        Support::Positive => E::narrow(support.slope(support.constrain(u.widen()))),
+        _ => E::narrow(support.slope(u.widen())),
     }
 }
 

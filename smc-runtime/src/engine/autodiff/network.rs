@@ -86,7 +86,11 @@ impl Operations {
             node.blocks = block..block + field.blocks.len();
             block = node.blocks.end;
         }
-        let layout = Layout::new(layers.iter().map(|f| (f.shape.name, f.blocks.clone())));
+        let layout = Layout::new(
+            layers
+                .iter()
+                .map(|f| (f.shape.name, f.blocks.clone(), None)),
+        );
         let pairs: Vec<_> = nodes.iter().zip(layers).collect();
         Operation::new(&pairs, &layout).ok()
     }

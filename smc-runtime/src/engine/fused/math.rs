@@ -349,7 +349,10 @@ mod tests {
             for (&x, &y) in x.iter().zip(&y) {
                 let exact = f64::from(x).max(0.0) + (-f64::from(x).abs()).exp().ln_1p();
                 let error = (f64::from(y) - exact).abs() / exact.max(f64::MIN_POSITIVE);
-                assert!(error <= 6e-7 || exact < 1e-30, "{isa:?}: {y} at {x} against {exact}");
+                assert!(
+                    error <= 6e-7 || exact < 1e-30,
+                    "{isa:?}: {y} at {x} against {exact}"
+                );
             }
         }
     }

@@ -26,9 +26,9 @@ mod tests;
 pub use head::FusedHead;
 pub use isa::Instructions;
 pub(crate) use layer::{Activation, Gate};
+pub use layer::{FusedLayer, LayerSize};
 #[cfg(feature = "autodiff")]
 pub(crate) use math::LEAK;
-pub use layer::{FusedLayer, LayerSize};
 pub use panel::PANEL;
 
 use std::ops::Range;
@@ -288,7 +288,7 @@ impl<M: Model> Fused<M> {
             for (p, i) in members.enumerate() {
                 for scalar in &self.plan.scalars {
                     let u = f64::from(thetas.row(i)[scalar.place]);
-                    let slope = scalar.support.slope(scalar.support.constrain(u));
+                    let slope = scalar.support.slope(u);
                     let by_x = scratch.scalar_gradient[p * blocks + scalar.block];
                     // A parameter that the likelihood does not name may be so large that its slope is infinite.
                     if by_x != 0.0 {

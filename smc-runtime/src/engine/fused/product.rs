@@ -126,7 +126,7 @@ kernels! {
 
     /// g (outputs) += Σ over the rows of d.
     pub(super) fn gradient_bias(outputs: usize, d: &[f32], g: &mut [f32]) {
-        for (o, g) in g[..outputs].iter_mut().enumerate() {
+        for (o, g) in g.iter_mut().enumerate() {
             let mut sum = [0.0f32; PANEL];
             for d in d.as_chunks::<PANEL>().0.iter().skip(o).step_by(outputs) {
                 for l in 0..PANEL {
@@ -218,7 +218,7 @@ fn forward_strip<V: Vector, const M: usize, const N: usize>(
         inputs, outputs, ..
     } = size;
     let w: [&[f32]; M] = std::array::from_fn(|r| &w[(first + r) * inputs..][..inputs]);
-    let bias: [f32; M] = std::array::from_fn(|r| bias[first + r]);
+    let bias: [f32; M] = std::array::from_fn(|r| bias.get(first + r).copied().unwrap_or(0.0));
     let (x, z) = (x.as_chunks::<PANEL>().0, z.as_chunks_mut::<PANEL>().0);
     for p in panels {
         let x = &x[p * inputs..][..inputs];

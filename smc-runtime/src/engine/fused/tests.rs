@@ -43,7 +43,7 @@ impl<L: Likelihood> Model for Tiny<L> {
             FieldSpec::of("hidden", "Linear", &self.hidden),
             FieldSpec::of("tanh", "Tanh", &Tanh),
             FieldSpec::of("output", "Linear", &self.output),
-            FieldSpec::of("noise", "Scale", &Scale),
+            FieldSpec::of("noise", "Scale", &<Scale>::default()),
         ]
     }
 
