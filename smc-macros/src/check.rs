@@ -16,6 +16,9 @@ use crate::sugar::{self, Outer, Setting};
 /// Parameters that one prior can name: one derivative lane each in `smc_runtime::algebra::Num`.
 const MOST_NAMED: usize = 7;
 
+/// What other libraries call the targets, which a likelihood here does not name.
+const OBSERVED: [&str; 4] = ["observed", "obs", "target", "targets"];
+
 /// A model with everything that could be understood of its attributes.
 pub(crate) struct Model {
     pub(crate) source: Source,
@@ -206,6 +209,16 @@ fn order(ctxt: &Ctxt, fields: &[String], priors: &[Given<Vec<Prior>>]) -> Vec<us
 }
 
 fn likelihood(ctxt: &Ctxt, fields: &[String], expression: Expr) -> Option<Likelihood> {
+    if let Some(name) = names::bare(&expression)
+        && !fields.contains(&name.to_string())
+        && name.to_string().starts_with(char::is_lowercase)
+    {
+        ctxt.error(
+            &expression,
+            format!("`{name}` is no likelihood: write the distribution of the target, for example `Normal(mean = output, sd = noise)` where a squared error stood, `Categorical(logits = output)` where a cross-entropy did"),
+        );
+        return None;
+    }
     match sugar::outermost(ctxt, expression)? {
         Outer::Keyed(path, settings) => keyed(ctxt, fields, path, settings),
         Outer::Plain(mut value) => {
@@ -240,6 +253,16 @@ fn keyed(
     let mut fine = true;
     let mut resolved = Vec::new();
     for (key, mut value) in settings {
+        if OBSERVED.iter().any(|&name| key == name) {
+            ctxt.error(
+                &key,
+                format!(
+                    "leave `{key}` out: the targets come with the data, as in `Model::infer(&data)`"
+                ),
+            );
+            fine = false;
+            continue;
+        }
         let direct = is_direct(&value).then(|| key.clone());
         match names::resolve(ctxt, fields, Place::Likelihood, &mut value) {
             Some(names) => uses.extend(names.mentions.into_iter().map(|mention| Use {

@@ -69,6 +69,11 @@ use crate::transform::Support;
 /// let density = Logistic(0.0.into(), 1.0.into()).log_density(Num::variable(0.0, 0));
 /// assert!((density.value() - 0.25f64.ln()).abs() < 1e-15);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a prior: it does not implement `Prior`",
+    label = "not a `Prior`",
+    note = "`#[prior(..)]` takes a distribution with its arguments, such as `Normal(0.0, 1.0)`, `HalfNormal(tau)` or one of your own"
+)]
 pub trait Prior: Clone + Debug {
     /// Where it gives density. It must be the support of the field it stands on; both are compared at compile time.
     const SUPPORT: Support;
@@ -151,6 +156,11 @@ pub trait Predictive: Debug + Send + Sync {
 ///
 /// `Normal(mean = output, sd = noise)` is sugar for `Normal::default().mean(output).sd(noise)`, where a field of the
 /// model is a [`Term`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a likelihood: it does not implement `Likelihood`",
+    label = "not a `Likelihood`",
+    note = "`#[likelihood(..)]` takes a distribution of the target with its keys, such as `Normal(mean = output, sd = noise)` or `Categorical(logits = output)`"
+)]
 pub trait Likelihood: Predictive + Clone + 'static {
     /// The keys of the sugar, each of which must be given.
     const KEYS: &'static [Key];

@@ -71,6 +71,11 @@ pub enum Rule {
 /// ```
 ///
 /// A layer with parameters also states [`Field::SUPPORT`], [`Field::RULE`] and [`Field::blocks`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a field of a model: it does not implement `Field`",
+    label = "not a layer, an activation or a parameter",
+    note = "a model's fields are layers such as `Linear<11, 32>`, activations such as `Tanh`, and parameters: `Real`, `Scale` for what is positive, `UnitInterval`, and `Fixed` for a number that is given"
+)]
 pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     /// The compile-time shape rule; sizes that are known only at run time are [`Dyn`] in it.
     const RULE: Rule = Rule::Same;

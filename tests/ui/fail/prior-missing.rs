@@ -1,4 +1,4 @@
-//! What has parameters has a prior.
+//! A layer has a default prior; a parameter needs one.
 use smc_runtime::prelude::*;
 
 #[bayes_model]
@@ -6,9 +6,10 @@ use smc_runtime::prelude::*;
 pub struct M {
     hidden: Linear<11, 4>,
     activation: Tanh,
-    #[prior(Normal(0.0, 1.0))]
     output: Linear<4, 1>,
     noise: Scale,
+    mean: Real,
+    share: UnitInterval<3>,
 }
 
 fn main() {
