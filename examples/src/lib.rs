@@ -96,6 +96,11 @@ pub fn prepare(data: &Dataset, seed: u64) -> Result<Prepared> {
     })
 }
 
+/// The examples of `docs/language.md`, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/language.md")]
+pub struct Language;
+
 /// The README's snippets, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
