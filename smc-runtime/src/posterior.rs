@@ -10,7 +10,7 @@ use crate::infer::Draws;
 use crate::layout::Layout;
 use crate::model::{Model, Views};
 use crate::population::Population;
-use crate::predict::Prediction;
+use crate::predict::{Prediction, Scored};
 use crate::problem::Problem;
 use crate::report::Report;
 use crate::summary::Summary;
@@ -157,7 +157,7 @@ impl<M: Model> Posterior<M> {
     /// # Errors
     /// If `data` has another number of features than the training rows, targets on another scale, other names of classes, or a
     /// target that is no class of the likelihood.
-    pub fn predict(&self, data: &Dataset) -> Result<Prediction<'_>> {
+    pub fn predict(&self, data: &Dataset) -> Result<Scored<'_>> {
         self.problem.check_targets(data)?;
         self.check_kind(data)?;
         let scaled = self.scale.as_ref().map(|s| s.features_alone().apply(data));
@@ -167,13 +167,13 @@ impl<M: Model> Posterior<M> {
             self.problem.arguments(&self.draws.positions, inputs)?,
             &self.draws.log_weights,
             self.problem.predictive(),
-            data.targets().to_vec(),
         )
         .described(self.report.target_scale, &self.classes);
-        Ok(match &self.scale {
+        let prediction = match &self.scale {
             Some(scale) => prediction.standardised_by(scale),
             None => prediction,
-        })
+        };
+        Ok(Scored::new(prediction, data.targets().to_vec()))
     }
 
     /// Whether the targets of `data` mean what those of the training rows mean.
