@@ -6,7 +6,7 @@ pub use crate::adapt::{DualAveraging, Esjd, Follow, Frozen, LargestStep, Metric}
 pub use crate::anneal::{
     AutomaticAnnealing, RandomMiniBatch, SmoothDataAnnealing, StepDataAnnealing, Tempering,
 };
-pub use crate::data::{Dataset, Standardise};
+pub use crate::data::{Dataset, Features, Standardise};
 pub use crate::dist::{
     Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma, Laplace,
     Likelihood, LogNormal, Normal, Prior, StudentT, Term,
@@ -17,9 +17,7 @@ pub use crate::infer::{Inference, ensemble, map, mcmc, smc};
 pub use crate::kernel::{Chees, Hmc, Mala, RandomWalk, UnadjustedLangevin};
 pub use crate::model::Model;
 pub use crate::moves::AdaptiveMoves;
-pub use crate::nn::{
-    Dyn, Gelu, LeakyRelu, Linear, Relu, Scale, Sigmoid, Silu, Softplus, Tanh,
-};
+pub use crate::nn::{Dyn, Gelu, LeakyRelu, Linear, Relu, Scale, Sigmoid, Silu, Softplus, Tanh};
 pub use crate::observe::Progress;
 pub use crate::posterior::Posterior;
 pub use crate::resample::{Multinomial, Residual, Ssp, Stratified, Systematic};

@@ -3,6 +3,7 @@
 
 mod classes;
 mod quantile;
+mod sample;
 mod scored;
 mod summary;
 #[cfg(test)]
