@@ -214,7 +214,7 @@ impl Problem for Timed<'_> {
         self.problem.row_log_likelihoods(thetas)
     }
 
-    fn arguments(&self, thetas: &Population, data: &Dataset) -> Result<Arguments> {
+    fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
         self.problem.arguments(thetas, data)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::data::{Dataset, Standardise};
+use crate::data::{Dataset, Features, Standardise};
 use crate::diagnostics::{r_hat, weighted_r_hat};
 use crate::engine::Bound;
 use crate::error::{Error, Result};
@@ -10,7 +10,7 @@ use crate::infer::Draws;
 use crate::layout::Layout;
 use crate::model::{Model, Views};
 use crate::population::Population;
-use crate::predict::Prediction;
+use crate::predict::{Prediction, Scored};
 use crate::problem::Problem;
 use crate::report::Report;
 use crate::summary::Summary;
@@ -97,10 +97,10 @@ impl<M: Model> Posterior<M> {
     ///
     /// # Errors
     /// As [`Posterior::predict`].
-    pub fn function_r_hat(&self, data: &Dataset) -> Result<Option<Vec<f64>>> {
-        let prediction = self.predict(data)?;
+    pub fn function_r_hat(&self, data: &impl AsRef<Features>) -> Result<Option<Vec<f64>>> {
+        let prediction = self.prediction(data.as_ref())?;
         let draws = self.len();
-        let rows = 0..data.rows();
+        let rows = 0..prediction.rows();
         Ok(rows
             .map(|row| {
                 let values: Vec<f64> = (0..draws).map(|i| prediction.function(i, row)).collect();
@@ -152,22 +152,24 @@ impl<M: Model> Posterior<M> {
         &self.report
     }
 
-    /// The predictive distribution at the rows of `data`; their targets are used for scores only.
+    /// The predictive distribution at some rows: a [`Prediction`] at [`Features`], and a [`Scored`] one at a [`Dataset`],
+    /// whose targets are used for scores only.
     ///
     /// # Errors
-    /// If `data` has another number of features than the training rows, targets on another scale, other names of classes, or a
-    /// target that is no class of the likelihood.
-    pub fn predict(&self, data: &Dataset) -> Result<Prediction<'_>> {
-        self.problem.check_targets(data)?;
-        self.check_kind(data)?;
-        let scaled = self.scale.as_ref().map(|s| s.features_alone().apply(data));
+    /// If there are more or fewer features than in the training rows. Of a data set also if its targets are on another scale,
+    /// its classes have other names, or a target is no class of the likelihood.
+    pub fn predict<I: Inputs>(&self, inputs: &I) -> Result<I::Predicted<'_>> {
+        inputs.predicted_by(self)
+    }
+
+    fn prediction(&self, features: &Features) -> Result<Prediction<'_>> {
+        let scaled = self.scale.as_ref().map(|s| s.apply_features(features));
         let scaled = scaled.transpose()?;
-        let inputs = scaled.as_ref().unwrap_or(data);
         let prediction = Prediction::new(
-            self.problem.arguments(&self.draws.positions, inputs)?,
+            self.problem
+                .arguments(&self.draws.positions, scaled.as_ref().unwrap_or(features))?,
             &self.draws.log_weights,
             self.problem.predictive(),
-            data.targets().to_vec(),
         )
         .described(self.report.target_scale, &self.classes);
         Ok(match &self.scale {
@@ -196,4 +198,43 @@ impl<M: Model> Posterior<M> {
         }
         Ok(())
     }
+}
+
+/// What a posterior predicts at: [`Features`] alone, or a [`Dataset`], for scores.
+pub trait Inputs: sealed::Sealed {
+    /// What comes of it.
+    type Predicted<'a>;
+
+    #[doc(hidden)]
+    fn predicted_by<'a, M: Model>(
+        &self,
+        posterior: &'a Posterior<M>,
+    ) -> Result<Self::Predicted<'a>>;
+}
+
+impl Inputs for Features {
+    type Predicted<'a> = Prediction<'a>;
+
+    fn predicted_by<'a, M: Model>(&self, posterior: &'a Posterior<M>) -> Result<Prediction<'a>> {
+        posterior.prediction(self)
+    }
+}
+
+impl Inputs for Dataset {
+    type Predicted<'a> = Scored<'a>;
+
+    fn predicted_by<'a, M: Model>(&self, posterior: &'a Posterior<M>) -> Result<Scored<'a>> {
+        posterior.problem.check_targets(self)?;
+        posterior.check_kind(self)?;
+        let prediction = posterior.prediction(self.inputs())?;
+        Ok(Scored::new(prediction, self.targets().to_vec()))
+    }
+}
+
+mod sealed {
+    use crate::data::{Dataset, Features};
+
+    pub trait Sealed {}
+    impl Sealed for Features {}
+    impl Sealed for Dataset {}
 }

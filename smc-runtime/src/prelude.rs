@@ -6,7 +6,7 @@ pub use crate::adapt::{DualAveraging, Esjd, Follow, Frozen, LargestStep, Metric}
 pub use crate::anneal::{
     AutomaticAnnealing, RandomMiniBatch, SmoothDataAnnealing, StepDataAnnealing, Tempering,
 };
-pub use crate::data::{Dataset, Standardise};
+pub use crate::data::{Dataset, Features, Standardise};
 pub use crate::dist::{
     Beta, Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma, Laplace,
     Likelihood, LogNormal, Normal, Prior, StudentT, Term, Uniform,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::architecture::Architecture;
-use crate::data::Dataset;
+use crate::data::{Dataset, Features};
 use crate::dist::Predictive;
 use crate::engine::Choice;
 use crate::error::Result;
@@ -137,11 +137,11 @@ pub trait Problem: Send + Sync {
     /// log p(y_i | x_i, θ) of every vector and row: particles × rows, in the *user's* order of rows.
     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64>;
 
-    /// The arguments of the likelihood at the rows of `data`, whose targets are not looked at.
+    /// The arguments of the likelihood at the rows of `data`.
     ///
     /// # Errors
     /// If `data` has another number of features than the data that the model was bound to.
-    fn arguments(&self, thetas: &Population, data: &Dataset) -> Result<Arguments>;
+    fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments>;
 
     /// The likelihood, to read [`Arguments`] with.
     fn predictive(&self) -> &dyn Predictive;

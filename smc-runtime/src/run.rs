@@ -6,7 +6,7 @@ use crate::data::{Dataset, Standardise};
 use crate::engine::{self, Engine};
 use crate::error::Result;
 use crate::exec;
-use crate::infer::{Draws, Inference, Session};
+use crate::infer::{Draws, FromPrior, Inference, Session};
 use crate::model::Model;
 use crate::observe::Observer;
 use crate::posterior::Posterior;
@@ -112,6 +112,25 @@ impl<'a, M: Model> Run<'a, M> {
         self
     }
 
+    /// `draws` independent draws from the prior, with equal weights, in the place of a posterior: what the model says before it
+    /// has seen a target. The data give sizes, names and scales; everything that reads a posterior reads these too.
+    ///
+    /// ```no_run
+    /// # use smc_runtime::prelude::*;
+    /// # fn before<M: Model>(model: M, train: &Dataset) -> Result<()> {
+    /// let prior = Run::new(model, train).standardise(Standardise::fit(train)).sample_prior(1000)?;
+    /// // 90 % of what the model expects to see at every row, in the units of the target.
+    /// let expected = prior.predict(train.inputs())?.interval(0.9);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Run::run`], and if `draws` is 0.
+    pub fn sample_prior(self, draws: usize) -> Result<Posterior<M>> {
+        self.with(FromPrior { draws }).run()
+    }
+
     /// Runs it.
     ///
     /// # Errors
@@ -129,6 +148,12 @@ impl<'a, M: Model> Run<'a, M> {
                 Some(order) => engine::bind_in_order(model, data, engine, order)?,
                 None => engine::bind(model, data, engine, seed)?,
             };
+            let findings = given.check();
+            if !findings.is_empty() {
+                for observer in &mut observers {
+                    observer.data(&findings);
+                }
+            }
             let before = bound.problem.counts();
             let mut session = Session::new(seed, &mut observers);
             let mut draws = algorithm.infer(&*bound.problem, &mut session)?;
@@ -141,6 +166,7 @@ impl<'a, M: Model> Run<'a, M> {
                 seconds: start.elapsed().as_secs_f64(),
                 counts: bound.problem.counts() - before,
                 rows: bound.problem.rows(),
+                data: findings,
                 target_scale: given.target_scale(),
                 plan: session.planned().cloned(),
                 steps: session.into_steps(),

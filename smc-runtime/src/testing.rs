@@ -20,7 +20,7 @@ use crate::adapt::{self, Adaptation};
 use crate::anneal::{Annealing, Lookahead};
 use crate::architecture::{Architecture, Node, Op};
 use crate::cloud::{Cloud, Target};
-use crate::data::Dataset;
+use crate::data::{Dataset, Features};
 use crate::dist::{Normal, Predictive, Term};
 use crate::engine::Choice;
 use crate::error::{Error, Result};
@@ -345,7 +345,7 @@ impl Problem for Regression {
         (0..thetas.len()).flat_map(rows).collect()
     }
 
-    fn arguments(&self, thetas: &Population, data: &Dataset) -> Result<Arguments> {
+    fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
         if data.columns() != self.data.columns() {
             return Err(Error::shape(
                 "data to predict with",
@@ -1008,7 +1008,9 @@ mod with_autodiff {
         let n = problem.rows();
         let values = problem.row_log_likelihoods(thetas);
         let sums = problem.log_likelihood(thetas, &all(problem), None);
-        let arguments = problem.arguments(thetas, data).map_err(|e| e.to_string())?;
+        let arguments = problem
+            .arguments(thetas, data.inputs())
+            .map_err(|e| e.to_string())?;
         for (p, sums) in sums.iter().enumerate() {
             let mine = &values[p * n..(p + 1) * n];
             let size: f64 = mine.iter().map(|v| v.abs()).sum();

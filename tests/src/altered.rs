@@ -85,7 +85,7 @@ impl Problem for Altered<'_> {
     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
         self.inside.row_log_likelihoods(thetas)
     }
-    fn arguments(&self, thetas: &Population, data: &Dataset) -> Result<Arguments> {
+    fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
         self.inside.arguments(thetas, data)
     }
     fn predictive(&self) -> &dyn Predictive {

@@ -1,12 +1,14 @@
 //! Bad input ends in an error that names what was wrong, where, and what was expected.
 
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
 
 use laws::altered::Altered;
 use laws::conjugate::{Line, data};
 use laws::infer;
 use laws::models::{Noise, Softmax};
 use smc_runtime::anneal::{Annealing, Lookahead};
+use smc_runtime::data::Findings;
 use smc_runtime::observe::{Observer, Step};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::{Problem, RowSums};
@@ -382,4 +384,62 @@ fn an_observer_can_stop_a_run() {
         .observe(Impatient)
         .run();
     assert_eq!(text(stopped), "stopped by an observer after 1 steps");
+}
+
+/// Keeps what it is told of the data, and how many steps had been made by then.
+#[derive(Clone, Default)]
+struct Listener(Arc<Mutex<(Vec<Findings>, usize)>>);
+
+impl Observer for Listener {
+    fn data(&mut self, findings: &Findings) {
+        let mut heard = self.0.lock().unwrap();
+        assert_eq!(heard.1, 0, "before the first step");
+        heard.0.push(findings.clone());
+    }
+    fn step(&mut self, _: &Step) -> ControlFlow<()> {
+        self.0.lock().unwrap().1 += 1;
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn what_is_odd_in_the_data_is_said_once_and_not_refused() {
+    let clean = data::<2>(20, 1);
+    let mut x: Vec<f32> = clean.features().to_vec();
+    let mut y = clean.targets().to_vec();
+    x.iter_mut().skip(1).step_by(2).for_each(|x| *x = 7.0);
+    // Row 3 repeats row 2, row 5 contradicts row 4, row 9 is far out.
+    (x[6], y[3]) = (x[4], y[2]);
+    x[10] = x[8];
+    x[18] = -1e4;
+    let odd = Dataset::new(2, x, y).unwrap().with_names(["age", "site"]);
+    let listener = Listener::default();
+    let posterior = |data: &Dataset| {
+        Run::new(Line::<2>::default(), data)
+            .with(smc().particles(8))
+            .observe(listener.clone())
+            .run()
+            .unwrap()
+    };
+    let report = posterior(&odd.unwrap()).report().to_string();
+    let notes: Vec<&str> = report
+        .lines()
+        .filter(|l| l.starts_with("  data "))
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            "  data        constant    `site` = 7",
+            "  data        repeated    1 rows are the same as an earlier one",
+            "  data        conflict    1 rows have the features of an earlier one and another target",
+            "  data        extreme     `age` 1 (farthest: -10000 in row 9)",
+        ]
+    );
+    let heard = listener.0.lock().unwrap().clone();
+    assert_eq!(heard.0.len(), 1);
+    assert!(heard.1 > 0);
+    *listener.0.lock().unwrap() = Default::default();
+    let report = posterior(&clean).report().to_string();
+    assert!(!report.contains("  data "), "{report}");
+    assert!(listener.0.lock().unwrap().0.is_empty());
 }

@@ -21,7 +21,7 @@ const DRAWS: usize = 4;
 const ROWS: usize = 16;
 
 /// What is ranked: the function at three inputs, the noise, and the log-likelihood of the data.
-fn quantities(problem: &dyn Problem, grid: &Dataset, thetas: &Population) -> Vec<[f64; 5]> {
+fn quantities(problem: &dyn Problem, grid: &Features, thetas: &Population) -> Vec<[f64; 5]> {
     let arguments = problem.arguments(thetas, grid).unwrap();
     let rows = problem.row_log_likelihoods(thetas);
     let of = |p: usize| {
@@ -41,7 +41,7 @@ fn ranks(
         .map(|i| -2.0 + 4.0 * i as f32 / (ROWS - 1) as f32)
         .collect();
     let blank = Dataset::new(1, x.clone(), vec![0.0; ROWS]).unwrap();
-    let grid = Dataset::new(1, vec![-1.5, 0.0, 1.0], vec![0.0; 3]).unwrap();
+    let grid = Features::new(1, vec![-1.5, 0.0, 1.0]).unwrap();
     let prior = bind(Net::default(), &blank, Engine::autodiff(), 0).unwrap();
     let one = |run: usize| -> [usize; 5] {
         let seed = run as u64;
@@ -49,7 +49,7 @@ fn ranks(
         prior
             .problem
             .sample_prior(Streams::new(0x5bc), run, &mut truth);
-        let mean = prior.problem.arguments(&truth, &blank).unwrap();
+        let mean = prior.problem.arguments(&truth, blank.inputs()).unwrap();
         let mut stream = Streams::new(0x5bc).stream(Purpose::Simulate, run, 0, 0);
         let y = (0..ROWS)
             .map(|i| (mean.at(0, i)[0] + noise * mean.at(0, i)[1] * stream.normal()) as f32)

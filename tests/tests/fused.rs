@@ -529,7 +529,7 @@ fn arguments_agree(
     thetas: &Population,
     data: &Dataset,
 ) -> Result<(), TestCaseError> {
-    let [mine, theirs] = [fused, autodiff].map(|p| p.arguments(thetas, data).unwrap());
+    let [mine, theirs] = [fused, autodiff].map(|p| p.arguments(thetas, data.inputs()).unwrap());
     prop_assert_eq!(mine.width, theirs.width);
     for (m, t) in mine.values.iter().zip(&theirs.values) {
         prop_assert!(

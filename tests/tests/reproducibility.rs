@@ -245,7 +245,7 @@ fn per_row_outputs_come_in_the_users_order() {
         let bound = bind(Line::<2>::default(), &data, Engine::autodiff(), seed).unwrap();
         assert_ne!(bound.problem.order()[..50], (0..50).collect::<Vec<_>>());
         let values = bound.problem.row_log_likelihoods(&thetas);
-        let arguments = bound.problem.arguments(&thetas, &data).unwrap();
+        let arguments = bound.problem.arguments(&thetas, data.inputs()).unwrap();
         for (i, value) in values.iter().enumerate() {
             let x = data.row(i);
             let mean = f64::from(theta[0] * x[0] + theta[1] * x[1] + theta[2]);

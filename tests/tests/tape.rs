@@ -198,7 +198,7 @@ fn answers<M: Model>(bound: &Bound<M>, data: &Dataset) -> Answers {
         sums.iter().map(|s| s.ramp).collect(),
         gradient,
         problem.row_log_likelihoods(&thetas),
-        problem.arguments(&thetas, data).unwrap().values,
+        problem.arguments(&thetas, data.inputs()).unwrap().values,
     )
 }
 

@@ -1,7 +1,7 @@
 //! What in a data set is possible and yet worth a look before learning from it: constant columns, repeated rows, extreme
 //! values, classes without rows. Nothing is changed.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 use std::fmt;
 
 use super::{Dataset, class};
@@ -33,7 +33,8 @@ pub struct Extreme {
     pub value: f32,
 }
 
-/// What [`Dataset::check`] found. Prints as one line for each kind, or as `nothing of note`.
+/// What [`Dataset::check`] found. Prints as one line for each kind, or as `nothing of note`. A run shows its
+/// [`notes`](Findings::notes) when it begins and in its report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Findings {
     /// Columns whose values are all the same; they teach nothing, and their weights keep their prior.
@@ -119,21 +120,23 @@ impl Dataset {
 
     /// Rows that repeat an earlier one, and rows that contradict one.
     fn repeats(&self) -> (usize, usize) {
-        // Adding zero makes minus zero plus zero.
-        let bits = |x: f32| (x + 0.0).to_bits();
-        let mut seen: HashMap<Vec<u32>, Vec<u32>> = HashMap::new();
-        let (mut repeated, mut contradictory) = (0, 0);
+        // Finite numbers are in order, and minus zero equals zero.
+        let features = |a: usize, b: usize| self.row(a).partial_cmp(self.row(b));
+        let order = |a: usize, b: usize| {
+            let targets = || self.target(a).partial_cmp(&self.target(b));
+            let order = features(a, b).filter(|o| o.is_ne()).or_else(targets);
+            order.unwrap_or(Ordering::Equal)
+        };
         // Without features every row would repeat the first.
         let rows = if self.columns() == 0 { 0 } else { self.rows() };
-        for i in 0..rows {
-            let row: Vec<u32> = self.row(i).iter().map(|&x| bits(x)).collect();
-            let target = bits(self.target(i));
-            let targets = seen.entry(row).or_default();
-            if targets.contains(&target) {
+        let mut sorted: Vec<usize> = (0..rows).collect();
+        sorted.sort_unstable_by(|&a, &b| order(a, b));
+        let (mut repeated, mut contradictory) = (0, 0);
+        for pair in sorted.windows(2) {
+            if order(pair[0], pair[1]).is_eq() {
                 repeated += 1;
-            } else {
-                contradictory += usize::from(!targets.is_empty());
-                targets.push(target);
+            } else if features(pair[0], pair[1]) == Some(Ordering::Equal) {
+                contradictory += 1;
             }
         }
         (repeated, contradictory)
@@ -165,37 +168,29 @@ fn extreme(values: &[f32]) -> Option<(usize, usize)> {
 impl Findings {
     /// Whether there is nothing of note: an equal number of rows in each class is not asked for, a row is.
     pub fn is_empty(&self) -> bool {
-        self.constant.is_empty()
-            && self.repeated == 0
-            && self.contradictory == 0
-            && self.extreme.is_empty()
-            && self.classes.iter().all(|(_, rows)| *rows > 0)
+        self.notes().is_empty()
     }
-}
 
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 8;
-        let list = |items: Vec<String>| {
-            let more = items.len().saturating_sub(SHOWN);
-            let shown = items[..items.len().min(SHOWN)].join(", ");
-            match more {
-                0 => shown,
-                _ => format!("{shown} and {more} more"),
-            }
-        };
-        let mut lines = Vec::new();
+    /// One short line for each kind of finding; none if there is nothing of note.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
         if !self.constant.is_empty() {
-            let items = self
-                .constant
-                .iter()
-                .map(|c| format!("`{}` = {}", c.column, c.value));
-            lines.push(format!("constant    {}", list(items.collect())));
+            let items = self.constant.iter();
+            notes.push(format!(
+                "constant    {}",
+                list(items.map(|c| format!("`{}` = {}", c.column, c.value)))
+            ));
         }
-        if self.repeated + self.contradictory > 0 {
-            lines.push(format!(
-                "repeated    {} rows repeat an earlier one, {} have its features and another target",
-                self.repeated, self.contradictory
+        if self.repeated > 0 {
+            notes.push(format!(
+                "repeated    {} rows are the same as an earlier one",
+                self.repeated
+            ));
+        }
+        if self.contradictory > 0 {
+            notes.push(format!(
+                "conflict    {} rows have the features of an earlier one and another target",
+                self.contradictory
             ));
         }
         if !self.extreme.is_empty() {
@@ -205,20 +200,51 @@ impl fmt::Display for Findings {
                     e.column, e.values, e.value, e.row
                 )
             };
-            let items = self.extreme.iter().map(item);
-            lines.push(format!("extreme     {}", list(items.collect())));
+            notes.push(format!(
+                "extreme     {}",
+                list(self.extreme.iter().map(item))
+            ));
         }
+        let mut empty = self
+            .classes
+            .iter()
+            .filter(|(_, rows)| *rows == 0)
+            .peekable();
+        if empty.peek().is_some() {
+            notes.push(format!(
+                "empty       no rows of class {}",
+                list(empty.map(|(name, _)| format!("`{name}`")))
+            ));
+        }
+        notes
+    }
+}
+
+/// The first few of `items`, and how many there are besides.
+fn list(items: impl Iterator<Item = String>) -> String {
+    const SHOWN: usize = 4;
+    let items: Vec<String> = items.collect();
+    let shown = items[..items.len().min(SHOWN)].join(", ");
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self.notes();
         if !self.classes.is_empty() {
-            let items = self
-                .classes
-                .iter()
-                .map(|(name, rows)| format!("`{name}` {rows}"));
-            lines.push(format!("classes     {}", list(items.collect())));
+            let rows = self.classes.iter();
+            lines.push(format!(
+                "classes     {}",
+                list(rows.map(|(name, rows)| format!("`{name}` {rows}")))
+            ));
         }
         if lines.is_empty() {
-            return write!(f, "nothing of note");
+            lines.push("nothing of note".to_owned());
         }
-        write!(f, "{}", lines.join("\n"))
+        f.write_str(&lines.join("\n"))
     }
 }
 

@@ -4,6 +4,7 @@
 #[cfg(feature = "ndarray")]
 mod arrays;
 mod check;
+mod features;
 mod idx;
 mod levels;
 mod records;
@@ -13,6 +14,7 @@ mod standardise;
 mod table;
 
 pub use check::{Constant, Extreme, Findings};
+pub use features::Features;
 pub use idx::{read_idx, read_idx_bytes};
 pub use records::Separator;
 pub use standardise::{Standardise, TargetScale};
@@ -33,10 +35,8 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    columns: usize,
-    features: Vec<f32>,
+    inputs: Features,
     targets: Vec<f32>,
-    names: Vec<String>,
     classes: Vec<String>,
     target_scale: TargetScale,
 }
@@ -57,16 +57,7 @@ impl Dataset {
                 format!("{} numbers", features.len()),
             ));
         }
-        let data = Self {
-            names: (0..columns).map(|c| c.to_string()).collect(),
-            columns,
-            features,
-            targets,
-            classes: Vec::new(),
-            target_scale: TargetScale::Original,
-        };
-        data.check_finite()?;
-        Ok(data)
+        Features::checked(targets.len(), columns, features)?.with_targets(targets)
     }
 
     /// A table from one slice per row.
@@ -74,25 +65,7 @@ impl Dataset {
     /// # Errors
     /// As [`Dataset::new`], and if a row is longer or shorter than the first.
     pub fn from_rows<R: AsRef<[f32]>>(rows: &[R], targets: &[f32]) -> Result<Self> {
-        let columns = rows.first().map_or(0, |r| r.as_ref().len());
-        if rows.len() != targets.len() {
-            return Err(Error::shape(
-                "targets of a data set",
-                format!("{} targets, one per row", rows.len()),
-                format!("{} targets", targets.len()),
-            ));
-        }
-        for (i, row) in rows.iter().enumerate() {
-            if row.as_ref().len() != columns {
-                return Err(Error::shape(
-                    format!("row {i} of a data set"),
-                    format!("{columns} features, as in row 0"),
-                    format!("{} features", row.as_ref().len()),
-                ));
-            }
-        }
-        let features = rows.iter().flat_map(AsRef::as_ref).copied().collect();
-        Self::new(columns, features, targets.to_vec())
+        Features::from_rows(rows)?.with_targets(targets.to_vec())
     }
 
     /// Names the columns, for messages and reports.
@@ -103,15 +76,7 @@ impl Dataset {
         mut self,
         names: impl IntoIterator<Item = S>,
     ) -> Result<Self> {
-        let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        if names.len() != self.columns {
-            return Err(Error::shape(
-                "names of columns",
-                format!("{} names", self.columns),
-                format!("{} names", names.len()),
-            ));
-        }
-        self.names = names;
+        self.inputs = self.inputs.with_names(names)?;
         Ok(self)
     }
 
@@ -144,24 +109,9 @@ impl Dataset {
         self
     }
 
-    fn check_finite(&self) -> Result<()> {
-        if let Some(i) = self.features.iter().position(|x| !x.is_finite()) {
-            return Err(Error::NotFinite {
-                what: "feature",
-                row: i / self.columns,
-                column: self.names[i % self.columns].clone(),
-                value: f64::from(self.features[i]),
-            });
-        }
-        if let Some(row) = self.targets.iter().position(|y| !y.is_finite()) {
-            return Err(Error::NotFinite {
-                what: "target",
-                row,
-                column: "target".to_owned(),
-                value: f64::from(self.targets[row]),
-            });
-        }
-        Ok(())
+    /// The features, without the targets.
+    pub fn inputs(&self) -> &Features {
+        &self.inputs
     }
 
     /// Number of rows N.
@@ -171,12 +121,12 @@ impl Dataset {
 
     /// Number of features per row.
     pub fn columns(&self) -> usize {
-        self.columns
+        self.inputs.columns()
     }
 
     /// Names of the columns; their numbers unless named.
     pub fn names(&self) -> &[String] {
-        &self.names
+        self.inputs.names()
     }
 
     /// Names of the classes 0, 1, ...; none unless named.
@@ -191,12 +141,12 @@ impl Dataset {
 
     /// The features of row `i`.
     pub fn row(&self, i: usize) -> &[f32] {
-        &self.features[i * self.columns..(i + 1) * self.columns]
+        self.inputs.row(i)
     }
 
     /// All features, row after row.
     pub fn features(&self) -> &[f32] {
-        &self.features
+        self.inputs.values()
     }
 
     /// All targets.
@@ -214,26 +164,15 @@ impl Dataset {
     /// # Errors
     /// If `order` is empty or names a row that does not exist.
     pub fn select(&self, order: &[usize]) -> Result<Self> {
-        if order.is_empty() {
-            return Err(Error::NoRows);
-        }
-        if let Some(bad) = order.iter().find(|&&i| i >= self.rows()) {
-            return Err(Error::shape(
-                "rows of a data set",
-                format!("row numbers below {}", self.rows()),
-                format!("row {bad}"),
-            ));
-        }
+        self.inputs.check_rows(order)?;
         Ok(self.chosen(order.iter().copied()))
     }
 
     /// The rows `order`, of which there is at least one and which exist.
     fn chosen(&self, order: impl Iterator<Item = usize> + Clone) -> Self {
         Self {
-            columns: self.columns,
-            features: order.clone().flat_map(|i| self.row(i)).copied().collect(),
+            inputs: self.inputs.chosen(order.clone()),
             targets: order.map(|i| self.targets[i]).collect(),
-            names: self.names.clone(),
             classes: self.classes.clone(),
             target_scale: self.target_scale,
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Dataset;
+use super::{Dataset, Features};
 use crate::error::{Error, Result};
 
 /// The scale that targets are on, and with them predictions, scores and the evidence.
@@ -72,13 +72,6 @@ impl Standardise {
     /// If `data` has another number of columns than the training rows; and if the target is to be standardised and holds
     /// named classes, or already is.
     pub fn apply(&self, data: &Dataset) -> Result<Dataset> {
-        if data.columns() != self.features.len() {
-            return Err(Error::shape(
-                "data to standardise",
-                format!("{} features, as in the training rows", self.features.len()),
-                format!("{} features", data.columns()),
-            ));
-        }
         if !self.keeps_target() {
             let refused = |found: &str, expected: &str| {
                 Err(Error::shape("targets to standardise", expected, found))
@@ -93,22 +86,10 @@ impl Standardise {
                 return refused("standardised ones", "targets on the original scale");
             }
         }
-        let scale = |x: f32, (mean, sd): (f64, f64)| ((f64::from(x) - mean) / sd) as f32;
-        let features = (0..data.rows())
-            .flat_map(|i| {
-                data.row(i)
-                    .iter()
-                    .zip(&self.features)
-                    .map(|(&x, &m)| scale(x, m))
-            })
-            .collect();
-        let targets = data
-            .targets()
-            .iter()
-            .map(|&y| scale(y, self.target))
-            .collect();
-        let mut scaled = Dataset::new(data.columns(), features, targets)?
-            .with_names(data.names())?
+        let targets = data.targets().iter().map(|&y| scaled(y, self.target));
+        let mut scaled = self
+            .apply_features(data.inputs())?
+            .with_targets(targets.collect())?
             .with_known_classes(data);
         if !self.keeps_target() {
             scaled.target_scale = TargetScale::Standardised;
@@ -116,12 +97,46 @@ impl Standardise {
         Ok(scaled)
     }
 
-    /// The same, leaving targets alone.
-    pub(crate) fn features_alone(&self) -> Self {
-        Self {
-            target: (0.0, 1.0),
-            ..self.clone()
+    /// `features` on the standardised scale.
+    ///
+    /// # Errors
+    /// If they have another number of columns than the training rows, or a value that becomes infinite.
+    pub fn apply_features(&self, features: &Features) -> Result<Features> {
+        self.map_features(features, scaled)
+    }
+
+    /// What [`Standardise::apply`] was given to make `data`, up to the rounding of `f32`.
+    ///
+    /// # Errors
+    /// If `data` has another number of columns than the training rows, or targets that are not on the standardised scale
+    /// where they should be.
+    pub fn undo(&self, data: &Dataset) -> Result<Dataset> {
+        if !self.keeps_target() && data.target_scale() == TargetScale::Original {
+            return Err(Error::shape(
+                "targets to take back",
+                "standardised ones",
+                "targets on the original scale",
+            ));
         }
+        let targets = data.targets().iter().map(|&z| restored(z, self.target));
+        Ok(self
+            .map_features(data.inputs(), restored)?
+            .with_targets(targets.collect())?
+            .with_known_classes(data))
+    }
+
+    fn map_features(&self, features: &Features, f: fn(f32, (f64, f64)) -> f32) -> Result<Features> {
+        if features.columns() != self.features.len() {
+            return Err(Error::shape(
+                "data to standardise",
+                format!("{} features, as in the training rows", self.features.len()),
+                format!("{} features", features.columns()),
+            ));
+        }
+        let row = |i: usize| features.row(i).iter().zip(&self.features);
+        let values = (0..features.rows()).flat_map(|i| row(i).map(|(&x, &m)| f(x, m)));
+        let values = values.collect();
+        Features::checked(features.rows(), features.columns(), values)?.with_names(features.names())
     }
 
     /// Whether targets stay as they are.
@@ -140,6 +155,16 @@ impl Standardise {
     }
 }
 
+/// (x − mean)/sd.
+fn scaled(x: f32, (mean, sd): (f64, f64)) -> f32 {
+    ((f64::from(x) - mean) / sd) as f32
+}
+
+/// mean + sd·z.
+fn restored(z: f32, (mean, sd): (f64, f64)) -> f32 {
+    (mean + sd * f64::from(z)) as f32
+}
+
 fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let n = values.clone().count() as f64;
     let mean = values.clone().sum::<f64>() / n;
@@ -150,6 +175,65 @@ fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_standardised_is_taken_back(
+            columns in 1usize..5, values in prop::collection::vec(-1e6f32..1e6, 10..60), constant in any::<bool>(),
+            classes in any::<bool>(),
+        ) {
+            let rows = values.len() / (columns + 1);
+            let mut features = values[..rows * columns].to_vec();
+            if constant {
+                features.iter_mut().step_by(columns).for_each(|x| *x = 3.5);
+            }
+            let targets = match classes {
+                true => (0..rows).map(|i| (i % 2) as f32).collect(),
+                false => values[rows * columns..][..rows].to_vec(),
+            };
+            let data = Dataset::new(columns, features, targets).unwrap();
+            let names = (0..columns).map(|c| format!("x{c}"));
+            let data = data.with_names(names).unwrap();
+            let (data, scale) = match classes {
+                true => {
+                    let data = data.with_classes(["no", "yes"]).unwrap();
+                    let scale = Standardise::fit_features(&data);
+                    (data, scale)
+                }
+                false => {
+                    let scale = Standardise::fit(&data);
+                    (data, scale)
+                }
+            };
+            let scaled = scale.apply(&data).unwrap();
+            let back = scale.undo(&scaled).unwrap();
+            prop_assert_eq!((back.names(), back.classes()), (data.names(), data.classes()));
+            prop_assert_eq!(back.target_scale(), data.target_scale());
+            // z is rounded once and x once more: half a unit in the last place of z·sd and of x.
+            let near = |found: f32, x: f32, (mean, sd): (f64, f64)| {
+                let size = f64::from(x).abs() + mean.abs() + sd;
+                (f64::from(found) - f64::from(x)).abs() <= 2.0 * f64::from(f32::EPSILON) * size
+            };
+            for i in 0..data.rows() {
+                for (c, &moments) in scale.features.iter().enumerate() {
+                    prop_assert!(near(back.row(i)[c], data.row(i)[c], moments));
+                }
+                prop_assert!(near(back.target(i), data.target(i), scale.target));
+            }
+            let sum: f64 = (0..scaled.rows()).map(|i| f64::from(scaled.row(i)[0])).sum();
+            prop_assert!(sum.abs() < 1e-3 * data.rows() as f64, "centred: {sum}");
+        }
+    }
+
+    #[test]
+    fn only_standardised_targets_are_taken_back() {
+        let data = Dataset::new(1, vec![1.0, 3.0], vec![10.0, 20.0]).unwrap();
+        assert_eq!(
+            Standardise::fit(&data).undo(&data).unwrap_err().to_string(),
+            "targets to take back: expected standardised ones, found targets on the original scale"
+        );
+    }
 
     #[test]
     fn the_scale_of_targets_is_kept_track_of() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::architecture::Architecture;
-use crate::data::Dataset;
+use crate::data::{Dataset, Features};
 use crate::dist::{Likelihood, Predictive, Response, Term};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
@@ -147,7 +147,7 @@ impl<M: Model> Common<M> {
     }
 
     /// Whether `data` have the features that the model was bound to.
-    pub(crate) fn check_columns(&self, data: &Dataset) -> Result<()> {
+    pub(crate) fn check_columns(&self, data: &Features) -> Result<()> {
         if data.columns() == self.columns {
             return Ok(());
         }

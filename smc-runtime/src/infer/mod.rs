@@ -5,11 +5,13 @@ mod batches;
 mod ensemble;
 mod map;
 mod mcmc;
+mod prior;
 mod smc;
 
 pub use ensemble::{Ensemble, ensemble};
 pub use map::{Map, map};
 pub use mcmc::{Mcmc, mcmc};
+pub(crate) use prior::FromPrior;
 pub use smc::{Smc, SmcRun, SmcState, smc};
 
 use std::fmt::Debug;

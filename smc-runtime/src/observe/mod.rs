@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 use crate::anneal::Plan;
+use crate::data::Findings;
 use crate::problem::Counts;
 
 /// What one step of an algorithm did.
@@ -67,6 +68,11 @@ pub struct Step {
 pub trait Observer: Send {
     /// Called after every step. `Break` ends the run with [`Error::Stopped`](crate::Error::Stopped).
     fn step(&mut self, step: &Step) -> ControlFlow<()>;
+
+    /// Called first of all with what is of note in the data, if anything is.
+    fn data(&mut self, findings: &Findings) {
+        let _ = findings;
+    }
 
     /// Called before the first step with what the run will cost, if that is known.
     fn plan(&mut self, plan: &Plan) {

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Observer, Step};
 use crate::anneal::Plan;
+use crate::data::Findings;
 
 /// Draws a progress bar with the state of the run on standard error, if that is a terminal.
 pub struct Progress(ProgressBar);
@@ -36,6 +37,12 @@ impl Observer for Progress {
             step.step, step.rows, step.all_rows, step.ess
         ));
         ControlFlow::Continue(())
+    }
+
+    fn data(&mut self, findings: &Findings) {
+        for note in findings.notes() {
+            self.0.println(note);
+        }
     }
 
     fn plan(&mut self, plan: &Plan) {

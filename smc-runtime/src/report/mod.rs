@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::anneal::Plan;
-use crate::data::TargetScale;
+use crate::data::{Findings, TargetScale};
 use crate::diagnostics::mean_variance;
 use crate::engine::Choice;
 use crate::infer::Island;
@@ -24,6 +24,8 @@ pub struct Report {
     pub counts: Counts,
     /// Rows of the data.
     pub rows: usize,
+    /// What is of note in the data, as they were given.
+    pub data: Findings,
     /// The scale of the targets that predictions, scores and log-evidences are stated on. Log-evidences within
     /// [`Report::steps`] are on the network's scale, which is another where a standardisation is carried.
     pub target_scale: TargetScale,
@@ -149,6 +151,8 @@ impl fmt::Display for Report {
             ),
             format!("  targets     on the {} scale", self.target_scale),
         ];
+        let notes = self.data.notes().into_iter();
+        lines.extend(notes.map(|note| format!("  data        {note}")));
         lines.extend(self.plan.iter().map(|p| format!("  plan        {p}")));
         let bands = self.bands();
         // One band says nothing that is not above.

@@ -23,7 +23,7 @@ use self::tensor::from_vec;
 use super::Choice;
 use super::common::{Common, keyed};
 use crate::architecture::Architecture;
-use crate::data::Dataset;
+use crate::data::{Dataset, Features};
 use crate::dist::{Likelihood, Predictive};
 #[cfg(feature = "cuda")]
 use crate::error::Error;
@@ -274,7 +274,8 @@ impl<M: Model, D> Autodiff<M, D> {
         D: Device<E>,
     {
         let common = &self.common;
-        let features = features::<E, D, T>(device, &self.data, rows.clone(), params.particles);
+        let features =
+            features::<E, D, T>(device, self.data.inputs(), rows.clone(), params.particles);
         let output = common.model.output(params, features.clone());
         let heads = Heads {
             params,
@@ -445,12 +446,12 @@ impl<M: Model, D> Autodiff<M, D> {
 /// The features of some rows, the same for every particle.
 fn features<E: Real, D: Device<E>, T: Tape<E, D>>(
     device: &D,
-    data: &Dataset,
+    data: &Features,
     rows: Range<usize>,
     particles: usize,
 ) -> Act<E, D, T> {
     let shape = (rows.len(), data.columns());
-    let values = data.features()[rows.start * shape.1..rows.end * shape.1].iter();
+    let values = data.values()[rows.start * shape.1..rows.end * shape.1].iter();
     let values: Vec<E> = values.map(|&x| E::narrow(f64::from(x))).collect();
     let x = from_vec(device, &values, shape);
     x.broadcast_like::<_, Axis<0>>(&(particles, shape.0, shape.1))
@@ -538,7 +539,7 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
         groups.concat()
     }
 
-    fn arguments(&self, thetas: &Population, data: &Dataset) -> Result<Arguments> {
+    fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
         self.common.check_columns(data)?;
         let likelihood = self.common.model.likelihood();
         let terms = keyed(&likelihood);

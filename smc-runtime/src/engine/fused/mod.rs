@@ -42,7 +42,7 @@ use self::scratch::Scratch;
 use super::Choice;
 use super::common::Common;
 use crate::architecture::Architecture;
-use crate::data::Dataset;
+use crate::data::{Dataset, Features};
 use crate::dist::{Likelihood, Predictive};
 use crate::error::Result;
 use crate::exec;
@@ -432,13 +432,13 @@ impl<M: Model> Problem for Fused<M> {
         all.concat()
     }
 
-    fn arguments(&self, thetas: &Population, data: &Dataset) -> Result<Arguments> {
+    fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
         self.common.check_columns(data)?;
         let Plan { head, chain, .. } = &self.plan;
         let (rows, width) = (data.rows(), head.width(chain.outputs()));
         self.common.count(thetas.len(), rows, false);
         let start = || vec![0.0; rows * width];
-        let data = Panels::new(data);
+        let data = Panels::of_features(data);
         let all = self.visit(thetas, &data, start, |result, first, at, out| {
             let from = at.live.start;
             head.arguments(chain.isa, at, out, |row, slot, x| {

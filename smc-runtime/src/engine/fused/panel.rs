@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Features};
 use crate::problem::{Part, Segment};
 
 /// Rows of a panel. Feature i of row t among n features is at `(t / 32 · n + i) · 32 + t % 32`.
@@ -21,18 +21,23 @@ pub(super) struct Panels {
 
 impl Panels {
     pub(super) fn new(data: &Dataset) -> Self {
+        let mut panels = Self::of_features(data.inputs());
+        panels.targets[..data.rows()].copy_from_slice(data.targets());
+        panels
+    }
+
+    /// Features with targets of zero.
+    pub(super) fn of_features(data: &Features) -> Self {
         let (rows, columns) = (data.rows(), data.columns());
         let mut features = vec![0.0; rows.div_ceil(PANEL) * columns * PANEL];
         for i in 0..rows {
             into_panels(&mut features, columns, i, data.row(i));
         }
-        let mut targets = data.targets().to_vec();
-        targets.resize(rows.next_multiple_of(PANEL), 0.0);
         Self {
             rows,
             columns,
             features,
-            targets,
+            targets: vec![0.0; rows.next_multiple_of(PANEL)],
         }
     }
 

@@ -1,0 +1,41 @@
+//! A network with one hidden layer for real targets whose noise varies.
+
+use smc_runtime::prelude::*;
+
+/// y = f(x) with normal noise of standard deviation exp(g(x)): f and g are the two outputs of one network with H hidden
+/// units.
+///
+/// Where the spread of the target depends on the features and predictions are asked for it: the aleatoric part of the
+/// predictive standard deviation then differs from row to row. It needs more rows than
+/// [`MlpRegressor`](crate::MlpRegressor): a spread is harder to learn than a mean. Standardise features and target.
+///
+/// ```
+/// use models::HeteroscedasticRegressor;
+/// use smc_runtime::prelude::*;
+///
+/// let x: Vec<f32> = (0..80).map(|i| i as f32 / 20.0 - 2.0).collect();
+/// // ±0.05 on the left, ±1 on the right.
+/// let y = x.iter().enumerate().map(|(i, &x)| {
+///     let size = if x < 0.0 { 0.05 } else { 1.0 };
+///     if i % 2 == 0 { size } else { -size }
+/// }).collect();
+/// let data = Dataset::new(1, x, y)?;
+/// let posterior = HeteroscedasticRegressor::<8>::infer(&data).with(smc().particles(16)).run()?;
+/// let noise = posterior.predict(&data)?.aleatoric_sd().unwrap();
+/// assert!(noise[75] > 3.0 * noise[5]);
+/// # Ok::<(), Error>(())
+/// ```
+#[bayes_model]
+#[likelihood(Normal(mean = output[0], sd = output[1].exp()))]
+#[infer(smc(particles = 64))]
+pub struct HeteroscedasticRegressor<const H: usize> {
+    #[prior(Normal(0.0, hidden_scale))]
+    hidden: Linear<Dyn, H>,
+    activation: Tanh,
+    #[prior(weight = Normal(0.0, output_scale / fan_in.sqrt()), bias = Normal(0.0, 1.0))]
+    output: Linear<H, 2>,
+    #[prior(HalfNormal(1.0))]
+    hidden_scale: Scale,
+    #[prior(HalfNormal(1.0))]
+    output_scale: Scale,
+}

@@ -1,0 +1,30 @@
+//! Multinomial logistic regression.
+
+use smc_runtime::prelude::*;
+
+/// Logits W x + b for K classes; the common scale of the weights is learned.
+///
+/// For three classes and more, and the yardstick for every classifier of so many; for two,
+/// [`LogisticRegression`](crate::LogisticRegression) says the same with half the parameters. Targets are 0, 1, ..., K − 1.
+/// Standardise the features.
+///
+/// ```
+/// use models::MultinomialRegression;
+/// use smc_runtime::prelude::*;
+///
+/// let x: Vec<f32> = (0..60).map(|i| i as f32 / 10.0 - 3.0).collect();
+/// let y = x.iter().map(|&x| if x < -1.0 { 0.0 } else if x < 1.0 { 1.0 } else { 2.0 }).collect();
+/// let data = Dataset::new(1, x, y)?;
+/// let posterior = MultinomialRegression::<3>::infer(&data).seed(1).run()?;
+/// assert!(posterior.predict(&data)?.summary().accuracy > Some(0.8));
+/// # Ok::<(), Error>(())
+/// ```
+#[bayes_model]
+#[likelihood(Categorical(logits = output))]
+#[infer(smc(particles = 64))]
+pub struct MultinomialRegression<const K: usize> {
+    #[prior(weight = Normal(0.0, tau), bias = Normal(0.0, 2.5))]
+    output: Linear<Dyn, K>,
+    #[prior(HalfNormal(2.0))]
+    tau: Scale,
+}

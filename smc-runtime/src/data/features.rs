@@ -1,0 +1,223 @@
+//! Features alone: what a prediction needs.
+
+use super::{Dataset, TargetScale};
+use crate::error::{Error, Result};
+
+/// A table of N rows of features, without targets: what predictions are asked for where the targets are not known yet.
+/// A [`Dataset`] holds one beside its targets.
+///
+/// ```
+/// use smc_runtime::data::Features;
+/// let features = Features::new(2, vec![1.0, 2.0, 3.0, 4.0])?;
+/// assert_eq!((features.rows(), features.row(1)), (2, &[3.0, 4.0][..]));
+/// # Ok::<(), smc_runtime::Error>(())
+/// ```
+///
+/// A prediction at them has no scores; to ask for one does not compile:
+///
+/// ```compile_fail,E0599
+/// # use smc_runtime::{data::Features, prelude::*};
+/// fn score<M: Model>(posterior: &Posterior<M>, features: &Features) -> Result<f64> {
+///     Ok(posterior.predict(features)?.lppd())
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Features {
+    rows: usize,
+    columns: usize,
+    values: Vec<f32>,
+    names: Vec<String>,
+}
+
+impl Features {
+    /// Rows of `columns` features, row after row.
+    ///
+    /// # Errors
+    /// If there are no rows, if a row is incomplete, or if a value is not finite.
+    pub fn new(columns: usize, values: Vec<f32>) -> Result<Self> {
+        if values.is_empty() {
+            return Err(Error::NoRows);
+        }
+        if columns == 0 || values.len() % columns != 0 {
+            return Err(Error::shape(
+                "features",
+                format!("whole rows of {columns} features"),
+                format!("{} numbers", values.len()),
+            ));
+        }
+        Self::checked(values.len() / columns, columns, values)
+    }
+
+    /// Rows of no features, for a model that takes none.
+    ///
+    /// # Errors
+    /// If there are no rows.
+    pub fn none(rows: usize) -> Result<Self> {
+        if rows == 0 {
+            return Err(Error::NoRows);
+        }
+        Self::checked(rows, 0, Vec::new())
+    }
+
+    /// Rows from one slice each.
+    ///
+    /// # Errors
+    /// As [`Features::new`], and if a row is longer or shorter than the first.
+    pub fn from_rows<R: AsRef<[f32]>>(rows: &[R]) -> Result<Self> {
+        let columns = rows.first().map_or(0, |r| r.as_ref().len());
+        for (i, row) in rows.iter().enumerate() {
+            if row.as_ref().len() != columns {
+                return Err(Error::shape(
+                    format!("row {i} of a data set"),
+                    format!("{columns} features, as in row 0"),
+                    format!("{} features", row.as_ref().len()),
+                ));
+            }
+        }
+        if columns == 0 {
+            return Self::none(rows.len());
+        }
+        Self::new(
+            columns,
+            rows.iter().flat_map(AsRef::as_ref).copied().collect(),
+        )
+    }
+
+    /// `rows` · `columns` values, of which each must be finite.
+    pub(super) fn checked(rows: usize, columns: usize, values: Vec<f32>) -> Result<Self> {
+        let names: Vec<String> = (0..columns).map(|c| c.to_string()).collect();
+        if let Some(i) = values.iter().position(|x| !x.is_finite()) {
+            return Err(Error::NotFinite {
+                what: "feature",
+                row: i / columns,
+                column: names[i % columns].clone(),
+                value: f64::from(values[i]),
+            });
+        }
+        Ok(Self {
+            rows,
+            columns,
+            values,
+            names,
+        })
+    }
+
+    /// Names the columns, for messages and reports.
+    ///
+    /// # Errors
+    /// If there are more or fewer names than columns.
+    pub fn with_names<S: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        if names.len() != self.columns {
+            return Err(Error::shape(
+                "names of columns",
+                format!("{} names", self.columns),
+                format!("{} names", names.len()),
+            ));
+        }
+        self.names = names;
+        Ok(self)
+    }
+
+    /// With one target for each row.
+    ///
+    /// # Errors
+    /// If there are more or fewer targets than rows, or if one is not finite.
+    pub fn with_targets(self, targets: Vec<f32>) -> Result<Dataset> {
+        if self.rows != targets.len() {
+            return Err(Error::shape(
+                "targets of a data set",
+                format!("{} targets, one per row", self.rows),
+                format!("{} targets", targets.len()),
+            ));
+        }
+        if let Some(row) = targets.iter().position(|y| !y.is_finite()) {
+            return Err(Error::NotFinite {
+                what: "target",
+                row,
+                column: "target".to_owned(),
+                value: f64::from(targets[row]),
+            });
+        }
+        Ok(Dataset {
+            inputs: self,
+            targets,
+            classes: Vec::new(),
+            target_scale: TargetScale::Original,
+        })
+    }
+
+    /// Number of rows N.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of features per row.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Names of the columns; their numbers unless named.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Row `i`.
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.values[i * self.columns..(i + 1) * self.columns]
+    }
+
+    /// All values, row after row.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The rows `order`, in that order; rows may repeat.
+    ///
+    /// # Errors
+    /// If `order` is empty or names a row that does not exist.
+    pub fn select(&self, order: &[usize]) -> Result<Self> {
+        self.check_rows(order)?;
+        Ok(self.chosen(order.iter().copied()))
+    }
+
+    /// Whether `order` names rows that exist, and at least one.
+    pub(super) fn check_rows(&self, order: &[usize]) -> Result<()> {
+        if order.is_empty() {
+            return Err(Error::NoRows);
+        }
+        if let Some(bad) = order.iter().find(|&&i| i >= self.rows) {
+            return Err(Error::shape(
+                "rows of a data set",
+                format!("row numbers below {}", self.rows),
+                format!("row {bad}"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The rows `order`, which exist.
+    pub(super) fn chosen(&self, order: impl Iterator<Item = usize> + Clone) -> Self {
+        Self {
+            rows: order.clone().count(),
+            columns: self.columns,
+            values: order.flat_map(|i| self.row(i)).copied().collect(),
+            names: self.names.clone(),
+        }
+    }
+}
+
+impl AsRef<Features> for Features {
+    fn as_ref(&self) -> &Features {
+        self
+    }
+}
+
+impl AsRef<Features> for Dataset {
+    fn as_ref(&self) -> &Features {
+        self.inputs()
+    }
+}

@@ -1,0 +1,61 @@
+//! Quantiles and intervals of the mixture.
+
+use super::Prediction;
+use crate::exec;
+
+impl Prediction<'_> {
+    /// The smallest y with P(Y <= y) >= p at every row: the quantile of the mixture, not a mean of the draws' quantiles.
+    /// `None` for classes, or unless 0 < p < 1.
+    pub fn quantile(&self, p: f64) -> Option<Vec<f64>> {
+        if !(p > 0.0 && p < 1.0) {
+            return None;
+        }
+        let quantiles = exec::map(self.rows(), |i| {
+            self.inner_quantile(i, p).map(|z| self.outer(z))
+        });
+        quantiles.into_iter().collect()
+    }
+
+    pub(super) fn inner_quantile(&self, row: usize, p: f64) -> Option<f64> {
+        const DOUBLINGS: usize = 200;
+        const HALVINGS: usize = 200;
+        let cdf = |z: f64| self.inner_cdf(row, z);
+        let (mean, spread, noise) = self.moments(row);
+        let centre = if mean.is_finite() { mean } else { 0.0 };
+        if !cdf(centre)?.is_finite() {
+            return Some(f64::NAN);
+        }
+        let sd = (spread + noise).sqrt();
+        let width = if sd > 0.0 && sd.is_finite() { sd } else { 1.0 };
+        // Steps outwards, of 1, 2, 4, ... widths, until they enclose it.
+        let outwards = |sign: f64| {
+            let steps = (0..DOUBLINGS).map(move |k| centre + sign * width * 2f64.powi(k as i32));
+            move |beyond: &dyn Fn(f64) -> bool| steps.clone().find(|&z| beyond(z))
+        };
+        let below = |z: f64| cdf(z).is_some_and(|f| f < p);
+        let (low, high) = (outwards(-1.0)(&below), outwards(1.0)(&|z| !below(z)));
+        let (Some(mut low), Some(mut high)) = (low, high) else {
+            return Some(f64::NAN);
+        };
+        for _ in 0..HALVINGS {
+            let middle = 0.5 * (low + high);
+            if middle <= low || middle >= high {
+                break;
+            }
+            if below(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        Some(high)
+    }
+
+    /// The central interval of probability `level` at every row, between the quantiles (1 − level)/2 and (1 + level)/2.
+    /// `None` for classes, or unless 0 < level < 1.
+    pub fn interval(&self, level: f64) -> Option<Vec<(f64, f64)>> {
+        let low = self.quantile(0.5 * (1.0 - level))?;
+        let high = self.quantile(0.5 * (1.0 + level))?;
+        Some(low.into_iter().zip(high).collect())
+    }
+}
