@@ -15,6 +15,7 @@ mod table;
 pub use check::{Constant, Extreme, Findings};
 pub use idx::{read_idx, read_idx_bytes};
 pub use records::Separator;
+pub use source::read_text;
 pub use standardise::{Standardise, TargetScale};
 pub use table::{Column, Table};
 
