@@ -51,7 +51,7 @@ fn run(flags: &Flags) -> Result<()> {
     let mut rows = Vec::new();
     for (name, algorithm) in algorithms(flags) {
         let run = flags
-            .apply(MlpRegressor::<8>::infer(&table.train))
+            .apply(MlpRegressor::sized(8).infer_with(&table.train))
             .with_boxed(algorithm);
         let posterior = run.observe(Progress::bar(name)).run()?;
         let scores = posterior.predict(&table.test)?.summary();

@@ -2,10 +2,11 @@
 
 use smc_runtime::prelude::*;
 
-/// y = v·tanh(W x + b) + c with normal noise, H hidden units, and learned scales of both layers and of the noise.
+/// y = v·tanh(W x + b) + c with normal noise, as many hidden units as asked for, and learned scales of both layers and of
+/// the noise.
 ///
-/// For tables with up to some thousand rows and a target that is not linear in the features. Standardise features and
-/// target.
+/// For tables with a target that is not linear in the features. Standardise features and target: then the input of a hidden
+/// unit varies by about twice its scale whatever the number of features, and the function by its own.
 ///
 /// ```
 /// use models::MlpRegressor;
@@ -14,23 +15,33 @@ use smc_runtime::prelude::*;
 /// let x: Vec<f32> = (0..40).map(|i| i as f32 / 10.0 - 2.0).collect();
 /// let y = x.iter().map(|x| x.sin()).collect();
 /// let data = Dataset::new(1, x, y)?;
-/// let posterior = MlpRegressor::<8>::infer(&data).with(smc().particles(16)).run()?;
+/// let posterior = MlpRegressor::sized(8).infer_with(&data).with(smc().particles(16)).run()?;
 /// assert!(posterior.predict(&data)?.summary().rmse < Some(0.3));
 /// # Ok::<(), Error>(())
 /// ```
 #[bayes_model]
 #[likelihood(Normal(mean = output, sd = noise))]
 #[infer(smc(particles = 64))]
-pub struct MlpRegressor<const H: usize> {
-    #[prior(Normal(0.0, hidden_scale))]
-    hidden: Linear<Dyn, H>,
+pub struct MlpRegressor {
+    #[prior(Normal(0.0, 2.0 * hidden_scale / fan_in.sqrt()))]
+    hidden: Linear<Dyn, Dyn>,
     activation: Tanh,
     #[prior(Normal(0.0, output_scale / fan_in.sqrt()))]
-    output: Linear<H, 1>,
+    output: Linear<Dyn, 1>,
     #[prior(HalfNormal(1.0))]
     hidden_scale: Scale,
     #[prior(HalfNormal(1.0))]
     output_scale: Scale,
     #[prior(HalfNormal(1.0))]
     noise: Scale,
+}
+
+impl MlpRegressor {
+    /// With `hidden` hidden units; the number of features is that of the data.
+    pub fn sized(hidden: usize) -> Self {
+        Self {
+            hidden: Linear::sized(Dyn, hidden),
+            ..Self::default()
+        }
+    }
 }

@@ -17,6 +17,7 @@ pub use check::{Constant, Extreme, Findings};
 pub use features::Features;
 pub use idx::{read_idx, read_idx_bytes};
 pub use records::Separator;
+pub use source::read_text;
 pub use standardise::{Standardise, TargetScale};
 pub use table::{Column, Table};
 

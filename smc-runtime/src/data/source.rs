@@ -9,6 +9,20 @@ use crate::error::{Error, Result};
 /// The first bytes of a file in gzip's format.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// The text of a file, for formats that have no reader here; one that gzip has compressed is unpacked, with the feature `gzip`.
+///
+/// # Errors
+/// If the file cannot be read, or is not in UTF-8.
+///
+/// ```
+/// use smc_runtime::data::read_text;
+/// let error = read_text("no-such-folder/splits.txt").unwrap_err().to_string();
+/// assert!(error.starts_with("no-such-folder/splits.txt: "));
+/// ```
+pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
+    Source::open(path.as_ref())?.text()
+}
+
 /// An open file.
 pub(super) struct Source {
     path: PathBuf,
@@ -94,6 +108,20 @@ impl Source {
         }
     }
 
+    /// All lines that are left.
+    fn text(mut self) -> Result<String> {
+        let (mut text, mut line) = (String::new(), Vec::new());
+        let mut number = 0;
+        while self.line(&mut line)? {
+            number += 1;
+            let part = std::str::from_utf8(&line);
+            text += part.map_err(|_| {
+                self.wrong(format!("line {number}"), "text in UTF-8", "other bytes")
+            })?;
+        }
+        Ok(text)
+    }
+
     /// Replaces `line` by the next line; false at the end of the file.
     pub(super) fn line(&mut self, line: &mut Vec<u8>) -> Result<bool> {
         line.clear();
@@ -109,5 +137,22 @@ impl Source {
                 read => return read.map_err(|e| self.io(e)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_read_as_it_is_and_other_bytes_are_named() {
+        let text = "1 2\n\n3\r\n\u{fc}";
+        assert_eq!(Source::of(text).unwrap().text().unwrap(), text);
+        assert_eq!(Source::of("").unwrap().text().unwrap(), "");
+        let error = Source::of(b"1\n\xff\n").unwrap().text().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "test, line 2: expected text in UTF-8, found other bytes"
+        );
     }
 }
