@@ -73,7 +73,7 @@ fn network(data: &Dataset, hidden: usize) -> Network {
         hidden: Linear::sized(data.columns(), hidden),
         activation: Tanh,
         output: Linear::sized(hidden, 1),
-        noise: Scale,
+        noise: Scale::default(),
     }
 }
 

@@ -17,7 +17,7 @@ use smc_runtime::prelude::*;
 /// let x: Vec<f32> = (0..rows * 3).map(|i| ((i * 37 % 101) as f32 / 50.0 - 1.0) * 1.7).collect();
 /// let y = (0..rows).map(|i| (2.0 * x[3 * i]).sin()).collect();
 /// let data = Dataset::new(3, x, y)?;
-/// let posterior = ArdRegressor::<6>::infer(&data).with(smc().particles(32)).seed(1).run()?;
+/// let posterior = ArdRegressor::sized(6).infer_with(&data).with(smc().particles(32)).seed(1).run()?;
 /// let relevance = |feature: usize| -> f64 {
 ///     (0..posterior.len())
 ///         .map(|i| posterior.weights()[i] * f64::from(posterior.draw(i).relevance[feature]))
@@ -29,16 +29,26 @@ use smc_runtime::prelude::*;
 #[bayes_model]
 #[likelihood(Normal(mean = output, sd = noise))]
 #[infer(smc(particles = 64))]
-pub struct ArdRegressor<const H: usize> {
+pub struct ArdRegressor {
     #[prior(HalfNormal(1.0))]
     relevance: Scale<Dyn>,
-    #[prior(weight = Normal(0.0, relevance), bias = Normal(0.0, 1.0))]
-    hidden: Linear<Dyn, H>,
+    #[prior(weight = Normal(0.0, 2.0 * relevance / fan_in.sqrt()), bias = Normal(0.0, 1.0))]
+    hidden: Linear<Dyn, Dyn>,
     activation: Tanh,
     #[prior(Normal(0.0, output_scale / fan_in.sqrt()))]
-    output: Linear<H, 1>,
+    output: Linear<Dyn, 1>,
     #[prior(HalfNormal(1.0))]
     output_scale: Scale,
     #[prior(HalfNormal(1.0))]
     noise: Scale,
+}
+
+impl ArdRegressor {
+    /// With `hidden` hidden units; the number of features is that of the data.
+    pub fn sized(hidden: usize) -> Self {
+        Self {
+            hidden: Linear::sized(Dyn, hidden),
+            ..Self::default()
+        }
+    }
 }

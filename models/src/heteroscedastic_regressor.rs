@@ -2,8 +2,8 @@
 
 use smc_runtime::prelude::*;
 
-/// y = f(x) with normal noise of standard deviation exp(g(x)): f and g are the two outputs of one network with H hidden
-/// units.
+/// y = f(x) with normal noise of standard deviation exp(g(x)): f and g are the two outputs of one network with as
+/// many hidden units as asked for.
 ///
 /// Where the spread of the target depends on the features and predictions are asked for it: the aleatoric part of the
 /// predictive standard deviation then differs from row to row. It needs more rows than
@@ -20,7 +20,7 @@ use smc_runtime::prelude::*;
 ///     if i % 2 == 0 { size } else { -size }
 /// }).collect();
 /// let data = Dataset::new(1, x, y)?;
-/// let posterior = HeteroscedasticRegressor::<8>::infer(&data).with(smc().particles(16)).run()?;
+/// let posterior = HeteroscedasticRegressor::sized(8).infer_with(&data).with(smc().particles(16)).run()?;
 /// let noise = posterior.predict(&data)?.aleatoric_sd().unwrap();
 /// assert!(noise[75] > 3.0 * noise[5]);
 /// # Ok::<(), Error>(())
@@ -28,14 +28,24 @@ use smc_runtime::prelude::*;
 #[bayes_model]
 #[likelihood(Normal(mean = output[0], sd = output[1].exp()))]
 #[infer(smc(particles = 64))]
-pub struct HeteroscedasticRegressor<const H: usize> {
-    #[prior(Normal(0.0, hidden_scale))]
-    hidden: Linear<Dyn, H>,
+pub struct HeteroscedasticRegressor {
+    #[prior(Normal(0.0, 2.0 * hidden_scale / fan_in.sqrt()))]
+    hidden: Linear<Dyn, Dyn>,
     activation: Tanh,
     #[prior(weight = Normal(0.0, output_scale / fan_in.sqrt()), bias = Normal(0.0, 1.0))]
-    output: Linear<H, 2>,
+    output: Linear<Dyn, 2>,
     #[prior(HalfNormal(1.0))]
     hidden_scale: Scale,
     #[prior(HalfNormal(1.0))]
     output_scale: Scale,
+}
+
+impl HeteroscedasticRegressor {
+    /// With `hidden` hidden units; the number of features is that of the data.
+    pub fn sized(hidden: usize) -> Self {
+        Self {
+            hidden: Linear::sized(Dyn, hidden),
+            ..Self::default()
+        }
+    }
 }
