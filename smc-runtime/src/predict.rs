@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::data::{Standardise, TargetScale};
-use crate::dist::{Predictive, Response};
+use crate::dist::{Predictive, Response, discrete};
 use crate::exec;
 use crate::problem::Arguments;
 use crate::scores::{self, Classified, Confusion};
@@ -73,8 +73,13 @@ impl<'a> Prediction<'a> {
         self.mean + self.sd * z
     }
 
-    fn real(&self) -> bool {
-        self.predictive.response() == Response::Real
+    /// Whether targets are numbers, real or counts.
+    fn numeric(&self) -> bool {
+        self.predictive.response().is_numeric()
+    }
+
+    fn counts(&self) -> bool {
+        self.predictive.response() == Response::Count
     }
 
     /// Number of rows.
@@ -126,18 +131,18 @@ impl<'a> Prediction<'a> {
     /// Standard deviation at every row of the function, over draws: what more data would reduce. `None` for classes, where
     /// this part is the [mutual information](Prediction::mutual_information).
     pub fn epistemic_sd(&self) -> Option<Vec<f64>> {
-        self.real()
+        self.numeric()
             .then(|| exec::map(self.rows(), |i| self.sd * self.moments(i).1.sqrt()))
     }
 
     /// Root of the mean variance of the noise at every row: what no data would reduce. `None` for classes, where this part is
     /// the [expected entropy](Prediction::expected_entropy).
     pub fn aleatoric_sd(&self) -> Option<Vec<f64>> {
-        self.real()
+        self.numeric()
             .then(|| exec::map(self.rows(), |i| self.sd * self.moments(i).2.sqrt()))
     }
 
-    /// P(Y <= y) at row `row`, for real targets.
+    /// P(Y <= y) at row `row`, for real targets and counts.
     pub fn cdf(&self, row: usize, y: f64) -> Option<f64> {
         self.inner_cdf(row, self.inner(y))
     }
@@ -166,6 +171,10 @@ impl<'a> Prediction<'a> {
         const HALVINGS: usize = 200;
         let cdf = |z: f64| self.inner_cdf(row, z);
         let (mean, spread, noise) = self.moments(row);
+        if self.counts() {
+            let cdf = |k: f64| cdf(k).unwrap_or(f64::NAN);
+            return Some(discrete::quantile(cdf, p, mean).unwrap_or(f64::NAN));
+        }
         let centre = if mean.is_finite() { mean } else { 0.0 };
         if !cdf(centre)?.is_finite() {
             return Some(f64::NAN);
@@ -235,9 +244,9 @@ impl<'a> Prediction<'a> {
         self.log_densities().iter().sum::<f64>() / self.rows() as f64
     }
 
-    /// Root mean squared error of the predictive mean, for real targets.
+    /// Root mean squared error of the predictive mean, for real targets and counts.
     pub fn rmse(&self) -> Option<f64> {
-        self.real().then(|| {
+        self.numeric().then(|| {
             let squares = self
                 .mean()
                 .iter()
@@ -248,25 +257,42 @@ impl<'a> Prediction<'a> {
         })
     }
 
-    /// Fraction of the targets inside the central interval of probability `level`, for real targets.
+    /// Fraction of the targets inside the central interval of probability `level`, for real targets and counts. Intervals of
+    /// counts, their ends included, cover more than `level` where they are right.
     pub fn coverage(&self, level: f64) -> Option<f64> {
         let tail = 0.5 * (1.0 - level);
         let inside = |i: usize| {
-            let p = self.cdf(i, f64::from(self.targets[i]))?;
-            Some(f64::from(u8::from(p > tail && p < 1.0 - tail)))
+            let y = f64::from(self.targets[i]);
+            let p = self.cdf(i, y)?;
+            let inside = if self.counts() {
+                p >= tail && self.cdf(i, y - 1.0)? < 1.0 - tail
+            } else {
+                p > tail && p < 1.0 - tail
+            };
+            Some(f64::from(u8::from(inside)))
         };
         let total: Option<f64> = exec::map(self.rows(), inside).into_iter().sum();
         total.map(|t| t / self.rows() as f64)
     }
 
-    /// Probability integral transform P(Y <= y) of the target of every row, for real targets: uniform between 0 and 1 where
-    /// predictions are calibrated (Dawid, 1984; Gneiting, Balabdaoui and Raftery, 2007).
+    /// Probability integral transform P(Y <= y) of the target of every row, for real targets and counts: uniform between 0 and 1 where
+    /// predictions are calibrated (Dawid, 1984; Gneiting, Balabdaoui and Raftery, 2007). For counts it is the middle of the
+    /// step, P(Y < y) + ½ P(Y = y): its mean is ½ where predictions are calibrated, but it is not uniform (Czado, Gneiting and
+    /// Held, 2009, spread each count over its step).
     pub fn pit(&self) -> Option<Vec<f64>> {
-        let pit = exec::map(self.rows(), |i| self.cdf(i, f64::from(self.targets[i])));
+        let pit = exec::map(self.rows(), |i| {
+            let y = f64::from(self.targets[i]);
+            let p = self.cdf(i, y)?;
+            Some(if self.counts() {
+                0.5 * (p + self.cdf(i, y - 1.0)?)
+            } else {
+                p
+            })
+        });
         pit.into_iter().collect()
     }
 
-    /// Mean over rows of the [continuous ranked probability score](scores::crps), for real targets, in their units.
+    /// Mean over rows of the [continuous ranked probability score](scores::crps), for real targets and counts, in their units.
     ///
     /// It asks for some hundred values of the predictive distribution function for each row, and so takes about as many times as
     /// long as [`Prediction::lppd`].
@@ -280,6 +306,9 @@ impl<'a> Prediction<'a> {
             );
             let cdf = |z: f64| self.inner_cdf(i, z).unwrap_or(f64::NAN);
             let y = self.inner(f64::from(self.targets[i]));
+            if self.counts() {
+                return Some(discrete::crps(cdf, low, high, y));
+            }
             Some(self.sd * scores::crps(cdf, low, high, y))
         };
         let total: Option<f64> = exec::map(self.rows(), row).into_iter().sum();
@@ -407,9 +436,9 @@ pub struct Scores {
     pub target_scale: TargetScale,
     /// Mean log predictive density.
     pub lppd: f64,
-    /// Root mean squared error, for real targets.
+    /// Root mean squared error, for real targets and counts.
     pub rmse: Option<f64>,
-    /// Fraction inside the central 90 % interval, for real targets.
+    /// Fraction inside the central 90 % interval, for real targets and counts.
     pub coverage_90: Option<f64>,
     /// Fraction of right classes, for classes.
     pub accuracy: Option<f64>,

@@ -8,8 +8,8 @@ pub use crate::anneal::{
 };
 pub use crate::data::{Dataset, Standardise};
 pub use crate::dist::{
-    Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma, Laplace,
-    Likelihood, LogNormal, Normal, Prior, StudentT, Term,
+    Bernoulli, Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma,
+    Laplace, Likelihood, LogNormal, NegativeBinomial, Normal, Poisson, Prior, StudentT, Term,
 };
 pub use crate::engine::Engine;
 pub use crate::error::{Error, Result};
@@ -17,9 +17,7 @@ pub use crate::infer::{Inference, ensemble, map, mcmc, smc};
 pub use crate::kernel::{Chees, Hmc, Mala, RandomWalk, UnadjustedLangevin};
 pub use crate::model::Model;
 pub use crate::moves::AdaptiveMoves;
-pub use crate::nn::{
-    Dyn, Gelu, LeakyRelu, Linear, Relu, Scale, Sigmoid, Silu, Softplus, Tanh,
-};
+pub use crate::nn::{Dyn, Gelu, LeakyRelu, Linear, Relu, Scale, Sigmoid, Silu, Softplus, Tanh};
 pub use crate::observe::Progress;
 pub use crate::posterior::Posterior;
 pub use crate::resample::{Multinomial, Residual, Ssp, Stratified, Systematic};

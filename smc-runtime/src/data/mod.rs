@@ -11,6 +11,7 @@ mod source;
 mod split;
 mod standardise;
 mod table;
+mod weights;
 
 pub use check::{Constant, Extreme, Findings};
 pub use idx::{read_idx, read_idx_bytes};
@@ -39,6 +40,8 @@ pub struct Dataset {
     names: Vec<String>,
     classes: Vec<String>,
     target_scale: TargetScale,
+    offset: Option<Vec<f32>>,
+    weights: Option<Vec<f32>>,
 }
 
 impl Dataset {
@@ -64,6 +67,8 @@ impl Dataset {
             targets,
             classes: Vec::new(),
             target_scale: TargetScale::Original,
+            offset: None,
+            weights: None,
         };
         data.check_finite()?;
         Ok(data)
@@ -138,9 +143,11 @@ impl Dataset {
         }
     }
 
-    /// With the names of the classes of `other`, which has as many.
-    fn with_known_classes(mut self, other: &Self) -> Self {
+    /// With the classes, offset and weights of `other`, which has the same rows.
+    fn with_rows_of(mut self, other: &Self) -> Self {
         self.classes.clone_from(&other.classes);
+        self.offset.clone_from(&other.offset);
+        self.weights.clone_from(&other.weights);
         self
     }
 
@@ -229,7 +236,13 @@ impl Dataset {
 
     /// The rows `order`, of which there is at least one and which exist.
     fn chosen(&self, order: impl Iterator<Item = usize> + Clone) -> Self {
+        let of_rows = |values: &Option<Vec<f32>>| {
+            let values = values.as_ref()?;
+            Some(order.clone().map(|i| values[i]).collect())
+        };
         Self {
+            offset: of_rows(&self.offset),
+            weights: of_rows(&self.weights),
             columns: self.columns,
             features: order.clone().flat_map(|i| self.row(i)).copied().collect(),
             targets: order.map(|i| self.targets[i]).collect(),

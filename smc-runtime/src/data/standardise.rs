@@ -66,7 +66,7 @@ impl Standardise {
         }
     }
 
-    /// `data` on the standardised scale.
+    /// `data` on the standardised scale. Offset and weights stay as they are.
     ///
     /// # Errors
     /// If `data` has another number of columns than the training rows; and if the target is to be standardised and holds
@@ -109,7 +109,7 @@ impl Standardise {
             .collect();
         let mut scaled = Dataset::new(data.columns(), features, targets)?
             .with_names(data.names())?
-            .with_known_classes(data);
+            .with_rows_of(data);
         if !self.keeps_target() {
             scaled.target_scale = TargetScale::Standardised;
         }

@@ -11,12 +11,33 @@ use crate::problem::{Part, Segment};
 /// Rows of a panel. Feature i of row t among n features is at `(t / 32 · n + i) · 32 + t % 32`.
 pub const PANEL: usize = 32;
 
-/// Features and targets in panels.
+/// Features and targets in panels, and what else the data say of each row.
 pub(super) struct Panels {
     rows: usize,
     columns: usize,
     features: Vec<f32>,
     targets: Vec<f32>,
+    /// Empty if there is none.
+    offset: Vec<f32>,
+    /// Empty if all rows count once.
+    weights: Vec<f32>,
+    /// What a likelihood's formula leaves out of log p(y), which depends on y alone; empty if that is nothing.
+    base: Vec<f64>,
+}
+
+/// One number for each row, with zeros up to the end of the last panel.
+fn padded<T: Copy + Default>(values: &[T]) -> Vec<T> {
+    let mut values = values.to_vec();
+    values.resize(values.len().next_multiple_of(PANEL), T::default());
+    values
+}
+
+/// The numbers of some panels, if there are any numbers.
+fn of_panels<T>(values: &[T], panels: Range<usize>) -> &[T] {
+    if values.is_empty() {
+        return values;
+    }
+    &values[panels.start * PANEL..panels.end * PANEL]
 }
 
 impl Panels {
@@ -26,14 +47,25 @@ impl Panels {
         for i in 0..rows {
             into_panels(&mut features, columns, i, data.row(i));
         }
-        let mut targets = data.targets().to_vec();
-        targets.resize(rows.next_multiple_of(PANEL), 0.0);
         Self {
             rows,
             columns,
             features,
-            targets,
+            targets: padded(data.targets()),
+            offset: padded(data.offset().unwrap_or_default()),
+            weights: padded(data.weights().unwrap_or_default()),
+            base: Vec::new(),
         }
+    }
+
+    /// With `base` of every target, for a likelihood that leaves it out.
+    pub(super) fn with_base(mut self, base: impl Fn(f64) -> f64) -> Self {
+        let targets = &self.targets[..self.rows];
+        let values: Vec<f64> = targets.iter().map(|&y| base(f64::from(y))).collect();
+        if values.iter().any(|&x| x != 0.0) {
+            self.base = padded(&values);
+        }
+        self
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -52,7 +84,22 @@ impl Panels {
 
     /// The targets of some panels.
     pub(super) fn targets(&self, panels: Range<usize>) -> &[f32] {
-        &self.targets[panels.start * PANEL..panels.end * PANEL]
+        of_panels(&self.targets, panels)
+    }
+
+    /// The offsets of some panels; empty if there are none.
+    pub(super) fn offset(&self, panels: Range<usize>) -> &[f32] {
+        of_panels(&self.offset, panels)
+    }
+
+    /// The weights of the rows of some panels; empty if all count once.
+    pub(super) fn weights(&self, panels: Range<usize>) -> &[f32] {
+        of_panels(&self.weights, panels)
+    }
+
+    /// What the likelihood's formula leaves out at the targets of some panels; empty if that is nothing.
+    pub(super) fn base(&self, panels: Range<usize>) -> &[f64] {
+        of_panels(&self.base, panels)
     }
 }
 
