@@ -56,6 +56,8 @@ pub(crate) struct Likelihood {
     /// The keys of `Normal(mean = .., sd = ..)`; `None` where the expression has none.
     pub(crate) keys: Option<Vec<Ident>>,
     pub(crate) uses: Vec<Use>,
+    /// The data's offset, where it is named first.
+    pub(crate) offset: Option<Ident>,
 }
 
 /// A field that the likelihood names.
@@ -230,6 +232,7 @@ fn likelihood(ctxt: &Ctxt, fields: &[String], expression: Expr) -> Option<Likeli
                 ends,
                 text,
                 keys: None,
+                offset: names.offset,
                 uses: names
                     .mentions
                     .into_iter()
@@ -249,7 +252,7 @@ fn keyed(
 ) -> Option<Likelihood> {
     let (ends, text) = (ast::ends(&path), ast::text_of(&path));
     let keys = settings.iter().map(|(key, _)| key.clone()).collect();
-    let mut uses = Vec::new();
+    let (mut uses, mut offset) = (Vec::new(), None);
     let mut fine = true;
     let mut resolved = Vec::new();
     for (key, mut value) in settings {
@@ -265,10 +268,13 @@ fn keyed(
         }
         let direct = is_direct(&value).then(|| key.clone());
         match names::resolve(ctxt, fields, Place::Likelihood, &mut value) {
-            Some(names) => uses.extend(names.mentions.into_iter().map(|mention| Use {
-                mention,
-                key: direct.clone(),
-            })),
+            Some(names) => {
+                offset = offset.or(names.offset);
+                uses.extend(names.mentions.into_iter().map(|mention| Use {
+                    mention,
+                    key: direct.clone(),
+                }));
+            }
             None => fine = false,
         }
         resolved.push((key, value));
@@ -279,6 +285,7 @@ fn keyed(
         text,
         keys: Some(keys),
         uses,
+        offset,
     })
 }
 

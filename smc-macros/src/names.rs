@@ -18,6 +18,9 @@ use crate::sugar;
 /// Number of inputs that feed one output, in a prior.
 pub(crate) const FAN_IN: &str = "fan_in";
 
+/// The data's offset, in a likelihood.
+pub(crate) const OFFSET: &str = "offset";
+
 /// A field that an expression names.
 #[derive(Clone, Debug)]
 pub(crate) struct Mention {
@@ -41,6 +44,7 @@ pub(crate) struct Column {
 pub(crate) struct Names {
     pub(crate) mentions: Vec<Mention>,
     pub(crate) fan_in: Option<Ident>,
+    pub(crate) offset: Option<Ident>,
 }
 
 /// In which attribute the expression stands.
@@ -48,8 +52,18 @@ pub(crate) struct Names {
 pub(crate) enum Place {
     /// Fields are numbers, and `fan_in` is known.
     Prior,
-    /// Fields are terms, which an integer literal indexes.
+    /// Fields are terms, which an integer literal indexes, and `offset` is known.
     Likelihood,
+}
+
+impl Place {
+    /// What is known there besides fields.
+    fn known(self) -> &'static str {
+        match self {
+            Self::Prior => FAN_IN,
+            Self::Likelihood => OFFSET,
+        }
+    }
 }
 
 /// Finds the fields that `expression` names, and rewrites what is not Rust: the indices of a likelihood. `None` after a
@@ -78,9 +92,7 @@ pub(crate) fn resolve(
 
 fn unknown(name: &str, fields: &[String], place: Place) -> String {
     let known = fields.iter().map(String::as_str);
-    let all = known
-        .clone()
-        .chain((place == Place::Prior).then_some(FAN_IN));
+    let all = known.clone().chain([place.known()]);
     let near = all.map(|field| (distance(name, field), field)).min();
     let mut text = format!("no field `{name}` in this model; ");
     match near {
@@ -132,7 +144,7 @@ impl Resolver<'_> {
         (!self.locals.contains(ident)).then_some(field)
     }
 
-    /// Takes note of a bare name; whether it is a field.
+    /// Takes note of a bare name; whether it is a field, or stands for a term as a field does.
     fn mention(&mut self, ident: &Ident, column: Option<Column>) -> bool {
         if let Some(field) = self.field(ident) {
             let ident = ident.clone();
@@ -146,8 +158,14 @@ impl Resolver<'_> {
         if self.locals.contains(ident) {
             return false;
         }
-        if self.place == Place::Prior && ident == FAN_IN {
-            self.names.fan_in.get_or_insert_with(|| ident.clone());
+        if ident == self.place.known() {
+            let names = &mut self.names;
+            let slot = match self.place {
+                Place::Prior => &mut names.fan_in,
+                Place::Likelihood => &mut names.offset,
+            };
+            slot.get_or_insert_with(|| ident.clone());
+            return true;
         } else if ident
             .unraw()
             .to_string()
@@ -376,6 +394,23 @@ mod tests {
                 "f(output.column(1).exp(), output.clone(), A[1], noise.clone())".to_owned()
             )
         );
+    }
+
+    #[test]
+    fn offset_is_a_term_of_the_data_unless_a_field_has_its_name() {
+        let (fields, _, after) = named(Place::Likelihood, "f(output + offset)");
+        assert_eq!(
+            (fields, after),
+            (vec![1], "f(output.clone() + offset.clone())".to_owned())
+        );
+        assert!(message(Place::Prior, "f(offset)")[0].contains("no field `offset`"));
+        assert!(message(Place::Likelihood, "f(ofset)")[0].contains("did you mean `offset`?"));
+        let ctxt = Ctxt::new();
+        let mut expression = syn::parse_str("f(offset)").unwrap();
+        let field = ["offset".to_owned()];
+        let names = resolve(&ctxt, &field, Place::Likelihood, &mut expression).unwrap();
+        assert!(names.offset.is_none() && names.mentions.len() == 1);
+        assert_eq!(ctxt.into_messages(), [""; 0]);
     }
 
     #[test]

@@ -41,6 +41,11 @@ pub trait Algebra:
     fn abs(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// log(1 + exp(x)), as (x + |x|)/2 + log(1 + exp(−|x|)), which never overflows. Its derivative is 1/(1 + exp(−x)).
+    fn softplus(self) -> Self {
+        let size = self.clone().abs();
+        (self + size.clone()) * 0.5 + ((-size).exp() + 1.0).ln()
+    }
 }
 
 /// An algebra with the gamma function, for densities whose shape is a parameter.
@@ -376,7 +381,7 @@ mod tests {
     #[test]
     fn partials_agree_with_finite_differences() {
         type F = (&'static str, fn(Num, Num) -> Num);
-        let functions: [F; 11] = [
+        let functions: [F; 12] = [
             ("add", |a, b| a + b * 2.0),
             ("sub", |a, b| 1.0 - a - b),
             ("mul", |a, b| a * b * a),
@@ -387,6 +392,7 @@ mod tests {
             ("square", |a, b| (a - b * 3.0).square()),
             ("abs tanh", |a, b| Algebra::tanh((a - b).abs())),
             ("powf recip", |a, b| a.powf(1.7) + b.recip()),
+            ("softplus", |a, b| (a - b).softplus() * b.softplus()),
             ("ln gamma", |a, b| (a * b).ln_gamma() - b.ln_gamma()),
         ];
         let (a, b, h) = (0.7, 1.9, 1e-6);

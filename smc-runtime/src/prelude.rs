@@ -8,8 +8,9 @@ pub use crate::anneal::{
 };
 pub use crate::data::{Dataset, Features, Standardise};
 pub use crate::dist::{
-    Beta, Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma, Laplace,
-    Likelihood, LogNormal, Normal, Prior, StudentT, Term, Uniform,
+    Bernoulli, Beta, Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma,
+    Laplace, Likelihood, LogNormal, NegativeBinomial, Normal, Poisson, Prior, StudentT, Term,
+    Uniform,
 };
 pub use crate::engine::Engine;
 pub use crate::error::{Error, Result};

@@ -158,7 +158,7 @@ impl<'a, M: Model> Run<'a, M> {
             let mut session = Session::new(seed, &mut observers);
             let mut draws = algorithm.infer(&*bound.problem, &mut session)?;
             if let Some(scale) = &scale {
-                restate(&mut draws, scale, bound.problem.rows());
+                restate(&mut draws, scale, given.total_weight());
             }
             let report = Report {
                 algorithm: algorithm.name(),
@@ -183,10 +183,10 @@ impl<'a, M: Model> Run<'a, M> {
     }
 }
 
-/// Takes log-evidences from the standardised scale of `rows` targets to the original one: each row's density is to be divided
-/// by the standard deviation.
-fn restate(draws: &mut Draws, scale: &Standardise, rows: usize) {
-    let shift = rows as f64 * scale.target_sd().ln();
+/// Takes log-evidences from the standardised scale of targets that count for `rows` rows to the original one: each row's
+/// density is to be divided by the standard deviation.
+fn restate(draws: &mut Draws, scale: &Standardise, rows: f64) {
+    let shift = rows * scale.target_sd().ln();
     if let Some(log_evidence) = &mut draws.log_evidence {
         *log_evidence -= shift;
         for island in &mut draws.islands {

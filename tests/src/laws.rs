@@ -319,7 +319,7 @@ pub fn predictive_is_consistent(
     let draws: Vec<f64> = (0..40_000)
         .map(|_| predictive.sample(arguments, &mut stream))
         .collect();
-    if predictive.response() == Response::Class {
+    if matches!(predictive.response(), Response::Class | Response::Binary) {
         let p = predictive
             .probabilities(arguments)
             .ok_or("no probabilities")?;

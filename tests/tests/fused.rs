@@ -182,12 +182,18 @@ fn heads(output: usize, classes: usize) -> Vec<(usize, Head)> {
         normal(1, out.clone(), 0.5.into()),
         normal(1, out.clone(), noise.clone()),
         normal(1, out.clone(), noise.clone().exp()),
-        normal(1, out.clone().exp(), noise),
+        normal(1, out.clone().exp(), noise.clone()),
         normal(2, column(0), column(1)),
         normal(2, column(0), column(1).exp()),
         normal(2, 0.25.into(), column(1).exp().exp()),
         normal(1, Term::Feature(0), out.exp()),
         normal(3, column(2), Term::Feature(0)),
+        normal(
+            2,
+            column(0) * 2.0 - Term::Feature(0),
+            noise.clone() * column(1).softplus(),
+        ),
+        normal(3, column(0) / 2.0 + column(2), (-column(1)).exp() + 0.5),
         (classes, Head::Classes),
         (classes, Head::Classes),
         (classes, Head::Classes),
@@ -424,14 +430,13 @@ impl Case {
     }
 
     fn value(&self, term: &Term, output: &[f64], x: &[f32], noise: f64) -> f64 {
-        match term {
+        term.evaluate(&mut |leaf| match leaf {
             Term::Field(f) if *f == self.chain.len() => noise,
-            Term::Field(_) | Term::Unset => output[0],
             Term::Column(_, c) => output[*c],
             Term::Feature(c) => f64::from(x[*c]),
             Term::Constant(c) => *c,
-            Term::Exp(inner) => self.value(inner, output, x, noise).exp(),
-        }
+            _ => output[0],
+        })
     }
 
     fn check(&self) -> Result<Errors, TestCaseError> {

@@ -69,7 +69,11 @@ fn every<L: Law>() {
     check::<L, _>(MlpClassifier::sized(4, 3), three(), Kind::Class);
     check::<L, _>(PoissonRegression::default(), count(), Kind::Count);
     check::<L, _>(NegativeBinomialRegression::default(), count(), Kind::Count);
-    check::<L, _>(EightSchools::default(), EightSchools::data().unwrap(), Kind::Number);
+    check::<L, _>(
+        EightSchools::default(),
+        EightSchools::data().unwrap(),
+        Kind::Number,
+    );
 }
 
 /// Every kernel and algorithm, at a size that only shows that it works.
@@ -77,15 +81,36 @@ fn algorithms() -> Vec<(&'static str, Box<dyn Inference>)> {
     let smc = || smc().particles(24);
     let mcmc = || mcmc().chains(4).warmup(60).draws(10);
     vec![
-        ("smc, random walk", Box::new(smc().kernel(RandomWalk::default()).moves(8))),
-        ("smc, MALA", Box::new(smc().kernel(Mala::default()).moves(4))),
-        ("smc, Langevin", Box::new(smc().kernel(UnadjustedLangevin::default()))),
+        (
+            "smc, random walk",
+            Box::new(smc().kernel(RandomWalk::default()).moves(8)),
+        ),
+        (
+            "smc, MALA",
+            Box::new(smc().kernel(Mala::default()).moves(4)),
+        ),
+        (
+            "smc, Langevin",
+            Box::new(smc().kernel(UnadjustedLangevin::default())),
+        ),
         ("smc, HMC", Box::new(smc().kernel(Hmc::leapfrogs(4)))),
         ("smc, ChEES", Box::new(smc().kernel(Chees::default()))),
-        ("smc, tempering", Box::new(smc().annealing(Tempering::adaptive()))),
-        ("smc, steps", Box::new(smc().annealing(StepDataAnnealing::doubling()))),
-        ("smc, smooth", Box::new(smc().annealing(SmoothDataAnnealing::geometric()))),
-        ("smc, automatic", Box::new(smc().annealing(AutomaticAnnealing::default()))),
+        (
+            "smc, tempering",
+            Box::new(smc().annealing(Tempering::adaptive())),
+        ),
+        (
+            "smc, steps",
+            Box::new(smc().annealing(StepDataAnnealing::doubling())),
+        ),
+        (
+            "smc, smooth",
+            Box::new(smc().annealing(SmoothDataAnnealing::geometric())),
+        ),
+        (
+            "smc, automatic",
+            Box::new(smc().annealing(AutomaticAnnealing::default())),
+        ),
         ("mcmc, HMC", Box::new(mcmc())),
         ("mcmc, ChEES", Box::new(mcmc().kernel(Chees::default()))),
         ("mcmc, MALA", Box::new(mcmc().kernel(Mala::default()))),
@@ -108,9 +133,15 @@ impl Law for EveryAlgorithmLearns {
             let finite = posterior.positions().values().iter().all(|u| u.is_finite());
             assert!(finite, "{what}: a draw is not finite");
             let weight: f64 = posterior.weights().iter().sum();
-            assert!((weight - 1.0).abs() < 1e-9, "{what}: the weights sum to {weight}");
+            assert!(
+                (weight - 1.0).abs() < 1e-9,
+                "{what}: the weights sum to {weight}"
+            );
             let after = posterior.predict(&case.real).unwrap().lppd();
-            assert!(after > before, "{what}: LPPD {after} after {before} of the prior");
+            assert!(
+                after > before,
+                "{what}: LPPD {after} after {before} of the prior"
+            );
         }
     }
 }

@@ -275,10 +275,12 @@ fn likelihood_body(model: &Model, likelihood: &Likelihood) -> TokenStream {
         let ident = &first.mention.ident;
         Some(quote!(let #ident = #p::Term::Field(#i);))
     });
+    let offset = likelihood.offset.iter();
     let value = &likelihood.value;
     quote! {
         fn #function() -> #implements #bound {
             #(#fields)*
+            #(let #offset = #p::Term::Offset;)*
             #value
         }
     }

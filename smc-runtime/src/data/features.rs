@@ -27,6 +27,7 @@ pub struct Features {
     columns: usize,
     values: Vec<f32>,
     names: Vec<String>,
+    pub(super) offset: Option<Vec<f32>>,
 }
 
 impl Features {
@@ -99,6 +100,7 @@ impl Features {
             columns,
             values,
             names,
+            offset: None,
         })
     }
 
@@ -120,6 +122,42 @@ impl Features {
         }
         self.names = names;
         Ok(self)
+    }
+
+    /// With a known number per row that the likelihood takes beside the network's output; see
+    /// [`Dataset::with_offset`].
+    ///
+    /// # Errors
+    /// If there are more or fewer numbers than rows, or one is not finite.
+    pub fn with_offset(mut self, offset: Vec<f32>) -> Result<Self> {
+        self.check_each("offset", &offset)?;
+        self.offset = Some(offset);
+        Ok(self)
+    }
+
+    /// The offset of every row, if there is one.
+    pub fn offset(&self) -> Option<&[f32]> {
+        self.offset.as_deref()
+    }
+
+    /// Whether `values` are one finite number per row.
+    pub(super) fn check_each(&self, what: &'static str, values: &[f32]) -> Result<()> {
+        if values.len() != self.rows {
+            return Err(Error::shape(
+                format!("{what} of a data set"),
+                format!("{} numbers, one per row", self.rows),
+                format!("{} numbers", values.len()),
+            ));
+        }
+        match values.iter().position(|x| !x.is_finite()) {
+            None => Ok(()),
+            Some(row) => Err(Error::NotFinite {
+                what,
+                row,
+                column: what.to_owned(),
+                value: f64::from(values[row]),
+            }),
+        }
     }
 
     /// With one target for each row.
@@ -147,6 +185,7 @@ impl Features {
             targets,
             classes: Vec::new(),
             target_scale: TargetScale::Original,
+            weights: None,
         })
     }
 
@@ -204,8 +243,12 @@ impl Features {
         Self {
             rows: order.clone().count(),
             columns: self.columns,
-            values: order.flat_map(|i| self.row(i)).copied().collect(),
+            values: order.clone().flat_map(|i| self.row(i)).copied().collect(),
             names: self.names.clone(),
+            offset: self
+                .offset
+                .as_ref()
+                .map(|offset| order.map(|i| offset[i]).collect()),
         }
     }
 }

@@ -12,6 +12,7 @@ mod source;
 mod split;
 mod standardise;
 mod table;
+mod weights;
 
 pub use check::{Constant, Extreme, Findings};
 pub use features::Features;
@@ -40,6 +41,7 @@ pub struct Dataset {
     targets: Vec<f32>,
     classes: Vec<String>,
     target_scale: TargetScale,
+    weights: Option<Vec<f32>>,
 }
 
 impl Dataset {
@@ -104,9 +106,10 @@ impl Dataset {
         }
     }
 
-    /// With the names of the classes of `other`, which has as many.
-    fn with_known_classes(mut self, other: &Self) -> Self {
+    /// With the classes and weights of `other`, which has the same rows.
+    fn with_rows_of(mut self, other: &Self) -> Self {
         self.classes.clone_from(&other.classes);
+        self.weights.clone_from(&other.weights);
         self
     }
 
@@ -171,7 +174,12 @@ impl Dataset {
 
     /// The rows `order`, of which there is at least one and which exist.
     fn chosen(&self, order: impl Iterator<Item = usize> + Clone) -> Self {
+        let of_rows = |values: &Option<Vec<f32>>| {
+            let values = values.as_ref()?;
+            Some(order.clone().map(|i| values[i]).collect())
+        };
         Self {
+            weights: of_rows(&self.weights),
             inputs: self.inputs.chosen(order.clone()),
             targets: order.map(|i| self.targets[i]).collect(),
             classes: self.classes.clone(),

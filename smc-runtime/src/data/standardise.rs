@@ -66,7 +66,7 @@ impl Standardise {
         }
     }
 
-    /// `data` on the standardised scale.
+    /// `data` on the standardised scale. Offset and weights stay as they are.
     ///
     /// # Errors
     /// If `data` has another number of columns than the training rows; and if the target is to be standardised and holds
@@ -90,7 +90,7 @@ impl Standardise {
         let mut scaled = self
             .apply_features(data.inputs())?
             .with_targets(targets.collect())?
-            .with_known_classes(data);
+            .with_rows_of(data);
         if !self.keeps_target() {
             scaled.target_scale = TargetScale::Standardised;
         }
@@ -122,7 +122,7 @@ impl Standardise {
         Ok(self
             .map_features(data.inputs(), restored)?
             .with_targets(targets.collect())?
-            .with_known_classes(data))
+            .with_rows_of(data))
     }
 
     fn map_features(&self, features: &Features, f: fn(f32, (f64, f64)) -> f32) -> Result<Features> {
@@ -135,8 +135,10 @@ impl Standardise {
         }
         let row = |i: usize| features.row(i).iter().zip(&self.features);
         let values = (0..features.rows()).flat_map(|i| row(i).map(|(&x, &m)| f(x, m)));
-        let values = values.collect();
-        Features::checked(features.rows(), features.columns(), values)?.with_names(features.names())
+        let mut mapped = Features::checked(features.rows(), features.columns(), values.collect())?
+            .with_names(features.names())?;
+        mapped.offset.clone_from(&features.offset);
+        Ok(mapped)
     }
 
     /// Whether targets stay as they are.

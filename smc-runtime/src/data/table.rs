@@ -92,6 +92,8 @@ pub struct Table {
     header: Option<bool>,
     categorical: Vec<Column>,
     ignored: Vec<Column>,
+    offset: Option<Column>,
+    weight: Option<Column>,
     classes: bool,
     learned: Option<Learned>,
 }
@@ -109,7 +111,16 @@ struct Learned {
 enum Kind {
     Number,
     Levels(Levels),
+    Offset,
+    Weight,
     Ignored,
+}
+
+impl Kind {
+    /// Whether features come from the column, unless it is the target.
+    fn is_feature(&self) -> bool {
+        matches!(self, Self::Number | Self::Levels(_))
+    }
 }
 
 impl Table {
@@ -145,6 +156,27 @@ impl Table {
     /// Columns that are neither features nor target, such as a row's number. Anything may stand in them.
     pub fn ignore<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.ignored = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The column that holds the [offset](Dataset::with_offset) of each row; it is no feature.
+    pub fn offset(mut self, column: impl Into<Column>) -> Self {
+        self.offset = Some(column.into());
+        self
+    }
+
+    /// The column that holds the [weight](Dataset::with_weights) of each row; it is no feature.
+    ///
+    /// ```
+    /// use smc_runtime::data::Table;
+    /// let text = b"age,years,copies,claims\n30,0.5,1,0\n50,2,3,1\n";
+    /// let data = Table::new().offset("years").weight("copies").read_bytes("claims", text)?;
+    /// assert_eq!((data.names(), data.target(1)), (&["age".to_owned()][..], 1.0));
+    /// assert_eq!((data.offset(), data.weights()), (Some(&[0.5, 2.0][..]), Some(&[1.0, 3.0][..])));
+    /// # Ok::<(), smc_runtime::Error>(())
+    /// ```
+    pub fn weight(mut self, column: impl Into<Column>) -> Self {
+        self.weight = Some(column.into());
         self
     }
 
@@ -225,6 +257,21 @@ impl Table {
         for column in &self.ignored {
             kinds[find(column, "a column to ignore")?] = Kind::Ignored;
         }
+        for (column, what, kind) in [
+            (&self.offset, "the offset", Kind::Offset),
+            (&self.weight, "the weight", Kind::Weight),
+        ] {
+            let Some(column) = column else { continue };
+            let place = find(column, what)?;
+            if place == target || kinds[place] != Kind::Number {
+                return Err(Error::config(
+                    what,
+                    called(names.as_deref(), place),
+                    "a column of numbers that is nothing else",
+                ));
+            }
+            kinds[place] = kind;
+        }
         if kinds[target] != Kind::Number {
             return Err(Error::config(
                 "target",
@@ -248,6 +295,8 @@ impl Table {
             learned: self.learned.is_some(),
             features: Vec::new(),
             targets: Vec::new(),
+            offset: Vec::new(),
+            weights: Vec::new(),
         })
     }
 }
@@ -291,6 +340,10 @@ struct Parsed {
     /// One number for each feature column that is not ignored, row after row; a level's number where it is categorical.
     features: Vec<f32>,
     targets: Vec<f32>,
+    /// Empty unless there is such a column.
+    offset: Vec<f32>,
+    /// Empty unless there is such a column.
+    weights: Vec<f32>,
 }
 
 impl Parsed {
@@ -309,12 +362,16 @@ impl Parsed {
             let field = records.field(column);
             let value = match kind {
                 Kind::Ignored => continue,
-                Kind::Number => number(field),
+                Kind::Number | Kind::Offset | Kind::Weight => number(field),
                 Kind::Levels(levels) => level(levels, field, self.learned),
             };
             match value {
                 Ok(value) if column == self.target => target = value,
-                Ok(value) => self.features.push(value),
+                Ok(value) => match kind {
+                    Kind::Offset => self.offset.push(value),
+                    Kind::Weight => self.weights.push(value),
+                    _ => self.features.push(value),
+                },
                 Err(expected) => {
                     let name = called(self.names.as_deref(), column);
                     let place = format!("{}, column {name}", place());
@@ -367,7 +424,7 @@ impl Parsed {
     fn stored(&self) -> impl Iterator<Item = usize> {
         let kinds = self.kinds.iter().enumerate();
         kinds
-            .filter(|(column, kind)| *column != self.target && **kind != Kind::Ignored)
+            .filter(|(column, kind)| *column != self.target && kind.is_feature())
             .map(|(column, _)| column)
     }
 
@@ -395,7 +452,13 @@ impl Parsed {
         } else {
             self.one_hot(&stored, names.len())?
         };
-        let data = Dataset::new(names.len(), features, self.targets)?.with_names(names)?;
+        let mut data = Dataset::new(names.len(), features, self.targets)?.with_names(names)?;
+        if !self.offset.is_empty() {
+            data = data.with_offset(self.offset)?;
+        }
+        if !self.weights.is_empty() {
+            data = data.with_weights(self.weights)?;
+        }
         match &self.kinds[self.target] {
             Kind::Levels(levels) => data.with_classes(levels.texts()),
             _ => Ok(data),

@@ -2,8 +2,10 @@
 
 use std::f64::consts::LN_2;
 
-use super::{Prior, finite, positive};
-use crate::algebra::{Algebra, Num};
+use super::term::Term;
+use super::{Prior, Response, Univariate, finite, positive};
+use crate::algebra::{Algebra, LnGamma, Num};
+use crate::nn::check::Key;
 use crate::rng::Stream;
 use crate::transform::Support;
 
@@ -12,6 +14,9 @@ use crate::transform::Support;
 ///
 /// Both arguments are in the units of x; the standard deviation is √2 scale. The derivative at the location is taken to
 /// be 0.
+///
+/// As a prior, `Laplace(0.0, tau)`; as a likelihood, `Laplace(mean = output, scale = noise)`, whose mode minimises absolute
+/// errors.
 ///
 /// ```
 /// use smc_runtime::prelude::*;
@@ -36,13 +41,70 @@ impl Prior for Laplace<Num> {
     }
 
     fn sample(&self, stream: &mut Stream) -> f64 {
-        let centred = stream.uniform() - 0.5;
-        let distance = -(1.0 - 2.0 * centred.abs()).ln();
-        self.0.value() + self.1.value() * distance.copysign(centred)
+        self.0.value() + self.1.value() * standard_draw(stream)
     }
 
     fn check(&self) -> Result<(), String> {
         finite("the location of `Laplace`", self.0)?;
         positive("the scale of `Laplace`", self.1)
+    }
+}
+
+/// One draw with location 0 and scale 1.
+fn standard_draw(stream: &mut Stream) -> f64 {
+    let centred = stream.uniform() - 0.5;
+    let distance = -(1.0 - 2.0 * centred.abs()).ln();
+    distance.copysign(centred)
+}
+
+impl Default for Laplace<Term> {
+    fn default() -> Self {
+        Self(Term::Unset, Term::Unset)
+    }
+}
+
+impl Laplace<Term> {
+    /// The mean of a target, which is its median.
+    #[doc(alias = "loc")]
+    #[doc(alias = "location")]
+    pub fn mean(self, mean: impl Into<Term>) -> Self {
+        Self(mean.into(), self.1)
+    }
+
+    /// The mean distance of a target from its mean.
+    #[doc(alias = "sd")]
+    pub fn scale(self, scale: impl Into<Term>) -> Self {
+        Self(self.0, scale.into())
+    }
+}
+
+impl Univariate for Laplace<Term> {
+    const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("scale")];
+    const RESPONSE: Response = Response::Real;
+
+    fn terms(&self) -> Vec<Term> {
+        vec![self.0.clone(), self.1.clone()]
+    }
+
+    fn log_density<A: LnGamma>(&self, arguments: &[A], y: A) -> A {
+        Laplace(arguments[0].clone(), arguments[1].clone()).log_density(y)
+    }
+
+    fn mean(&self, arguments: &[f64]) -> f64 {
+        arguments[0]
+    }
+
+    fn variance(&self, arguments: &[f64]) -> f64 {
+        2.0 * arguments[1] * arguments[1]
+    }
+
+    fn cdf(&self, arguments: &[f64], y: f64) -> Option<f64> {
+        let z = (y - arguments[0]) / arguments[1];
+        let tail = 0.5 * (-z.abs()).exp();
+        Some(if z < 0.0 { tail } else { 1.0 - tail })
+    }
+
+    fn sample(&self, arguments: &[f64], stream: &mut Stream) -> f64 {
+        arguments[0] + arguments[1] * standard_draw(stream)
     }
 }

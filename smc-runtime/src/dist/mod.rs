@@ -3,9 +3,11 @@
 //!
 //! [`Algebra`]: crate::algebra::Algebra
 
+mod bernoulli;
 mod beta;
 mod categorical;
 mod cauchy;
+pub(crate) mod discrete;
 mod exponential;
 mod gamma;
 mod half_cauchy;
@@ -13,11 +15,15 @@ mod half_normal;
 mod inverse_gamma;
 mod laplace;
 mod log_normal;
+mod negative_binomial;
 mod normal;
+mod poisson;
 mod student_t;
 mod term;
 mod uniform;
+mod univariate;
 
+pub use bernoulli::Bernoulli;
 pub use beta::Beta;
 pub use categorical::Categorical;
 pub use cauchy::Cauchy;
@@ -28,10 +34,13 @@ pub use half_normal::HalfNormal;
 pub use inverse_gamma::InverseGamma;
 pub use laplace::Laplace;
 pub use log_normal::LogNormal;
+pub use negative_binomial::NegativeBinomial;
 pub use normal::Normal;
+pub use poisson::Poisson;
 pub use student_t::StudentT;
-pub use term::Term;
+pub use term::{Function, Operator, Term};
 pub use uniform::Uniform;
+pub use univariate::Univariate;
 
 use std::fmt::Debug;
 
@@ -124,6 +133,17 @@ pub enum Response {
     Real,
     /// A class `0, 1, ..., K - 1`, one per output.
     Class,
+    /// No or yes, 0 or 1: two classes of which one number per row tells the odds.
+    Binary,
+    /// A count `0, 1, ...`
+    Count,
+}
+
+impl Response {
+    /// Whether targets are numbers rather than names: they have a mean, a variance and a distribution function.
+    pub const fn is_numeric(self) -> bool {
+        matches!(self, Self::Real | Self::Count)
+    }
 }
 
 /// The distribution of one target, given the numbers that a likelihood's keys have for its row.
@@ -136,13 +156,14 @@ pub trait Predictive: Debug + Send + Sync {
     /// log p(y | arguments).
     fn log_density(&self, arguments: &[f64], y: f64) -> f64;
 
-    /// Mean of y. For classes: the vector of probabilities is [`Predictive::probabilities`]; this is the likeliest class.
+    /// Mean of y, for [`Response::Binary`] the probability of a 1. For classes: the vector of probabilities is
+    /// [`Predictive::probabilities`]; this is the likeliest class.
     fn mean(&self, arguments: &[f64]) -> f64;
 
     /// Variance of y.
     fn variance(&self, arguments: &[f64]) -> f64;
 
-    /// P(Y <= y), for real targets.
+    /// P(Y <= y), for real targets and counts.
     fn cdf(&self, arguments: &[f64], y: f64) -> Option<f64>;
 
     /// One draw of y.

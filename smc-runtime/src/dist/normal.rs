@@ -1,19 +1,17 @@
 //! The normal distribution, by mean and standard deviation.
 
 use super::term::Term;
-use super::{Likelihood, Predictive, Prior, Response, finite, positive};
-use crate::algebra::{Algebra, Num};
-#[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Device, Heads, PerRow, Real, Tape, Targets};
+use super::{Prior, Response, Univariate, finite, positive};
+use crate::algebra::{Algebra, LnGamma, Num};
 use crate::engine::fused::FusedHead;
-use crate::nn::check::{Key, Takes};
+use crate::nn::check::Key;
 use crate::rng::Stream;
 use crate::transform::Support;
 
 /// `Normal(mean, sd)`: log p(x) = −½ ((x − mean)/sd)² − log sd − ½ log 2π.
 ///
 /// As a prior, `Normal(0.0, tau)`; as a likelihood, `Normal(mean = output, sd = noise)`, where `sd` is a `Scale`, a
-/// number, or an output made positive as `output[1].exp()`.
+/// number, or an output made positive as `output[1].exp()`. Either may be any expression, `sd = noise * output[1].softplus()`.
 ///
 /// ```
 /// use smc_runtime::prelude::*;
@@ -104,23 +102,29 @@ impl Default for Normal<Term> {
 
 impl Normal<Term> {
     /// The mean of a target.
+    #[doc(alias = "loc")]
     pub fn mean(self, mean: impl Into<Term>) -> Self {
         Self(mean.into(), self.1)
     }
 
     /// The standard deviation of a target around its mean.
+    #[doc(alias = "scale")]
+    #[doc(alias = "sigma")]
     pub fn sd(self, sd: impl Into<Term>) -> Self {
         Self(self.0, sd.into())
     }
 }
 
-impl Predictive for Normal<Term> {
-    fn response(&self) -> Response {
-        Response::Real
+impl Univariate for Normal<Term> {
+    const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("sd")];
+    const RESPONSE: Response = Response::Real;
+
+    fn terms(&self) -> Vec<Term> {
+        vec![self.0.clone(), self.1.clone()]
     }
 
-    fn log_density(&self, arguments: &[f64], y: f64) -> f64 {
-        Normal(arguments[0], arguments[1]).log_density(y)
+    fn log_density<A: LnGamma>(&self, arguments: &[A], y: A) -> A {
+        Normal(arguments[0].clone(), arguments[1].clone()).log_density(y)
     }
 
     fn mean(&self, arguments: &[f64]) -> f64 {
@@ -140,40 +144,7 @@ impl Predictive for Normal<Term> {
         arguments[0] + arguments[1] * stream.normal()
     }
 
-    fn probabilities(&self, _: &[f64]) -> Option<Vec<f64>> {
-        None
-    }
-}
-
-impl Likelihood for Normal<Term> {
-    const KEYS: &'static [Key] = &[
-        Key {
-            name: "mean",
-            takes: Takes::Column,
-        },
-        Key {
-            name: "sd",
-            takes: Takes::Column,
-        },
-    ];
-
-    fn terms(&self) -> Vec<Term> {
-        vec![self.0.clone(), self.1.clone()]
-    }
-
-    fn fused(&self) -> Option<FusedHead> {
-        Some(FusedHead::Normal {
-            mean: self.0.clone(),
-            sd: self.1.clone(),
-        })
-    }
-
-    #[cfg(feature = "autodiff")]
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
-        &self,
-        heads: &Heads<'_, E, D, T>,
-        targets: &Targets<E, D>,
-    ) -> PerRow<E, D, T> {
-        Normal(heads.column(&self.0), heads.column(&self.1)).log_density(targets.values())
+    fn by_hand(&self) -> Option<FusedHead> {
+        FusedHead::normal(&self.0, &self.1)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::architecture::Architecture;
-use crate::data::{Dataset, Features};
+use crate::data::{Dataset, Features, TargetScale};
 use crate::dist::{Likelihood, Predictive, Response, Term};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
@@ -75,6 +75,7 @@ impl<M: Model> Common<M> {
             row_values: AtomicU64::new(0),
         };
         common.check_likelihood()?;
+        common.check_offset(data.inputs())?;
         common.check_targets(data)?;
         let permuted = data.select(&common.order)?;
         Ok((common, permuted))
@@ -105,11 +106,13 @@ impl<M: Model> Common<M> {
             (Term::Field(f) | Term::Column(f, _), _) if *f >= self.parameters.len() => {
                 needs("a field of the model", format!("field number {f}"))
             }
-            (Term::Field(f), Takes::Column) if !self.parameters[*f] && outputs != 1 => {
-                needs("one number per row", format!("{outputs} outputs"))
-            }
             (Term::Field(f), Takes::Row) if self.parameters[*f] || outputs < 2 => {
                 needs("at least two outputs", format!("{outputs}"))
+            }
+            (Term::Field(_), Takes::Row) => Ok(()),
+            (_, Takes::Row) => needs("all outputs of the network", format!("{term:?}")),
+            (Term::Field(f), Takes::Column) if !self.parameters[*f] && outputs != 1 => {
+                needs("one number per row", format!("{outputs} outputs"))
             }
             (Term::Column(_, c), Takes::Column) if *c >= outputs => needs(
                 "an output of the network",
@@ -119,43 +122,93 @@ impl<M: Model> Common<M> {
                 "a feature of the data",
                 format!("feature {c} of {}", self.columns),
             ),
-            (Term::Constant(c), _) if !c.is_finite() => needs("a finite number", c.to_string()),
-            (Term::Exp(inner), Takes::Column) => self.check_term(inner, takes),
-            (
-                Term::Column(..) | Term::Feature(_) | Term::Constant(_) | Term::Exp(_),
-                Takes::Row,
-            ) => needs("all outputs of the network", format!("{term:?}")),
+            (Term::Constant(c), Takes::Column) if !c.is_finite() => {
+                needs("a finite number", c.to_string())
+            }
+            (Term::Apply(..) | Term::Combine(..), Takes::Column) => {
+                let mut leaves = term.leaves().into_iter();
+                leaves.try_for_each(|leaf| self.check_term(leaf, takes))
+            }
             _ => Ok(()),
         }
     }
 
     pub(crate) fn check_targets(&self, data: &Dataset) -> Result<()> {
-        if self.predictive.response() == Response::Real {
+        let response = self.predictive.response();
+        if response == Response::Real {
             return Ok(());
         }
-        let classes = self.architecture.outputs();
+        if data.target_scale() == TargetScale::Standardised {
+            return Err(Error::shape(
+                format!("targets of `{}`", self.model.name()),
+                format!(
+                    "{}; `Standardise::fit_features` leaves them alone",
+                    if response == Response::Count {
+                        "counts"
+                    } else {
+                        "classes"
+                    }
+                ),
+                "standardised ones",
+            ));
+        }
+        let classes = match response {
+            Response::Real | Response::Count => None,
+            Response::Binary => Some(2),
+            Response::Class => Some(self.architecture.outputs()),
+        };
         for (row, &y) in data.targets().iter().enumerate() {
-            if y < 0.0 || y.fract() != 0.0 || y >= classes as f32 {
-                return Err(Error::UnknownClass {
-                    row,
-                    value: f64::from(y),
-                    classes,
-                });
+            let whole = y >= 0.0 && y.fract() == 0.0;
+            match classes {
+                Some(classes) if !whole || y >= classes as f32 => {
+                    return Err(Error::UnknownClass {
+                        row,
+                        value: f64::from(y),
+                        classes,
+                    });
+                }
+                None if !whole => {
+                    return Err(Error::shape(
+                        format!("target in row {row}"),
+                        "a count, a whole number from 0",
+                        y.to_string(),
+                    ));
+                }
+                _ => {}
             }
         }
         Ok(())
     }
 
-    /// Whether `data` have the features that the model was bound to.
-    pub(crate) fn check_columns(&self, data: &Features) -> Result<()> {
-        if data.columns() == self.columns {
-            return Ok(());
+    /// Whether `data` have the features that the model was bound to, and an offset if and only if the likelihood has.
+    pub(crate) fn check_inputs(&self, data: &Features) -> Result<()> {
+        if data.columns() != self.columns {
+            return Err(Error::Shape {
+                what: format!("data to predict with `{}`", self.model.name()),
+                expected: format!("{} features", self.columns),
+                found: format!("{} features", data.columns()),
+            });
         }
-        Err(Error::Shape {
-            what: format!("data to predict with `{}`", self.model.name()),
-            expected: format!("{} features", self.columns),
-            found: format!("{} features", data.columns()),
-        })
+        self.check_offset(data)
+    }
+
+    fn check_offset(&self, data: &Features) -> Result<()> {
+        let terms = self.model.likelihood().terms();
+        let named = terms.iter().any(|t| t.leaves().contains(&&Term::Offset));
+        let what = format!("offset of the data of `{}`", self.model.name());
+        match (named, data.offset()) {
+            (true, None) => Err(Error::shape(
+                what,
+                "one number per row, as the likelihood names `offset`; `Dataset::with_offset` gives it",
+                "none",
+            )),
+            (false, Some(_)) => Err(Error::shape(
+                what,
+                "none, or a likelihood that names it, as in `Poisson(log_rate = output + offset)`",
+                "one that the likelihood does not name",
+            )),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -51,6 +51,16 @@ pub struct Key {
     pub takes: Takes,
 }
 
+impl Key {
+    /// A key that takes one number per row.
+    pub const fn column(name: &'static str) -> Self {
+        Self {
+            name,
+            takes: Takes::Column,
+        }
+    }
+}
+
 /// How a key of the likelihood uses a field.
 #[derive(Clone, Copy, Debug)]
 pub enum Use {
@@ -63,10 +73,7 @@ pub enum Use {
 }
 
 /// In place of a key where a field stands inside an expression.
-pub const ANY: Key = Key {
-    name: "",
-    takes: Takes::Column,
-};
+pub const ANY: Key = Key::column("");
 
 /// A text that const evaluation can build.
 #[derive(Clone, Copy)]
@@ -626,10 +633,7 @@ pub const fn key(keys: &[Key], name: &'static str) -> Key {
         }
         i += 1;
     }
-    Key {
-        name,
-        takes: Takes::Column,
-    }
+    Key::column(name)
 }
 
 /// Whether every key of the likelihood is among `given`.

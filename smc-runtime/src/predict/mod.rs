@@ -80,8 +80,13 @@ impl Prediction<'_> {
         self.mean + self.sd * z
     }
 
-    fn real(&self) -> bool {
-        self.predictive.response() == Response::Real
+    /// Whether targets are numbers, real or counts.
+    fn numeric(&self) -> bool {
+        self.predictive.response().is_numeric()
+    }
+
+    fn counts(&self) -> bool {
+        self.predictive.response() == Response::Count
     }
 
     /// Number of rows.
@@ -133,18 +138,18 @@ impl Prediction<'_> {
     /// Standard deviation at every row of the function, over draws: what more data would reduce. `None` for classes, where
     /// this part is the [mutual information](Prediction::mutual_information).
     pub fn epistemic_sd(&self) -> Option<Vec<f64>> {
-        self.real()
+        self.numeric()
             .then(|| exec::map(self.rows(), |i| self.sd * self.moments(i).1.sqrt()))
     }
 
     /// Root of the mean variance of the noise at every row: what no data would reduce. `None` for classes, where this part is
     /// the [expected entropy](Prediction::expected_entropy).
     pub fn aleatoric_sd(&self) -> Option<Vec<f64>> {
-        self.real()
+        self.numeric()
             .then(|| exec::map(self.rows(), |i| self.sd * self.moments(i).2.sqrt()))
     }
 
-    /// P(Y <= y) at row `row`, for real targets.
+    /// P(Y <= y) at row `row`, for real targets and counts.
     pub fn cdf(&self, row: usize, y: f64) -> Option<f64> {
         self.inner_cdf(row, self.inner(y))
     }

@@ -1,6 +1,7 @@
 //! Quantiles and intervals of the mixture.
 
 use super::Prediction;
+use crate::dist::discrete;
 use crate::exec;
 
 impl Prediction<'_> {
@@ -21,6 +22,10 @@ impl Prediction<'_> {
         const HALVINGS: usize = 200;
         let cdf = |z: f64| self.inner_cdf(row, z);
         let (mean, spread, noise) = self.moments(row);
+        if self.counts() {
+            let cdf = |k: f64| cdf(k).unwrap_or(f64::NAN);
+            return Some(discrete::quantile(cdf, p, mean).unwrap_or(f64::NAN));
+        }
         let centre = if mean.is_finite() { mean } else { 0.0 };
         if !cdf(centre)?.is_finite() {
             return Some(f64::NAN);

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use super::{Prediction, Scores};
+use crate::dist::discrete;
 use crate::exec;
 use crate::scores::{self, Classified, Confusion};
 use crate::weights::log_sum_exp;
@@ -50,9 +51,9 @@ impl Scored<'_> {
         self.log_densities().iter().sum::<f64>() / self.rows() as f64
     }
 
-    /// Root mean squared error of the predictive mean, for real targets.
+    /// Root mean squared error of the predictive mean, for real targets and counts.
     pub fn rmse(&self) -> Option<f64> {
-        self.real().then(|| {
+        self.numeric().then(|| {
             let squares = self
                 .mean()
                 .iter()
@@ -63,25 +64,42 @@ impl Scored<'_> {
         })
     }
 
-    /// Fraction of the targets inside the central interval of probability `level`, for real targets.
+    /// Fraction of the targets inside the central interval of probability `level`, for real targets and counts. Intervals of
+    /// counts, their ends included, cover more than `level` where they are right.
     pub fn coverage(&self, level: f64) -> Option<f64> {
         let tail = 0.5 * (1.0 - level);
         let inside = |i: usize| {
-            let p = self.cdf(i, f64::from(self.targets[i]))?;
-            Some(f64::from(u8::from(p > tail && p < 1.0 - tail)))
+            let y = f64::from(self.targets[i]);
+            let p = self.cdf(i, y)?;
+            let inside = if self.counts() {
+                p >= tail && self.cdf(i, y - 1.0)? < 1.0 - tail
+            } else {
+                p > tail && p < 1.0 - tail
+            };
+            Some(f64::from(u8::from(inside)))
         };
         let total: Option<f64> = exec::map(self.rows(), inside).into_iter().sum();
         total.map(|t| t / self.rows() as f64)
     }
 
-    /// Probability integral transform P(Y <= y) of the target of every row, for real targets: uniform between 0 and 1 where
-    /// predictions are calibrated (Dawid, 1984; Gneiting, Balabdaoui and Raftery, 2007).
+    /// Probability integral transform P(Y <= y) of the target of every row, for real targets and counts: uniform between 0 and 1
+    /// where predictions are calibrated (Dawid, 1984; Gneiting, Balabdaoui and Raftery, 2007). For counts it is the middle of
+    /// the step, P(Y < y) + ½ P(Y = y): its mean is ½ where predictions are calibrated, but it is not uniform (Czado, Gneiting
+    /// and Held, 2009, spread each count over its step).
     pub fn pit(&self) -> Option<Vec<f64>> {
-        let pit = exec::map(self.rows(), |i| self.cdf(i, f64::from(self.targets[i])));
+        let pit = exec::map(self.rows(), |i| {
+            let y = f64::from(self.targets[i]);
+            let p = self.cdf(i, y)?;
+            Some(if self.counts() {
+                0.5 * (p + self.cdf(i, y - 1.0)?)
+            } else {
+                p
+            })
+        });
         pit.into_iter().collect()
     }
 
-    /// Mean over rows of the [continuous ranked probability score](scores::crps), for real targets, in their units.
+    /// Mean over rows of the [continuous ranked probability score](scores::crps), for real targets and counts, in their units.
     ///
     /// It asks for some hundred values of the predictive distribution function for each row, and so takes about as many times as
     /// long as [`Scored::lppd`].
@@ -95,6 +113,9 @@ impl Scored<'_> {
             );
             let cdf = |z: f64| self.inner_cdf(i, z).unwrap_or(f64::NAN);
             let y = self.inner(f64::from(self.targets[i]));
+            if self.counts() {
+                return Some(discrete::crps(cdf, low, high, y));
+            }
             Some(self.sd * scores::crps(cdf, low, high, y))
         };
         let total: Option<f64> = exec::map(self.rows(), row).into_iter().sum();

@@ -13,9 +13,9 @@ pub struct Scores {
     pub target_scale: TargetScale,
     /// Mean log predictive density.
     pub lppd: f64,
-    /// Root mean squared error, for real targets.
+    /// Root mean squared error, for real targets and counts.
     pub rmse: Option<f64>,
-    /// Fraction inside the central 90 % interval, for real targets.
+    /// Fraction inside the central 90 % interval, for real targets and counts.
     pub coverage_90: Option<f64>,
     /// Fraction of right classes, for classes.
     pub accuracy: Option<f64>,

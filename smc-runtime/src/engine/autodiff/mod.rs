@@ -19,7 +19,7 @@ use std::sync::Arc;
 use dfdx::prelude::{Axis, BroadcastTo, Cpu, Gradients, Merge, NoneTape, PutTape, SplitTape};
 
 use self::network::{Fusing, Operations};
-use self::tensor::from_vec;
+use self::tensor::{from_vec, repeated};
 use super::Choice;
 use super::common::{Common, keyed};
 use crate::architecture::Architecture;
@@ -263,7 +263,7 @@ impl<M: Model, D> Autodiff<M, D> {
         }
     }
 
-    /// log p(y | x, θ) at a tile of bound rows.
+    /// log p(y | x, θ) at a tile of bound rows, each times its weight.
     fn tile<E: Real, T: Tape<E, D>>(
         &self,
         device: &D,
@@ -281,18 +281,39 @@ impl<M: Model, D> Autodiff<M, D> {
             params,
             features: &features,
             output: &output,
+            offset: &offset(self.data.inputs(), &rows),
         };
         let targets = Targets {
             particles: params.particles,
             device: device.clone(),
-            values: self.data.targets()[rows].to_vec(),
+            values: self.data.targets()[rows.clone()].to_vec(),
             marker: PhantomData,
         };
-        common
-            .model
-            .likelihood()
-            .expr(&heads, &targets)
-            .into_tensor()
+        let density = common.model.likelihood().expr(&heads, &targets);
+        match self.data.weights() {
+            None => density.into_tensor(),
+            Some(weights) => {
+                let weights: Vec<f64> = weights[rows].iter().map(|&w| f64::from(w)).collect();
+                density.into_tensor() * repeated(device, &weights, params.particles)
+            }
+        }
+    }
+
+    /// The numbers of [`Autodiff::tile`]. A row of weight 0 does not count, whatever its density.
+    fn numbers<E: Real, T: Tape<E, D>>(&self, tile: &Leaf<E, D, T>, rows: &Range<usize>) -> Vec<E>
+    where
+        D: Device<E>,
+    {
+        let mut numbers = tile.as_vec();
+        if let Some(weights) = self.data.weights() {
+            let weights = weights[rows.clone()].iter().cycle();
+            for (number, &weight) in numbers.iter_mut().zip(weights) {
+                if weight == 0.0 {
+                    *number = E::narrow(0.0);
+                }
+            }
+        }
+        numbers
     }
 
     fn tiles(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
@@ -331,9 +352,10 @@ impl<M: Model, D> Autodiff<M, D> {
                     Some(gradient) if segment.weight != 0.0 => {
                         let tape = SharedTape::recording();
                         let params = self.params(&leaves, &tape, Some(&rows));
-                        let (value, tape_out) = self.tile(device, &params, rows).split_tape();
+                        let (value, tape_out) =
+                            self.tile(device, &params, rows.clone()).split_tape();
                         drop(params);
-                        add(segment.part, &value.as_vec());
+                        add(segment.part, &self.numbers(&value, &rows));
                         self.backward(
                             &leaves,
                             &value,
@@ -345,7 +367,8 @@ impl<M: Model, D> Autodiff<M, D> {
                     }
                     _ => {
                         let params = self.params(&leaves, &NoneTape, Some(&rows));
-                        add(segment.part, &self.tile(device, &params, rows).as_vec());
+                        let value = self.tile(device, &params, rows.clone());
+                        add(segment.part, &self.numbers(&value, &rows));
                     }
                 }
             }
@@ -458,6 +481,13 @@ fn features<E: Real, D: Device<E>, T: Tape<E, D>>(
         .retaped::<T>()
 }
 
+/// The offset of some rows, if the data have one.
+fn offset(data: &Features, rows: &Range<usize>) -> Vec<f64> {
+    let offset = data.offset().map(|offset| &offset[rows.clone()]);
+    let offset = offset.unwrap_or_default().iter();
+    offset.map(|&x| f64::from(x)).collect()
+}
+
 fn constrain<E: Real>(support: Support, u: E) -> E {
     match support {
         Support::Real => u,
@@ -526,7 +556,8 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
             let mut out = vec![0.0; particles * rows];
             for tile in self.tiles(0..rows) {
                 let params = self.params(leaves, &NoneTape, Some(&tile));
-                let values = self.tile(device, &params, tile.clone()).as_vec();
+                let values = self.tile(device, &params, tile.clone());
+                let values = self.numbers(&values, &tile);
                 for (p, values) in values.chunks(tile.len()).enumerate() {
                     for (i, value) in tile.clone().zip(values) {
                         out[p * rows + order[i]] = f64::from(*value);
@@ -540,7 +571,7 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
     }
 
     fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
-        self.common.check_columns(data)?;
+        self.common.check_inputs(data)?;
         let likelihood = self.common.model.likelihood();
         let terms = keyed(&likelihood);
         let outputs = self.common.architecture.outputs();
@@ -559,6 +590,7 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
                     params,
                     features: &features,
                     output: &output,
+                    offset: &offset(data, &tile),
                 };
                 let mut first = 0;
                 for (((_, takes), term), &w) in terms.iter().zip(&widths) {

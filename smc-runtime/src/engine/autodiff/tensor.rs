@@ -9,7 +9,7 @@ use dfdx::prelude::{
 
 use super::network::Fusing;
 use super::tape::Tape;
-use crate::algebra::Algebra;
+use crate::algebra::{Algebra, LnGamma, Num};
 use crate::dist::Term;
 
 /// `f32` or `f64`: the law "gradients agree with finite differences" needs the second.
@@ -134,6 +134,22 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> Algebra for PerRow<E, D, T> {
     }
 }
 
+impl<E: Real, D: Device<E>, T: Tape<E, D>> LnGamma for PerRow<E, D, T> {
+    /// log Γ as its tangent at x, log Γ(x) + ψ(x)·(· − x): there both the value and the slope are those of the function, and
+    /// the tape needs no operation that it does not have.
+    fn ln_gamma(self) -> Self {
+        let (shape, device) = (*self.tensor.shape(), self.tensor.device().clone());
+        let at = self.tensor.as_vec();
+        let tangent = at.iter().map(|x| Num::variable(x.widen(), 0).ln_gamma());
+        let (values, slopes): (Vec<E>, Vec<E>) = tangent
+            .map(|y| (E::narrow(y.value()), E::narrow(y.partial(0))))
+            .unzip();
+        let [at, values, slopes] = [at, values, slopes]
+            .map(|numbers| Self::new(from_vec(&device, &numbers, shape).retaped::<T>()));
+        (self - at) * slopes + values
+    }
+}
+
 /// The parameters of a group of particles, in constrained coordinates.
 pub struct Params<E: Real, D: Device<E>, T: Tape<E, D>> {
     pub(super) particles: usize,
@@ -176,19 +192,21 @@ pub struct Heads<'a, E: Real, D: Device<E>, T: Tape<E, D>> {
     pub(super) params: &'a Params<E, D, T>,
     pub(super) features: &'a Act<E, D, T>,
     pub(super) output: &'a Act<E, D, T>,
+    /// One number for each row of the tile, if the data have an offset.
+    pub(super) offset: &'a [f64],
 }
 
 impl<E: Real, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
     /// The term as one number per (particle, row).
     pub fn column(&self, term: &Term) -> PerRow<E, D, T> {
-        match term {
+        term.evaluate(&mut |leaf| match leaf {
             Term::Field(field) if self.params.parameters[*field] => self.parameter(*field),
-            Term::Field(_) | Term::Unset => column(self.output, 0),
             Term::Column(_, c) => column(self.output, *c),
             Term::Feature(c) => column(self.features, *c),
-            Term::Constant(c) => self.constant(*c),
-            Term::Exp(inner) => self.column(inner).exp(),
-        }
+            Term::Constant(c) => self.rows(&vec![*c; self.shape().1]),
+            Term::Offset => self.rows(self.offset),
+            _ => column(self.output, 0),
+        })
     }
 
     /// All outputs of each (particle, row), for a term that is the network's output.
@@ -212,11 +230,9 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
         PerRow::new(value.broadcast_like::<_, Axis<1>>(&(particles, rows)))
     }
 
-    fn constant(&self, value: f64) -> PerRow<E, D, T> {
-        let (particles, rows) = self.shape();
-        let values = vec![E::narrow(value); particles * rows];
-        let tensor = from_vec(self.output.device(), &values, (particles, rows));
-        PerRow::new(tensor.retaped::<T>())
+    /// The same number of a row for every particle.
+    fn rows(&self, values: &[f64]) -> PerRow<E, D, T> {
+        PerRow::new(repeated(self.output.device(), values, self.shape().0).retaped::<T>())
     }
 }
 
@@ -241,24 +257,42 @@ pub struct Targets<E: Real, D: Device<E>> {
 impl<E: Real, D: Device<E>> Targets<E, D> {
     /// The targets as numbers, for each (particle, row).
     pub fn values<T: Tape<E, D>>(&self) -> PerRow<E, D, T> {
-        let values = self.repeated(|y| E::narrow(f64::from(y)));
-        let tensor = from_vec(&self.device, &values, (self.particles, self.values.len()));
-        PerRow::new(tensor.retaped::<T>())
+        self.rows(
+            &self
+                .values
+                .iter()
+                .map(|&y| f64::from(y))
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    /// A function of each target, for each (particle, row); `None` if it is 0 at all of them.
+    pub(crate) fn each<T: Tape<E, D>>(&self, f: impl Fn(f64) -> f64) -> Option<PerRow<E, D, T>> {
+        let values: Vec<f64> = self.values.iter().map(|&y| f(f64::from(y))).collect();
+        values.iter().any(|&x| x != 0.0).then(|| self.rows(&values))
+    }
+
+    fn rows<T: Tape<E, D>>(&self, values: &[f64]) -> PerRow<E, D, T> {
+        PerRow::new(repeated(&self.device, values, self.particles).retaped::<T>())
     }
 
     /// The targets as classes, for each (particle, row).
     pub fn classes(&self) -> Tensor<(usize, usize), usize, D, NoneTape> {
         // dfdx has no way to fill indices into cached memory; the CPU's cache is emptied now and then for them.
         let shape = (self.particles, self.values.len());
-        TensorFromVec::<usize>::tensor_from_vec(&self.device, self.repeated(|y| y as usize), shape)
+        let classes: Vec<usize> = self.values.iter().map(|&y| y as usize).collect();
+        TensorFromVec::<usize>::tensor_from_vec(&self.device, classes.repeat(self.particles), shape)
     }
+}
 
-    fn repeated<U>(&self, f: impl Fn(f32) -> U) -> Vec<U> {
-        (0..self.particles)
-            .flat_map(|_| &self.values)
-            .map(|&y| f(y))
-            .collect()
-    }
+/// A tensor of shape (particles, rows) with the same numbers for every particle.
+pub(super) fn repeated<E: Real, D: Device<E>>(
+    device: &D,
+    values: &[f64],
+    particles: usize,
+) -> Leaf<E, D, NoneTape> {
+    let all: Vec<E> = values.iter().map(|&x| E::narrow(x)).collect();
+    from_vec(device, &all.repeat(particles), (particles, values.len()))
 }
 
 /// A tensor of `values`, in memory from the device's cache.

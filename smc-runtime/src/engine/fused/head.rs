@@ -3,15 +3,16 @@
 use std::ops::Range;
 
 use super::isa::{Isa, kernels};
+use super::lanes::{Formula, Formulas, Lanes, MOST_VARIABLES, RowDensity, Wide};
 use super::math::{exp, fma, ln, sum_lanes};
 use super::panel::PANEL;
-use crate::dist::Term;
+use crate::dist::{Function, Term};
 
 /// A likelihood that the fused engine knows, by its terms.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum FusedHead {
-    /// Normal with mean and standard deviation.
+    /// Normal with mean and standard deviation, each a field, a feature or a number, or e to the power of one.
     Normal {
         /// The mean.
         mean: Term,
@@ -20,6 +21,30 @@ pub enum FusedHead {
     },
     /// Categorical; the logits are the network's outputs.
     Categorical,
+    /// A formula of terms that are one number per row.
+    Rows {
+        /// The arguments of the formula.
+        terms: Vec<Term>,
+        /// The formula.
+        density: RowDensity,
+    },
+}
+
+impl FusedHead {
+    /// The normal likelihood by its own kernel, if its terms are as simple as that takes.
+    pub(crate) fn normal(mean: &Term, sd: &Term) -> Option<Self> {
+        fn is_simple(term: &Term) -> bool {
+            match term {
+                Term::Apply(Function::Exp, inner) => is_simple(inner),
+                Term::Apply(..) | Term::Combine(..) => false,
+                _ => true,
+            }
+        }
+        (is_simple(mean) && is_simple(sd)).then(|| Self::Normal {
+            mean: mean.clone(),
+            sd: sd.clone(),
+        })
+    }
 }
 
 /// What a term starts from.
@@ -27,9 +52,41 @@ pub enum FusedHead {
 enum Base {
     Output(usize),
     Feature(usize),
-    Constant(f32),
+    Offset,
+    Constant(f64),
     /// Number of the block.
     Parameter(usize),
+}
+
+impl Base {
+    /// `parameter(field)` is the block of a field that is a parameter, `None` for the network's output. `None` for a term
+    /// that is not given, or holds others.
+    fn new(term: &Term, parameter: &impl Fn(usize) -> Option<usize>) -> Option<Self> {
+        Some(match term {
+            Term::Field(f) => parameter(*f).map_or(Self::Output(0), Self::Parameter),
+            Term::Column(_, c) => Self::Output(*c),
+            Term::Feature(c) => Self::Feature(*c),
+            Term::Offset => Self::Offset,
+            Term::Constant(c) => Self::Constant(*c),
+            Term::Unset | Term::Apply(..) | Term::Combine(..) => return None,
+        })
+    }
+
+    fn has_gradient(self) -> bool {
+        matches!(self, Self::Output(_) | Self::Parameter(_))
+    }
+
+    /// The value in one panel.
+    #[inline(always)]
+    fn value(self, at: &At<'_>, panel: usize) -> Lane {
+        match self {
+            Self::Output(c) => at.output.as_chunks::<PANEL>().0[panel * at.outputs + c],
+            Self::Feature(c) => at.features.as_chunks::<PANEL>().0[panel * at.columns + c],
+            Self::Offset => at.offset.as_chunks::<PANEL>().0[panel],
+            Self::Constant(c) => [c as f32; PANEL],
+            Self::Parameter(block) => [at.scalars[block]; PANEL],
+        }
+    }
 }
 
 /// A term with its fields resolved: exp applied `exps` times to a base.
@@ -39,42 +96,171 @@ pub(super) struct Source {
     exps: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A term with what its leaves are, from left to right, each with the number of its variable if it is one.
+#[derive(Clone, Debug)]
+struct Expression {
+    term: Term,
+    leaves: Vec<(Base, Option<usize>)>,
+}
+
+/// Terms that a formula can have.
+const MOST_TERMS: usize = 4;
+
+/// A formula with its terms resolved.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    expressions: Vec<Expression>,
+    pub(super) density: RowDensity,
+    /// Distinct outputs and parameters among the leaves.
+    variables: Vec<Base>,
+}
+
+#[derive(Clone, Debug)]
 pub(super) enum Head {
     Normal { mean: Source, sd: Source },
     Categorical,
+    Rows(Rows),
 }
 
 impl Head {
     /// `parameter(field)` is the block of a field that is a parameter, `None` for the network's output.
+    ///
+    /// # Errors
+    /// Why the likelihood cannot be fused.
     pub(super) fn resolve(
         head: FusedHead,
         parameter: &impl Fn(usize) -> Option<usize>,
-    ) -> Option<Self> {
-        Some(match head {
+    ) -> Result<Self, String> {
+        let unset = "a key of the likelihood is not given";
+        Ok(match head {
             FusedHead::Normal { mean, sd } => Self::Normal {
-                mean: Source::new(&mean, parameter)?,
-                sd: Source::new(&sd, parameter)?,
+                mean: Source::new(&mean, parameter).ok_or(unset)?,
+                sd: Source::new(&sd, parameter).ok_or(unset)?,
             },
             FusedHead::Categorical => Self::Categorical,
+            FusedHead::Rows { terms, density } => Self::Rows(Rows::new(terms, density, parameter)?),
         })
+    }
+}
+
+impl Rows {
+    fn new(
+        terms: Vec<Term>,
+        density: RowDensity,
+        parameter: &impl Fn(usize) -> Option<usize>,
+    ) -> Result<Self, String> {
+        if terms.len() > MOST_TERMS {
+            return Err(format!(
+                "the likelihood has {} keys, and fused forms have at most {MOST_TERMS}",
+                terms.len()
+            ));
+        }
+        let mut variables: Vec<Base> = Vec::new();
+        let mut variable = |base: Base| {
+            base.has_gradient().then(|| {
+                let known = variables.iter().position(|&v| v == base);
+                known.unwrap_or_else(|| {
+                    variables.push(base);
+                    variables.len() - 1
+                })
+            })
+        };
+        let mut expressions = Vec::new();
+        for term in terms {
+            let leaves = term.leaves().into_iter();
+            let leaves: Option<Vec<_>> = leaves
+                .map(|leaf| Base::new(leaf, parameter).map(|base| (base, variable(base))))
+                .collect();
+            expressions.push(Expression {
+                leaves: leaves.ok_or("a key of the likelihood is not given")?,
+                term,
+            });
+        }
+        if variables.len() > MOST_VARIABLES {
+            return Err(format!(
+                "the likelihood names {} outputs and parameters, and fused forms name at most {MOST_VARIABLES}",
+                variables.len()
+            ));
+        }
+        Ok(Self {
+            expressions,
+            density,
+            variables,
+        })
+    }
+
+    /// The arguments of the formula in one panel; what lies behind the last is of no use.
+    fn arguments<const K: usize>(
+        &self,
+        isa: Isa,
+        at: &At<'_>,
+        panel: usize,
+    ) -> [Lanes<K>; MOST_TERMS] {
+        std::array::from_fn(|i| match self.expressions.get(i) {
+            None => Lanes::constant(isa, [0.0; PANEL]),
+            Some(expression) => {
+                let mut leaves = expression.leaves.iter();
+                expression.term.evaluate(&mut |_| {
+                    let &(base, variable) = leaves.next().unwrap_or(&(Base::Constant(0.0), None));
+                    let value = match base {
+                        Base::Constant(c) => [c; PANEL],
+                        other => other.value(at, panel).map(f64::from),
+                    };
+                    match variable {
+                        Some(variable) => Lanes::variable(isa, value, variable),
+                        None => Lanes::constant(isa, value),
+                    }
+                })
+            }
+        })
+    }
+
+    /// With K the number of variables where derivatives are asked for, and 0 elsewhere.
+    fn evaluate<const K: usize>(
+        &self,
+        isa: Isa,
+        at: &At<'_>,
+        out: &mut [f32],
+        back: &mut Option<Back<'_>>,
+    ) where
+        dyn Formulas: Formula<K>,
+    {
+        let targets = at.targets.as_chunks::<PANEL>().0;
+        let out = &mut out.as_chunks_mut::<PANEL>().0[..at.panels];
+        for (panel, out) in out.iter_mut().enumerate() {
+            let arguments = self.arguments::<K>(isa, at, panel);
+            let y = Lanes::constant(isa, targets[panel].map(f64::from));
+            let arguments = &arguments[..self.expressions.len()];
+            let density = Formula::<K>::log_density(&*self.density.0, arguments, y);
+            let base = at.base.as_chunks::<PANEL>().0.get(panel);
+            densities(isa, &density.value, base, out);
+            let Some(back) = back else { continue };
+            let mut counts = [0.0; PANEL];
+            weights(isa, at, panel, back.weight, out, &mut counts);
+            for (variable, partial) in self.variables.iter().zip(&density.partials) {
+                match *variable {
+                    Base::Output(c) => {
+                        let into = &mut back.output.as_chunks_mut::<PANEL>().0;
+                        add_weighted(isa, partial, &counts, &mut into[panel * at.outputs + c]);
+                    }
+                    Base::Parameter(block) => {
+                        back.scalars[block] += weighted_sum(isa, partial, &counts);
+                    }
+                    Base::Feature(_) | Base::Offset | Base::Constant(_) => {}
+                }
+            }
+        }
     }
 }
 
 impl Source {
     fn new(term: &Term, parameter: &impl Fn(usize) -> Option<usize>) -> Option<Self> {
-        let base = match term {
-            Term::Unset => return None,
-            Term::Field(f) => parameter(*f).map_or(Base::Output(0), Base::Parameter),
-            Term::Column(_, c) => Base::Output(*c),
-            Term::Feature(c) => Base::Feature(*c),
-            Term::Constant(c) => Base::Constant(*c as f32),
-            Term::Exp(inner) => {
-                let inner = Self::new(inner, parameter)?;
-                let exps = inner.exps + 1;
-                return Some(Self { exps, ..inner });
-            }
-        };
+        if let Term::Apply(Function::Exp, inner) = term {
+            let inner = Self::new(inner, parameter)?;
+            let exps = inner.exps + 1;
+            return Some(Self { exps, ..inner });
+        }
+        let base = Base::new(term, parameter)?;
         Some(Self { base, exps: 0 })
     }
 
@@ -82,10 +268,6 @@ impl Source {
     fn inner(self) -> Option<Self> {
         let exps = self.exps.checked_sub(1)?;
         Some(Self { exps, ..self })
-    }
-
-    fn has_gradient(self) -> bool {
-        matches!(self.base, Base::Output(_) | Base::Parameter(_))
     }
 }
 
@@ -103,6 +285,12 @@ pub(super) struct At<'a> {
     pub(super) columns: usize,
     /// panels × 32.
     pub(super) targets: &'a [f32],
+    /// panels × 32; empty if the data have none.
+    pub(super) offset: &'a [f32],
+    /// panels × 32; empty if all rows count once.
+    pub(super) weights: &'a [f32],
+    /// panels × 32; empty if the formula leaves nothing out.
+    pub(super) base: &'a [f64],
     /// Constrained value of every block that is a scalar.
     pub(super) scalars: &'a [f32],
 }
@@ -122,42 +310,54 @@ type Lane = [f32; PANEL];
 const HALF_LN_TAU: f32 = 0.918_938_5;
 
 impl Head {
-    /// log p(y | ..) of every row into `out` (panels × 32), and the derivatives if asked for. NaN comes out as −∞.
+    /// log p(y | ..) of every row, times its weight, into `out` (panels × 32), and the derivatives if asked for. NaN comes
+    /// out as −∞.
     pub(super) fn evaluate(
-        self,
+        &self,
         isa: Isa,
         at: At<'_>,
         out: &mut [f32],
         mut back: Option<Back<'_>>,
     ) {
         match self {
-            Self::Normal { mean, sd } => normal(isa, mean, sd, at, out, &mut back),
+            Self::Normal { mean, sd } => normal(isa, *mean, *sd, at, out, &mut back),
             Self::Categorical => categorical(isa, at, out, &mut back),
+            Self::Rows(rows) => match back.as_ref().map_or(0, |_| rows.variables.len()) {
+                0 => rows.evaluate::<0>(isa, &at, out, &mut back),
+                1 => rows.evaluate::<1>(isa, &at, out, &mut back),
+                2 => rows.evaluate::<2>(isa, &at, out, &mut back),
+                3 => rows.evaluate::<3>(isa, &at, out, &mut back),
+                _ => rows.evaluate::<MOST_VARIABLES>(isa, &at, out, &mut back),
+            },
+        }
+        if !at.weights.is_empty() {
+            weigh(isa, at.weights, &mut out[..at.panels * PANEL]);
         }
     }
 
     /// Numbers per row that [`Head::arguments`] writes.
-    pub(super) fn width(self, outputs: usize) -> usize {
+    pub(super) fn width(&self, outputs: usize) -> usize {
         match self {
             Self::Normal { .. } => 2,
             Self::Categorical => outputs,
+            Self::Rows(rows) => rows.expressions.len(),
         }
     }
 
     /// `put(row, slot, x)` for the arguments of the likelihood at every row.
     pub(super) fn arguments(
-        self,
+        &self,
         isa: Isa,
         at: At<'_>,
         out: &mut [f32],
-        mut put: impl FnMut(usize, usize, f32),
+        mut put: impl FnMut(usize, usize, f64),
     ) {
         match self {
             Self::Normal { mean, sd } => {
                 for (slot, source) in [mean, sd].into_iter().enumerate() {
-                    values(isa, source, at, out);
+                    values(isa, *source, at, out);
                     for row in at.live.clone() {
-                        put(row, slot, out[row]);
+                        put(row, slot, f64::from(out[row]));
                     }
                 }
             }
@@ -165,7 +365,20 @@ impl Head {
                 for row in at.live.clone() {
                     let first = row / PANEL * at.outputs * PANEL + row % PANEL;
                     for k in 0..at.outputs {
-                        put(row, k, at.output[first + k * PANEL]);
+                        put(row, k, f64::from(at.output[first + k * PANEL]));
+                    }
+                }
+            }
+            Self::Rows(rows) => {
+                for panel in 0..at.panels {
+                    let arguments = rows.arguments::<0>(isa, &at, panel);
+                    for row in panel * PANEL..(panel + 1) * PANEL {
+                        for (slot, lanes) in arguments[..rows.expressions.len()].iter().enumerate()
+                        {
+                            if at.live.contains(&row) {
+                                put(row, slot, lanes.value[row % PANEL]);
+                            }
+                        }
                     }
                 }
             }
@@ -176,12 +389,7 @@ impl Head {
 /// The value of a source in one panel.
 #[inline(always)]
 fn value<const FMA: bool>(source: Source, at: &At<'_>, panel: usize) -> Lane {
-    let mut lane = match source.base {
-        Base::Output(c) => at.output.as_chunks::<PANEL>().0[panel * at.outputs + c],
-        Base::Feature(c) => at.features.as_chunks::<PANEL>().0[panel * at.columns + c],
-        Base::Constant(c) => [c; PANEL],
-        Base::Parameter(block) => [at.scalars[block]; PANEL],
-    };
+    let mut lane = source.base.value(at, panel);
     for _ in 0..source.exps {
         for l in 0..PANEL {
             lane[l] = exp::<FMA>(lane[l]);
@@ -216,7 +424,7 @@ fn scatter<const FMA: bool>(
             }
         }
         Base::Parameter(block) => back.scalars[block] += f64::from(sum_lanes(&d)),
-        Base::Feature(_) | Base::Constant(_) => {}
+        Base::Feature(_) | Base::Offset | Base::Constant(_) => {}
     }
 }
 
@@ -226,14 +434,19 @@ fn sane(d: f32) -> f32 {
     if d.abs() < f32::INFINITY { d } else { 0.0 }
 }
 
-/// 1 for rows that count, else 0.
+/// The weight of rows that count, else 0.
 #[inline(always)]
-fn mask(live: &Range<usize>, panel: usize) -> Lane {
-    let (from, to) = (live.start as i32, live.end as i32);
+fn mask(at: &At<'_>, panel: usize) -> Lane {
+    let (from, to) = (at.live.start as i32, at.live.end as i32);
     let mut mask = [0.0; PANEL];
     for l in 0..PANEL {
         let row = (panel * PANEL) as i32 + l as i32;
         mask[l] = if row >= from && row < to { 1.0 } else { 0.0 };
+    }
+    if let Some(weights) = at.weights.as_chunks::<PANEL>().0.get(panel) {
+        for l in 0..PANEL {
+            mask[l] *= weights[l];
+        }
     }
     mask
 }
@@ -259,6 +472,48 @@ fn scales<const FMA: bool>(sd: Source, at: &At<'_>, panel: usize) -> (Lane, Lane
 }
 
 kernels! {
+    /// What the formula gives and what it leaves out, in f32.
+    fn densities(value: &Wide, base: Option<&Wide>, out: &mut Lane) {
+        let base = base.unwrap_or(&[0.0; PANEL]);
+        for l in 0..PANEL {
+            let log_p = (value[l] + base[l]) as f32;
+            out[l] = if log_p.is_nan() { f32::NEG_INFINITY } else { log_p };
+        }
+    }
+
+    /// The weight of every row of a panel in a gradient; 0 where there is no density.
+    fn weights(at: &At<'_>, panel: usize, weight: f32, out: &Lane, counts: &mut Wide) {
+        let mask = mask(at, panel);
+        for l in 0..PANEL {
+            let count = if out[l] > f32::NEG_INFINITY { weight * mask[l] } else { 0.0 };
+            counts[l] = f64::from(count);
+        }
+    }
+
+    /// into ← into + partial·counts.
+    fn add_weighted(partial: &Wide, counts: &Wide, into: &mut Lane) {
+        for l in 0..PANEL {
+            into[l] += sane((partial[l] * counts[l]) as f32);
+        }
+    }
+
+    /// Σ partial·counts.
+    fn weighted_sum(partial: &Wide, counts: &Wide) -> f64 {
+        let mut d = [0.0; PANEL];
+        for l in 0..PANEL {
+            let product = partial[l] * counts[l];
+            d[l] = if product.abs() < f64::INFINITY { product } else { 0.0 };
+        }
+        sum_lanes(&d)
+    }
+
+    /// Each log-density times its row's weight; a row of weight 0 does not count, whatever its density.
+    fn weigh(weights: &[f32], out: &mut [f32]) {
+        for (out, &weight) in out.iter_mut().zip(weights) {
+            *out = if weight == 0.0 { 0.0 } else { weight * *out };
+        }
+    }
+
     fn values(source: Source, at: At<'_>, out: &mut [f32]) {
         for (panel, out) in out.as_chunks_mut::<PANEL>().0[..at.panels].iter_mut().enumerate() {
             *out = value::<FMA>(source, &at, panel);
@@ -282,7 +537,7 @@ kernels! {
                 out[panel][l] = if log_p.is_nan() { f32::NEG_INFINITY } else { log_p };
             }
             let Some(back) = back else { continue };
-            let live = mask(at.live, panel);
+            let live = mask(&at, panel);
             let (mut by_mean, mut by_sd) = ([0.0; PANEL], [0.0; PANEL]);
             for l in 0..PANEL {
                 let weight = back.weight * live[l];
@@ -291,7 +546,7 @@ kernels! {
                 by_sd[l] = sane(weight * fma::<FMA>(z[l], z[l], -1.0));
             }
             scatter::<FMA>(mean, &at, panel, by_mean, back);
-            if sd.has_gradient() {
+            if sd.base.has_gradient() {
                 match sd.inner() {
                     Some(log_sd) => scatter::<FMA>(log_sd, &at, panel, by_sd, back),
                     None => {
@@ -334,7 +589,7 @@ kernels! {
                 out[l] = if log_p.is_nan() { f32::NEG_INFINITY } else { log_p };
             }
             let Some(back) = back else { continue };
-            let live = mask(at.live, panel);
+            let live = mask(&at, panel);
             let (mut weight, mut share) = ([0.0; PANEL], [0.0; PANEL]);
             for l in 0..PANEL {
                 let counts = if out[l] > f32::NEG_INFINITY { live[l] } else { 0.0 };

@@ -1,6 +1,8 @@
 //! Elementary functions on one number, written so that a loop over them becomes vector instructions, and the loops
 //! over slices that layers need.
 
+use std::ops::AddAssign;
+
 use super::isa::{Isa, kernels};
 
 /// a·b + c, in one rounding where the instruction set can.
@@ -126,12 +128,13 @@ pub(crate) const LEAK: f32 = 0.01;
 
 /// Σ x over a panel, by halves: the order is fixed and each step is a vector instruction.
 #[inline(always)]
-pub(super) fn sum_lanes<const N: usize>(x: &[f32; N]) -> f32 {
+pub(super) fn sum_lanes<T: Copy + AddAssign, const N: usize>(x: &[T; N]) -> T {
     let mut x = *x;
     let mut half = N / 2;
     while half > 0 {
         for l in 0..half {
-            x[l] += x[l + half];
+            let other = x[l + half];
+            x[l] += other;
         }
         half /= 2;
     }

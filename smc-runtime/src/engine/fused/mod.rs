@@ -12,6 +12,7 @@
 mod chain;
 mod head;
 mod isa;
+mod lanes;
 mod layer;
 mod math;
 #[cfg(feature = "autodiff")]
@@ -22,9 +23,11 @@ mod scratch;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod wide;
 
 pub use head::FusedHead;
 pub use isa::Instructions;
+pub use lanes::RowDensity;
 pub(crate) use layer::{Activation, Gate};
 pub use layer::{FusedLayer, LayerSize};
 #[cfg(feature = "autodiff")]
@@ -99,12 +102,12 @@ impl Plan {
             common.parameters[field].then_some(first)
         };
         let head = common.model.likelihood().fused();
-        let head = head.and_then(|head| Head::resolve(head, &scalar));
+        let head = Head::resolve(head.ok_or("the likelihood has no fused form")?, &scalar)?;
         let scalars = layout.blocks().iter().enumerate();
         let scalars = scalars.filter(|(_, b)| common.parameters[b.field]);
         Ok(Self {
             chain,
-            head: head.ok_or("the likelihood has no fused form")?,
+            head,
             scalars: scalars
                 .map(|(block, b)| Scalar {
                     block,
@@ -114,6 +117,15 @@ impl Plan {
                 .collect(),
             blocks: layout.blocks().len(),
         })
+    }
+
+    /// The data as the head reads them.
+    fn panels(&self, data: &Dataset) -> Panels {
+        let panels = Panels::new(data);
+        match &self.head {
+            Head::Rows(rows) => panels.with_base(|y| rows.density.0.base(y)),
+            Head::Normal { .. } | Head::Categorical => panels,
+        }
     }
 }
 
@@ -143,7 +155,7 @@ impl<M: Model> Fused<M> {
             .and_then(|isa| Plan::new(&common, isa));
         match plan {
             Ok(plan) => Ok(Self {
-                data: Panels::new(&data),
+                data: plan.panels(&data),
                 choice: Choice {
                     name: "fused (CPU)",
                     reason: format!(
@@ -332,7 +344,10 @@ impl<M: Model> Fused<M> {
             outputs: chain.outputs(),
             features,
             columns: data.columns(),
-            targets: data.targets(panels),
+            targets: data.targets(panels.clone()),
+            offset: data.offset(panels.clone()),
+            weights: data.weights(panels.clone()),
+            base: data.base(panels),
             scalars,
         };
         (at, delta)
@@ -433,7 +448,7 @@ impl<M: Model> Problem for Fused<M> {
     }
 
     fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
-        self.common.check_columns(data)?;
+        self.common.check_inputs(data)?;
         let Plan { head, chain, .. } = &self.plan;
         let (rows, width) = (data.rows(), head.width(chain.outputs()));
         self.common.count(thetas.len(), rows, false);
@@ -442,7 +457,7 @@ impl<M: Model> Problem for Fused<M> {
         let all = self.visit(thetas, &data, start, |result, first, at, out| {
             let from = at.live.start;
             head.arguments(chain.isa, at, out, |row, slot, x| {
-                result[(first + row - from) * width + slot] = f64::from(x);
+                result[(first + row - from) * width + slot] = x;
             });
         });
         Ok(Arguments {

@@ -11,18 +11,40 @@ use crate::problem::{Part, Segment};
 /// Rows of a panel. Feature i of row t among n features is at `(t / 32 · n + i) · 32 + t % 32`.
 pub const PANEL: usize = 32;
 
-/// Features and targets in panels.
+/// Features and targets in panels, and what else the data say of each row.
 pub(super) struct Panels {
     rows: usize,
     columns: usize,
     features: Vec<f32>,
     targets: Vec<f32>,
+    /// Empty if there is none.
+    offset: Vec<f32>,
+    /// Empty if all rows count once.
+    weights: Vec<f32>,
+    /// What a likelihood's formula leaves out of log p(y), which depends on y alone; empty if that is nothing.
+    base: Vec<f64>,
+}
+
+/// One number for each row, with zeros up to the end of the last panel.
+fn padded<T: Copy + Default>(values: &[T]) -> Vec<T> {
+    let mut values = values.to_vec();
+    values.resize(values.len().next_multiple_of(PANEL), T::default());
+    values
+}
+
+/// The numbers of some panels, if there are any numbers.
+fn of_panels<T>(values: &[T], panels: Range<usize>) -> &[T] {
+    if values.is_empty() {
+        return values;
+    }
+    &values[panels.start * PANEL..panels.end * PANEL]
 }
 
 impl Panels {
     pub(super) fn new(data: &Dataset) -> Self {
         let mut panels = Self::of_features(data.inputs());
         panels.targets[..data.rows()].copy_from_slice(data.targets());
+        panels.weights = padded(data.weights().unwrap_or_default());
         panels
     }
 
@@ -38,7 +60,20 @@ impl Panels {
             columns,
             features,
             targets: vec![0.0; rows.next_multiple_of(PANEL)],
+            offset: padded(data.offset().unwrap_or_default()),
+            weights: Vec::new(),
+            base: Vec::new(),
         }
+    }
+
+    /// With `base` of every target, for a likelihood that leaves it out.
+    pub(super) fn with_base(mut self, base: impl Fn(f64) -> f64) -> Self {
+        let targets = &self.targets[..self.rows];
+        let values: Vec<f64> = targets.iter().map(|&y| base(f64::from(y))).collect();
+        if values.iter().any(|&x| x != 0.0) {
+            self.base = padded(&values);
+        }
+        self
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -57,7 +92,22 @@ impl Panels {
 
     /// The targets of some panels.
     pub(super) fn targets(&self, panels: Range<usize>) -> &[f32] {
-        &self.targets[panels.start * PANEL..panels.end * PANEL]
+        of_panels(&self.targets, panels)
+    }
+
+    /// The offsets of some panels; empty if there are none.
+    pub(super) fn offset(&self, panels: Range<usize>) -> &[f32] {
+        of_panels(&self.offset, panels)
+    }
+
+    /// The weights of the rows of some panels; empty if all count once.
+    pub(super) fn weights(&self, panels: Range<usize>) -> &[f32] {
+        of_panels(&self.weights, panels)
+    }
+
+    /// What the likelihood's formula leaves out at the targets of some panels; empty if that is nothing.
+    pub(super) fn base(&self, panels: Range<usize>) -> &[f64] {
+        of_panels(&self.base, panels)
     }
 }
 
