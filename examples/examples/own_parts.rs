@@ -9,7 +9,7 @@ use smc_runtime::algebra::Num;
 use smc_runtime::anneal::{Annealing, Lookahead};
 use smc_runtime::cloud::{Cloud, Target};
 use smc_runtime::kernel::{Aim, At, Kernel, Moved, Proposal, Tuning, metropolis};
-use smc_runtime::layers::{Act, Device, Field, FieldParams, Real, Tape};
+use smc_runtime::layers::{Act, Device, Field, FieldParams, Float, Tape};
 use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
 use smc_runtime::rng::{Purpose, Stream, Streams};
@@ -23,7 +23,7 @@ pub struct Snake;
 impl Field for Snake {
     type View<'a> = ();
 
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         _: FieldParams<'_, E, D, T>,
         x: Act<E, D, T>,

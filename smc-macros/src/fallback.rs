@@ -56,7 +56,7 @@ fn stub(ident: &Ident, generics: &Generics) -> TokenStream {
             fn likelihood(&self) -> impl #p::Likelihood + use<#(#captured),*> { #p::no_likelihood() }
             fn draw<'__draw>(&self, blocks: #p::Views<'__draw>) {}
             #p::autodiff! {
-                fn output<__E: #p::Real, __D: #p::Device<__E>, __T: #p::Tape<__E, __D>>(
+                fn output<__E: #p::Float, __D: #p::Device<__E>, __T: #p::Tape<__E, __D>>(
                     &self,
                     parameters: &#p::Params<__E, __D, __T>,
                     x: #p::Act<__E, __D, __T>,

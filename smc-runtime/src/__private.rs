@@ -10,7 +10,7 @@ pub use crate::prior::{Priors, Scope};
 pub use crate::run::Run;
 
 #[cfg(feature = "autodiff")]
-pub use crate::engine::autodiff::{Act, Device, Network, Params, Real, Tape};
+pub use crate::engine::autodiff::{Act, Device, Float, Network, Params, Tape};
 
 /// The key list of a likelihood expression, without evaluating it.
 pub const fn keys_of<L: Likelihood>(_: fn() -> L) -> &'static [check::Key] {

@@ -6,7 +6,7 @@ pub use crate::nn::{BlockSlices, Dyn, DynField, Field, Matrix, Rule, View};
 pub use crate::transform::Support;
 
 #[cfg(feature = "autodiff")]
-pub use crate::engine::autodiff::{Act, Device, FieldParams, Leaf, Network, Params, Real, Tape};
+pub use crate::engine::autodiff::{Act, Device, FieldParams, Float, Leaf, Network, Params, Tape};
 /// dfdx's operations on tensors, without its `Shape`, `Linear` and `Tanh`.
 #[cfg(feature = "autodiff")]
 pub use dfdx::prelude::{

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use crate::architecture::{Architecture, Node, Op};
 use crate::dist::Likelihood;
 #[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Act, Device, Params, Real, Tape};
+use crate::engine::autodiff::{Act, Device, Float, Params, Tape};
 use crate::engine::fused::FusedLayer;
 use crate::error::{Error, Result};
 use crate::infer::Inference;
@@ -125,7 +125,7 @@ pub trait Model: Clone + Debug + Send + Sync + 'static {
 
     /// The network: outputs of shape (particles, rows, outputs) for features of shape (particles, rows, features).
     #[cfg(feature = "autodiff")]
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         parameters: &Params<E, D, T>,
         x: Act<E, D, T>,

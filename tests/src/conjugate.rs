@@ -2,7 +2,7 @@
 
 use smc_runtime::dist::Likelihood;
 use smc_runtime::engine::autodiff::Params;
-use smc_runtime::layers::{Act, Device, Real, Tape};
+use smc_runtime::layers::{Act, Device, Float, Tape};
 use smc_runtime::model::{FieldSpec, Model, Views};
 use smc_runtime::nn::{Field, Linear, LinearView};
 use smc_runtime::prelude::*;
@@ -45,7 +45,7 @@ impl<const D: usize> Model for Line<D> {
         blocks.field(0)
     }
 
-    fn output<E: Real, Dev: Device<E>, T: Tape<E, Dev>>(
+    fn output<E: Float, Dev: Device<E>, T: Tape<E, Dev>>(
         &self,
         parameters: &Params<E, Dev, T>,
         x: Act<E, Dev, T>,

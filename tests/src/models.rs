@@ -3,7 +3,7 @@
 use smc_runtime::algebra::Num;
 use smc_runtime::dist::Likelihood;
 use smc_runtime::engine::autodiff::Params;
-use smc_runtime::layers::{Act, Device, Real, Tape};
+use smc_runtime::layers::{Act, Device, Float, Tape};
 use smc_runtime::model::{FieldSpec, Model, Views};
 use smc_runtime::nn::Field;
 use smc_runtime::prelude::*;
@@ -65,7 +65,7 @@ impl Model for Net {
         blocks
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         p: &Params<E, D, T>,
         x: Act<E, D, T>,
@@ -118,7 +118,7 @@ impl Model for Hierarchical {
         blocks
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         p: &Params<E, D, T>,
         x: Act<E, D, T>,
@@ -157,7 +157,7 @@ impl<const D: usize, const K: usize> Model for Softmax<D, K> {
         blocks
     }
 
-    fn output<E: Real, Dev: Device<E>, T: Tape<E, Dev>>(
+    fn output<E: Float, Dev: Device<E>, T: Tape<E, Dev>>(
         &self,
         p: &Params<E, Dev, T>,
         x: Act<E, Dev, T>,
@@ -196,7 +196,7 @@ impl Model for Noise {
         blocks.field(0)
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         _: &Params<E, D, T>,
         x: Act<E, D, T>,

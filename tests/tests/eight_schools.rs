@@ -7,7 +7,7 @@ use smc_runtime::engine::autodiff::Params;
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::infer::Draws;
 use smc_runtime::layers::{
-    Act, Axes2, BroadcastTo, Device, HasShape, Leaf, Real, RealizeTo, ReshapeTo, Rule, Tape,
+    Act, Axes2, BroadcastTo, Device, Float, HasShape, Leaf, RealizeTo, ReshapeTo, Rule, Tape,
     TryMatMul,
 };
 use smc_runtime::model::{FieldSpec, Views};
@@ -81,7 +81,7 @@ impl Model for EightSchools {
         blocks
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         p: &Params<E, D, T>,
         x: Act<E, D, T>,

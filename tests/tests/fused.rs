@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use smc_runtime::dist::Likelihood;
 use smc_runtime::engine::autodiff::Params;
 use smc_runtime::engine::{Bound, Instructions, bind};
-use smc_runtime::layers::{Act, Device, Field, Real, Tape};
+use smc_runtime::layers::{Act, Device, Field, Float, Tape};
 use smc_runtime::model::{FieldSpec, Views};
 use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
@@ -134,7 +134,7 @@ impl<L: Likelihood> Model for Net<L> {
         blocks
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         p: &Params<E, D, T>,
         x: Act<E, D, T>,

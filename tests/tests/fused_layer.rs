@@ -42,7 +42,7 @@ impl<const N: usize> Field for Gain<N> {
         Some(&FusedGain)
     }
 
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         parameters: FieldParams<'_, E, D, T>,
         x: Act<E, D, T>,
@@ -104,7 +104,7 @@ impl Field for Cosine {
         Some(&FusedCosine)
     }
 
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         _: FieldParams<'_, E, D, T>,
         x: Act<E, D, T>,

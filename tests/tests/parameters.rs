@@ -339,3 +339,49 @@ fn sizes_by_value_that_do_not_fit_are_named() {
         "{text}"
     );
 }
+
+/// A given number and an element of a vector, in the likelihood.
+#[bayes_model]
+#[likelihood(Normal(mean = shift[1] + output * gain, sd = noise[2] * spread))]
+struct Named {
+    gain: Fixed,
+    #[prior(Normal(0.0, 1.0))]
+    shift: Real<2>,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<2, 1>,
+    #[prior(HalfNormal(1.0))]
+    noise: Scale<3>,
+    #[prior(Beta(2.0, 2.0))]
+    spread: UnitInterval,
+}
+
+#[test]
+fn a_likelihood_names_elements_and_given_numbers() {
+    let data = data(2);
+    let model = Named {
+        gain: Fixed(1.5),
+        ..Named::default()
+    };
+    for engine in ["fused", "fused-portable", "mixed", "autodiff"] {
+        let engine = engine.parse().unwrap();
+        let problem = bind(model.clone(), &data, engine, 3).unwrap().problem;
+        for seed in 0..3 {
+            let theta = normals(9, seed);
+            let u = |i: usize| f64::from(theta[i]);
+            let sd = u(7).exp() / (1.0 + (-u(8)).exp());
+            let exact: f64 = (0..data.rows())
+                .map(|i| {
+                    let x = data.row(i);
+                    let output = u(2) * f64::from(x[0]) + u(3) * f64::from(x[1]) + u(4);
+                    Normal(u(1) + 1.5 * output, sd).log_density(f64::from(data.target(i)))
+                })
+                .sum();
+            close(
+                "the log-likelihood",
+                log_likelihood(&*problem, &theta),
+                exact,
+            );
+        }
+    }
+    check_model(model, &data).unwrap();
+}

@@ -19,7 +19,7 @@ struct Sine;
 
 impl Field for Sine {
     type View<'a> = ();
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         _: FieldParams<'_, E, D, T>,
         x: Act<E, D, T>,
@@ -90,7 +90,7 @@ impl Likelihood for Own {
         self.0.terms()
     }
 
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         heads: &Heads<'_, E, D, T>,
         targets: &Targets<E, D>,
@@ -151,7 +151,7 @@ impl Model for Sum {
         blocks
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         p: &Params<E, D, T>,
         x: Act<E, D, T>,

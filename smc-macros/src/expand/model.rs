@@ -180,7 +180,7 @@ fn output(model: &Model) -> TokenStream {
     // The prefixes keep clear of the struct's own generics, which may be called `D` or `T`.
     quote! {
         #p::autodiff! {
-            fn output<__E: #p::Real, __D: #p::Device<__E>, __T: #p::Tape<__E, __D>>(
+            fn output<__E: #p::Float, __D: #p::Device<__E>, __T: #p::Tape<__E, __D>>(
                 &self,
                 parameters: &#p::Params<__E, __D, __T>,
                 x: #p::Act<__E, __D, __T>,

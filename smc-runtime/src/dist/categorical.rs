@@ -3,7 +3,7 @@
 use super::term::Term;
 use super::{Likelihood, Predictive, Response};
 #[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Device, Heads, PerRow, Real, Tape, Targets};
+use crate::engine::autodiff::{Device, Float, Heads, PerRow, Tape, Targets};
 use crate::engine::fused::FusedHead;
 use crate::nn::check::{Key, Takes};
 use crate::rng::Stream;
@@ -94,7 +94,7 @@ impl Likelihood for Categorical {
     }
 
     #[cfg(feature = "autodiff")]
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         heads: &Heads<'_, E, D, T>,
         targets: &Targets<E, D>,

@@ -46,7 +46,7 @@ use std::fmt::Debug;
 
 use crate::algebra::Num;
 #[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Device, Heads, PerRow, Real, Tape, Targets};
+use crate::engine::autodiff::{Device, Float, Heads, PerRow, Tape, Targets};
 use crate::engine::fused::FusedHead;
 use crate::nn::check::Key;
 use crate::rng::Stream;
@@ -196,7 +196,7 @@ pub trait Likelihood: Predictive + Clone + 'static {
 
     /// log p(y | ..) for each (particle, row), normalised.
     #[cfg(feature = "autodiff")]
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         heads: &Heads<'_, E, D, T>,
         targets: &Targets<E, D>,

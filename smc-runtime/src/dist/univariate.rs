@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use super::{Likelihood, Predictive, Response, Term};
 use crate::algebra::LnGamma;
 #[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Device, Heads, PerRow, Real, Tape, Targets};
+use crate::engine::autodiff::{Device, Float, Heads, PerRow, Tape, Targets};
 use crate::engine::fused::{FusedHead, RowDensity};
 use crate::nn::check::Key;
 use crate::rng::Stream;
@@ -169,7 +169,7 @@ impl<L: Univariate> Likelihood for L {
     }
 
     #[cfg(feature = "autodiff")]
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         heads: &Heads<'_, E, D, T>,
         targets: &Targets<E, D>,

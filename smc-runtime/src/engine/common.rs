@@ -114,6 +114,9 @@ impl<M: Model> Common<M> {
             (Term::Field(f), Takes::Column) if !self.parameters[*f] && outputs != 1 => {
                 needs("one number per row", format!("{outputs} outputs"))
             }
+            (Term::Field(f) | Term::Column(f, _), Takes::Column) if self.parameters[*f] => {
+                self.check_element(term, *f)
+            }
             (Term::Column(_, c), Takes::Column) if *c >= outputs => needs(
                 "an output of the network",
                 format!("output {c} of {outputs}"),
@@ -130,6 +133,20 @@ impl<M: Model> Common<M> {
                 leaves.try_for_each(|leaf| self.check_term(leaf, takes))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a term names one number of a parameter.
+    fn check_element(&self, term: &Term, field: usize) -> Result<(), (String, String)> {
+        let blocks = self.layout.of_field(field);
+        let elements = blocks.first().map_or(1, |b| b.range.len());
+        match term {
+            Term::Column(_, element) if *element < elements => Ok(()),
+            Term::Field(_) if elements == 1 => Ok(()),
+            _ => Err((
+                format!("an element of the {elements} of field number {field}"),
+                format!("{term:?}"),
+            )),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Field;
 use crate::architecture::Op;
 #[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Act, Device, FieldParams, Real, Tape};
+use crate::engine::autodiff::{Act, Device, FieldParams, Float, Tape};
 #[cfg(feature = "autodiff")]
 use crate::engine::fused::LEAK;
 use crate::engine::fused::{Activation, FusedLayer, Gate};
@@ -27,7 +27,7 @@ macro_rules! activations {
             }
 
             #[cfg(feature = "autodiff")]
-            fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+            fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
                 &self,
                 _: FieldParams<'_, E, D, T>,
                 $x: Act<E, D, T>,

@@ -7,7 +7,7 @@ use super::view::{BlockSlices, Matrix, View};
 use super::{Dyn, DynField, Field, Rule};
 use crate::architecture::Op;
 #[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Act, Device, FieldParams, Real, Tape};
+use crate::engine::autodiff::{Act, Device, FieldParams, Float, Tape};
 use crate::layout::BlockSpec;
 use crate::transform::Support;
 
@@ -77,7 +77,7 @@ macro_rules! dense {
             }
 
             #[cfg(feature = "autodiff")]
-            fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+            fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
                 &self,
                 parameters: FieldParams<'_, E, D, T>,
                 x: Act<E, D, T>,
@@ -128,7 +128,7 @@ dense! {
 }
 
 #[cfg(feature = "autodiff")]
-fn affine<E: Real, D: Device<E>, T: Tape<E, D>, I: Dim, O: Dim>(
+fn affine<E: Float, D: Device<E>, T: Tape<E, D>, I: Dim, O: Dim>(
     parameters: &FieldParams<'_, E, D, T>,
     x: Act<E, D, T>,
     inputs: I,

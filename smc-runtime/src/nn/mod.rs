@@ -18,7 +18,7 @@ pub use view::{BlockSlices, Matrix, View};
 
 use crate::architecture::Op;
 #[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Act, Device, FieldParams, Real as Float, Tape};
+use crate::engine::autodiff::{Act, Device, FieldParams, Float, Tape};
 use crate::engine::fused::FusedLayer;
 use crate::layout::BlockSpec;
 use crate::transform::Support;
@@ -60,7 +60,7 @@ pub enum Rule {
 ///
 /// impl Field for Sine {
 ///     type View<'a> = ();
-///     fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(
+///     fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
 ///         &self,
 ///         _: FieldParams<'_, E, D, T>,
 ///         x: Act<E, D, T>,

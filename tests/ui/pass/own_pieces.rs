@@ -10,7 +10,7 @@ struct Sine;
 impl Field for Sine {
     type View<'a> = ();
 
-    fn expr<E: Real, D: Device<E>, T: Tape<E, D>>(&self, _: FieldParams<'_, E, D, T>, x: Act<E, D, T>) -> Act<E, D, T> {
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(&self, _: FieldParams<'_, E, D, T>, x: Act<E, D, T>) -> Act<E, D, T> {
         x.sin()
     }
 }

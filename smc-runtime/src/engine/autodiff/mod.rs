@@ -10,7 +10,7 @@ mod tensor;
 
 pub use network::Network;
 pub use tape::{SharedTape, Tape};
-pub use tensor::{Act, Device, FieldParams, Heads, Leaf, Params, PerRow, Real, Targets};
+pub use tensor::{Act, Device, FieldParams, Float, Heads, Leaf, Params, PerRow, Targets};
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -37,7 +37,7 @@ use crate::rng::Streams;
 use crate::transform::Support;
 
 /// Where the tensors live, and how the work is cut for it.
-pub(crate) trait Backend<E: Real>: Device<E> {
+pub(crate) trait Backend<E: Float>: Device<E> {
     /// Runs `f` on this thread's device.
     fn with<R>(ordinal: usize, f: impl FnOnce(&Self) -> R) -> R;
 
@@ -54,7 +54,7 @@ thread_local! {
     };
 }
 
-impl<E: Real> Backend<E> for Cpu
+impl<E: Float> Backend<E> for Cpu
 where
     Self: Device<E>,
 {
@@ -82,13 +82,13 @@ mod cuda {
 
     use dfdx::prelude::Cuda;
 
-    use super::{Backend, Device, Real};
+    use super::{Backend, Device, Float};
 
     thread_local! {
         static CUDA: OnceCell<(usize, Cuda)> = const { OnceCell::new() };
     }
 
-    impl<E: Real> Backend<E> for Cuda
+    impl<E: Float> Backend<E> for Cuda
     where
         Self: Device<E>,
     {
@@ -214,7 +214,7 @@ impl<M: Model, D> Autodiff<M, D> {
     }
 
     /// The parameters of `thetas` as leaves, constrained.
-    fn leaves<E: Real>(&self, device: &D, thetas: &[&[E]]) -> Vec<Leaf<E, D, NoneTape>>
+    fn leaves<E: Float>(&self, device: &D, thetas: &[&[E]]) -> Vec<Leaf<E, D, NoneTape>>
     where
         D: Device<E>,
     {
@@ -232,7 +232,7 @@ impl<M: Model, D> Autodiff<M, D> {
     }
 
     /// The parameters, for a tile of bound rows or for features from elsewhere.
-    fn params<E: Real, T: Tape<E, D>>(
+    fn params<E: Float, T: Tape<E, D>>(
         &self,
         leaves: &[Leaf<E, D, NoneTape>],
         tape: &T,
@@ -256,6 +256,9 @@ impl<M: Model, D> Autodiff<M, D> {
                 .map(|l| l.clone().put_tape(tape.clone()))
                 .collect(),
             parameters: self.common.parameters.clone(),
+            fixed: (0..self.common.parameters.len())
+                .map(|field| self.common.layout.fixed(field))
+                .collect(),
             fusing: self.operations.as_ref().map(|operations| Fusing {
                 operations: operations.clone(),
                 rows: rows.cloned(),
@@ -264,7 +267,7 @@ impl<M: Model, D> Autodiff<M, D> {
     }
 
     /// log p(y | x, θ) at a tile of bound rows, each times its weight.
-    fn tile<E: Real, T: Tape<E, D>>(
+    fn tile<E: Float, T: Tape<E, D>>(
         &self,
         device: &D,
         params: &Params<E, D, T>,
@@ -300,7 +303,7 @@ impl<M: Model, D> Autodiff<M, D> {
     }
 
     /// The numbers of [`Autodiff::tile`]. A row of weight 0 does not count, whatever its density.
-    fn numbers<E: Real, T: Tape<E, D>>(&self, tile: &Leaf<E, D, T>, rows: &Range<usize>) -> Vec<E>
+    fn numbers<E: Float, T: Tape<E, D>>(&self, tile: &Leaf<E, D, T>, rows: &Range<usize>) -> Vec<E>
     where
         D: Device<E>,
     {
@@ -325,7 +328,7 @@ impl<M: Model, D> Autodiff<M, D> {
 
     /// The sums of one group, and the gradient with respect to unconstrained parameters added to `gradient`, one row
     /// of `dim` per particle.
-    fn group<E: Real>(
+    fn group<E: Float>(
         &self,
         device: &D,
         thetas: &[&[E]],
@@ -376,7 +379,7 @@ impl<M: Model, D> Autodiff<M, D> {
         sums
     }
 
-    fn backward<E: Real>(
+    fn backward<E: Float>(
         &self,
         leaves: &[Leaf<E, D, NoneTape>],
         value: &Leaf<E, D, NoneTape>,
@@ -411,7 +414,7 @@ impl<M: Model, D> Autodiff<M, D> {
     }
 
     /// Sums and gradients of every vector in element type `E`; thetas and gradient are (particles × dim).
-    pub(crate) fn evaluate<E: Real>(
+    pub(crate) fn evaluate<E: Float>(
         &self,
         dim: usize,
         thetas: &[E],
@@ -467,7 +470,7 @@ impl<M: Model, D> Autodiff<M, D> {
 }
 
 /// The features of some rows, the same for every particle.
-fn features<E: Real, D: Device<E>, T: Tape<E, D>>(
+fn features<E: Float, D: Device<E>, T: Tape<E, D>>(
     device: &D,
     data: &Features,
     rows: Range<usize>,
@@ -488,14 +491,14 @@ fn offset(data: &Features, rows: &Range<usize>) -> Vec<f64> {
     offset.map(|&x| f64::from(x)).collect()
 }
 
-fn constrain<E: Real>(support: Support, u: E) -> E {
+fn constrain<E: Float>(support: Support, u: E) -> E {
     match support {
         Support::Real => u,
         _ => E::narrow(support.constrain(u.widen())),
     }
 }
 
-fn slope<E: Real>(support: Support, u: E) -> E {
+fn slope<E: Float>(support: Support, u: E) -> E {
     match support {
         Support::Real => E::narrow(1.0),
         _ => E::narrow(support.slope(u.widen())),

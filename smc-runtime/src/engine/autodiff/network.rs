@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dfdx::prelude::{Cpu, HasShape, PutTape, ReshapeTo, SplitTape, Storage};
 
 use super::tape::Tape;
-use super::tensor::{Act, Device, Params, Real, from_vec};
+use super::tensor::{Act, Device, Float, Params, from_vec};
 use crate::architecture::{Architecture, Op};
 use crate::data::Dataset;
 use crate::engine::fused::operation::{Input, Operation, Pass, Rows};
@@ -128,7 +128,7 @@ pub(super) struct Fusing {
 ///
 /// impl Residual {
 ///     /// x + tanh(W x + b), as a model's `output`.
-///     fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+///     fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
 ///         &self,
 ///         parameters: &Params<E, D, T>,
 ///         x: Act<E, D, T>,
@@ -141,7 +141,7 @@ pub(super) struct Fusing {
 ///     }
 /// }
 /// ```
-pub struct Network<'p, E: Real, D: Device<E>, T: Tape<E, D>> {
+pub struct Network<'p, E: Float, D: Device<E>, T: Tape<E, D>> {
     parameters: &'p Params<E, D, T>,
     x: Act<E, D, T>,
     /// Whether x is the tile of the data.
@@ -150,7 +150,7 @@ pub struct Network<'p, E: Real, D: Device<E>, T: Tape<E, D>> {
     pending: Range<usize>,
 }
 
-impl<'p, E: Real, D: Device<E>, T: Tape<E, D>> Network<'p, E, D, T> {
+impl<'p, E: Float, D: Device<E>, T: Tape<E, D>> Network<'p, E, D, T> {
     /// A chain that starts with x, of shape (particles, rows, features).
     pub fn new(parameters: &'p Params<E, D, T>, x: Act<E, D, T>) -> Self {
         Self {
@@ -229,7 +229,7 @@ fn same<A: 'static, B: 'static>(values: Vec<A>) -> Vec<B> {
         .expect("fused operations are taken for f32 alone")
 }
 
-fn apply<E: Real, D: Device<E>, T: Tape<E, D>>(
+fn apply<E: Float, D: Device<E>, T: Tape<E, D>>(
     operation: &Arc<Operation>,
     fusing: &Fusing,
     network: Network<'_, E, D, T>,

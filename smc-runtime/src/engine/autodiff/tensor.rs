@@ -13,14 +13,14 @@ use crate::algebra::{Algebra, LnGamma, Num};
 use crate::dist::Term;
 
 /// `f32` or `f64`: the law "gradients agree with finite differences" needs the second.
-pub trait Real: Dtype {
+pub trait Float: Dtype {
     /// From an `f64`, rounded.
     fn narrow(x: f64) -> Self;
     /// To an `f64`, exactly.
     fn widen(self) -> f64;
 }
 
-impl Real for f32 {
+impl Float for f32 {
     fn narrow(x: f64) -> Self {
         x as Self
     }
@@ -29,7 +29,7 @@ impl Real for f32 {
     }
 }
 
-impl Real for f64 {
+impl Float for f64 {
     fn narrow(x: f64) -> Self {
         x
     }
@@ -39,9 +39,9 @@ impl Real for f64 {
 }
 
 /// A dfdx device that has every operation for `E`.
-pub trait Device<E: Real>: dfdx::prelude::Device<E> {}
+pub trait Device<E: Float>: dfdx::prelude::Device<E> {}
 
-impl<E: Real, D: dfdx::prelude::Device<E>> Device<E> for D {}
+impl<E: Float, D: dfdx::prelude::Device<E>> Device<E> for D {}
 
 /// Activations of shape (particles, rows, features).
 pub type Act<E, D, T> = Tensor<(usize, usize, usize), E, D, T>;
@@ -51,13 +51,13 @@ pub type Leaf<E, D, T> = Tensor<(usize, usize), E, D, T>;
 
 /// One number for each (particle, row), with arithmetic.
 #[derive(Clone, Debug)]
-pub struct PerRow<E: Real, D: Device<E>, T: Tape<E, D>> {
+pub struct PerRow<E: Float, D: Device<E>, T: Tape<E, D>> {
     tensor: Leaf<E, D, T>,
     /// Shared by clones, and only by them.
     identity: Rc<()>,
 }
 
-impl<E: Real, D: Device<E>, T: Tape<E, D>> PerRow<E, D, T> {
+impl<E: Float, D: Device<E>, T: Tape<E, D>> PerRow<E, D, T> {
     /// From a tensor of shape (particles, rows).
     pub fn new(tensor: Leaf<E, D, T>) -> Self {
         Self {
@@ -83,14 +83,14 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> PerRow<E, D, T> {
 
 macro_rules! per_row_ops {
     ($($trait:ident $method:ident;)*) => {$(
-        impl<E: Real, D: Device<E>, T: Tape<E, D>> $trait for PerRow<E, D, T> {
+        impl<E: Float, D: Device<E>, T: Tape<E, D>> $trait for PerRow<E, D, T> {
             type Output = Self;
             fn $method(self, other: Self) -> Self {
                 let other = other.apart_from(&self);
                 Self::new($trait::$method(self.tensor, other.tensor))
             }
         }
-        impl<E: Real, D: Device<E>, T: Tape<E, D>> $trait<f64> for PerRow<E, D, T> {
+        impl<E: Float, D: Device<E>, T: Tape<E, D>> $trait<f64> for PerRow<E, D, T> {
             type Output = Self;
             fn $method(self, other: f64) -> Self {
                 Self::new($trait::$method(self.tensor, E::narrow(other)))
@@ -106,14 +106,14 @@ per_row_ops! {
     Div div;
 }
 
-impl<E: Real, D: Device<E>, T: Tape<E, D>> Neg for PerRow<E, D, T> {
+impl<E: Float, D: Device<E>, T: Tape<E, D>> Neg for PerRow<E, D, T> {
     type Output = Self;
     fn neg(self) -> Self {
         Self::new(-self.tensor)
     }
 }
 
-impl<E: Real, D: Device<E>, T: Tape<E, D>> Algebra for PerRow<E, D, T> {
+impl<E: Float, D: Device<E>, T: Tape<E, D>> Algebra for PerRow<E, D, T> {
     fn exp(self) -> Self {
         Self::new(self.tensor.exp())
     }
@@ -134,7 +134,7 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> Algebra for PerRow<E, D, T> {
     }
 }
 
-impl<E: Real, D: Device<E>, T: Tape<E, D>> LnGamma for PerRow<E, D, T> {
+impl<E: Float, D: Device<E>, T: Tape<E, D>> LnGamma for PerRow<E, D, T> {
     /// log Γ as its tangent at x, log Γ(x) + ψ(x)·(· − x): there both the value and the slope are those of the function, and
     /// the tape needs no operation that it does not have.
     fn ln_gamma(self) -> Self {
@@ -151,16 +151,18 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> LnGamma for PerRow<E, D, T> {
 }
 
 /// The parameters of a group of particles, in constrained coordinates.
-pub struct Params<E: Real, D: Device<E>, T: Tape<E, D>> {
+pub struct Params<E: Float, D: Device<E>, T: Tape<E, D>> {
     pub(super) particles: usize,
     pub(super) blocks: Vec<Leaf<E, D, T>>,
     pub(super) fields: Vec<std::ops::Range<usize>>,
     pub(super) parameters: Vec<bool>,
+    /// For each field, the value of a parameter that is given and not learned.
+    pub(super) fixed: Vec<Option<f64>>,
     /// Where runs of layers may be fused.
     pub(super) fusing: Option<Fusing>,
 }
 
-impl<E: Real, D: Device<E>, T: Tape<E, D>> Params<E, D, T> {
+impl<E: Float, D: Device<E>, T: Tape<E, D>> Params<E, D, T> {
     /// Number of particles in the group.
     pub fn particles(&self) -> usize {
         self.particles
@@ -176,11 +178,11 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> Params<E, D, T> {
 
 /// The parameter blocks of one field.
 #[derive(Clone, Copy)]
-pub struct FieldParams<'a, E: Real, D: Device<E>, T: Tape<E, D>> {
+pub struct FieldParams<'a, E: Float, D: Device<E>, T: Tape<E, D>> {
     blocks: &'a [Leaf<E, D, T>],
 }
 
-impl<E: Real, D: Device<E>, T: Tape<E, D>> FieldParams<'_, E, D, T> {
+impl<E: Float, D: Device<E>, T: Tape<E, D>> FieldParams<'_, E, D, T> {
     /// Block number `i` of the field, of shape (particles, elements).
     pub fn block(&self, i: usize) -> Leaf<E, D, T> {
         self.blocks[i].clone()
@@ -188,7 +190,7 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> FieldParams<'_, E, D, T> {
 }
 
 /// What a likelihood can refer to at a tile of rows.
-pub struct Heads<'a, E: Real, D: Device<E>, T: Tape<E, D>> {
+pub struct Heads<'a, E: Float, D: Device<E>, T: Tape<E, D>> {
     pub(super) params: &'a Params<E, D, T>,
     pub(super) features: &'a Act<E, D, T>,
     pub(super) output: &'a Act<E, D, T>,
@@ -196,11 +198,12 @@ pub struct Heads<'a, E: Real, D: Device<E>, T: Tape<E, D>> {
     pub(super) offset: &'a [f64],
 }
 
-impl<E: Real, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
+impl<E: Float, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
     /// The term as one number per (particle, row).
     pub fn column(&self, term: &Term) -> PerRow<E, D, T> {
         term.evaluate(&mut |leaf| match leaf {
-            Term::Field(field) if self.params.parameters[*field] => self.parameter(*field),
+            Term::Field(field) if self.params.parameters[*field] => self.parameter(*field, 0),
+            Term::Column(field, i) if self.params.parameters[*field] => self.parameter(*field, *i),
             Term::Column(_, c) => column(self.output, *c),
             Term::Feature(c) => column(self.features, *c),
             Term::Constant(c) => self.rows(&vec![*c; self.shape().1]),
@@ -220,13 +223,16 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
         (particles, rows)
     }
 
-    fn parameter(&self, field: usize) -> PerRow<E, D, T> {
+    fn parameter(&self, field: usize, element: usize) -> PerRow<E, D, T> {
         let (particles, rows) = self.shape();
-        let value = self
-            .params
-            .field(field)
-            .block(0)
-            .reshape_like(&(particles,));
+        if let Some(value) = self.params.fixed[field] {
+            return self.rows(&vec![value; rows]);
+        }
+        let mut value = self.params.field(field).block(0);
+        if value.shape().1 > 1 {
+            value = value.slice((.., element..=element)).realize();
+        }
+        let value = value.reshape_like(&(particles,));
         PerRow::new(value.broadcast_like::<_, Axis<1>>(&(particles, rows)))
     }
 
@@ -236,7 +242,7 @@ impl<E: Real, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
     }
 }
 
-fn column<E: Real, D: Device<E>, T: Tape<E, D>>(x: &Act<E, D, T>, c: usize) -> PerRow<E, D, T> {
+fn column<E: Float, D: Device<E>, T: Tape<E, D>>(x: &Act<E, D, T>, c: usize) -> PerRow<E, D, T> {
     let &(particles, rows, width) = x.shape();
     let x = x.clone();
     if width == 1 {
@@ -247,14 +253,14 @@ fn column<E: Real, D: Device<E>, T: Tape<E, D>>(x: &Act<E, D, T>, c: usize) -> P
 }
 
 /// The targets of a tile of rows.
-pub struct Targets<E: Real, D: Device<E>> {
+pub struct Targets<E: Float, D: Device<E>> {
     pub(super) particles: usize,
     pub(super) device: D,
     pub(super) values: Vec<f32>,
     pub(super) marker: std::marker::PhantomData<E>,
 }
 
-impl<E: Real, D: Device<E>> Targets<E, D> {
+impl<E: Float, D: Device<E>> Targets<E, D> {
     /// The targets as numbers, for each (particle, row).
     pub fn values<T: Tape<E, D>>(&self) -> PerRow<E, D, T> {
         self.rows(
@@ -286,7 +292,7 @@ impl<E: Real, D: Device<E>> Targets<E, D> {
 }
 
 /// A tensor of shape (particles, rows) with the same numbers for every particle.
-pub(super) fn repeated<E: Real, D: Device<E>>(
+pub(super) fn repeated<E: Float, D: Device<E>>(
     device: &D,
     values: &[f64],
     particles: usize,
@@ -299,7 +305,7 @@ pub(super) fn repeated<E: Real, D: Device<E>>(
 ///
 /// dfdx puts the memory of every dropped tensor into the cache, also of one that was made from a `Vec` and took nothing
 /// out: a tensor made that way in each tile would let the cache grow without end.
-pub(super) fn from_vec<E: Real, D: Device<E>, S: dfdx::prelude::Shape>(
+pub(super) fn from_vec<E: Float, D: Device<E>, S: dfdx::prelude::Shape>(
     device: &D,
     values: &[E],
     shape: S,

@@ -54,22 +54,39 @@ enum Base {
     Feature(usize),
     Offset,
     Constant(f64),
-    /// Number of the block.
+    /// Number of the parameter among those that the likelihood names.
+    Parameter(usize),
+}
+
+/// What a field is whose element a likelihood names.
+pub(super) enum Named {
+    /// The network's output.
+    Output,
+    /// A number that is given with the model.
+    Given(f64),
+    /// A parameter, by its number among those that the likelihood names.
     Parameter(usize),
 }
 
 impl Base {
-    /// `parameter(field)` is the block of a field that is a parameter, `None` for the network's output. `None` for a term
-    /// that is not given, or holds others.
-    fn new(term: &Term, parameter: &impl Fn(usize) -> Option<usize>) -> Option<Self> {
+    /// `parameter(field, element)` says what a field is. `None` for a term that is not given, or holds others.
+    fn new(term: &Term, parameter: &impl Fn(usize, usize) -> Named) -> Option<Self> {
         Some(match term {
-            Term::Field(f) => parameter(*f).map_or(Self::Output(0), Self::Parameter),
-            Term::Column(_, c) => Self::Output(*c),
+            Term::Field(f) => Self::named(parameter(*f, 0), 0),
+            Term::Column(f, c) => Self::named(parameter(*f, *c), *c),
             Term::Feature(c) => Self::Feature(*c),
             Term::Offset => Self::Offset,
             Term::Constant(c) => Self::Constant(*c),
             Term::Unset | Term::Apply(..) | Term::Combine(..) => return None,
         })
+    }
+
+    fn named(named: Named, column: usize) -> Self {
+        match named {
+            Named::Output => Self::Output(column),
+            Named::Given(value) => Self::Constant(value),
+            Named::Parameter(slot) => Self::Parameter(slot),
+        }
     }
 
     fn has_gradient(self) -> bool {
@@ -84,7 +101,7 @@ impl Base {
             Self::Feature(c) => at.features.as_chunks::<PANEL>().0[panel * at.columns + c],
             Self::Offset => at.offset.as_chunks::<PANEL>().0[panel],
             Self::Constant(c) => [c as f32; PANEL],
-            Self::Parameter(block) => [at.scalars[block]; PANEL],
+            Self::Parameter(slot) => [at.scalars[slot]; PANEL],
         }
     }
 }
@@ -123,13 +140,13 @@ pub(super) enum Head {
 }
 
 impl Head {
-    /// `parameter(field)` is the block of a field that is a parameter, `None` for the network's output.
+    /// `parameter(field, element)` says what a field is.
     ///
     /// # Errors
     /// Why the likelihood cannot be fused.
     pub(super) fn resolve(
         head: FusedHead,
-        parameter: &impl Fn(usize) -> Option<usize>,
+        parameter: &impl Fn(usize, usize) -> Named,
     ) -> Result<Self, String> {
         let unset = "a key of the likelihood is not given";
         Ok(match head {
@@ -147,7 +164,7 @@ impl Rows {
     fn new(
         terms: Vec<Term>,
         density: RowDensity,
-        parameter: &impl Fn(usize) -> Option<usize>,
+        parameter: &impl Fn(usize, usize) -> Named,
     ) -> Result<Self, String> {
         if terms.len() > MOST_TERMS {
             return Err(format!(
@@ -243,8 +260,8 @@ impl Rows {
                         let into = &mut back.output.as_chunks_mut::<PANEL>().0;
                         add_weighted(isa, partial, &counts, &mut into[panel * at.outputs + c]);
                     }
-                    Base::Parameter(block) => {
-                        back.scalars[block] += weighted_sum(isa, partial, &counts);
+                    Base::Parameter(slot) => {
+                        back.scalars[slot] += weighted_sum(isa, partial, &counts);
                     }
                     Base::Feature(_) | Base::Offset | Base::Constant(_) => {}
                 }
@@ -254,7 +271,7 @@ impl Rows {
 }
 
 impl Source {
-    fn new(term: &Term, parameter: &impl Fn(usize) -> Option<usize>) -> Option<Self> {
+    fn new(term: &Term, parameter: &impl Fn(usize, usize) -> Named) -> Option<Self> {
         if let Term::Apply(Function::Exp, inner) = term {
             let inner = Self::new(inner, parameter)?;
             let exps = inner.exps + 1;
@@ -291,7 +308,7 @@ pub(super) struct At<'a> {
     pub(super) weights: &'a [f32],
     /// panels × 32; empty if the formula leaves nothing out.
     pub(super) base: &'a [f64],
-    /// Constrained value of every block that is a scalar.
+    /// Constrained value of every parameter that the likelihood names.
     pub(super) scalars: &'a [f32],
 }
 
@@ -300,7 +317,7 @@ pub(super) struct Back<'a> {
     pub(super) weight: f32,
     /// panels × outputs × 32; zero before. Rows that do not count stay zero.
     pub(super) output: &'a mut [f32],
-    /// By block, with respect to the constrained value; added to.
+    /// By parameter, with respect to the constrained value; added to.
     pub(super) scalars: &'a mut [f64],
 }
 
@@ -423,7 +440,7 @@ fn scatter<const FMA: bool>(
                 into[l] += d[l];
             }
         }
-        Base::Parameter(block) => back.scalars[block] += f64::from(sum_lanes(&d)),
+        Base::Parameter(slot) => back.scalars[slot] += f64::from(sum_lanes(&d)),
         Base::Feature(_) | Base::Offset | Base::Constant(_) => {}
     }
 }

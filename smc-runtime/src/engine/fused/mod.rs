@@ -38,7 +38,7 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use self::chain::{Buffers, Chain, grow};
-use self::head::{At, Back, Head};
+use self::head::{At, Back, Head, Named};
 use self::isa::Isa;
 use self::panel::{Panels, Piece, pieces};
 use self::scratch::Scratch;
@@ -46,7 +46,7 @@ use super::Choice;
 use super::common::Common;
 use crate::architecture::Architecture;
 use crate::data::{Dataset, Features};
-use crate::dist::{Likelihood, Predictive};
+use crate::dist::{Likelihood, Predictive, Term};
 use crate::error::Result;
 use crate::exec;
 use crate::layout::Layout;
@@ -64,10 +64,9 @@ const GROUP: usize = 8;
 const CHUNKS: usize = 8;
 const CHUNK_ROWS: usize = 512;
 
-/// A scalar parameter beside the chain.
-#[derive(Clone, Copy, Debug)]
+/// A parameter that the likelihood names.
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Scalar {
-    block: usize,
     /// In the parameter vector.
     place: usize,
     support: Support,
@@ -79,7 +78,6 @@ struct Plan {
     chain: Chain,
     head: Head,
     scalars: Vec<Scalar>,
-    blocks: usize,
 }
 
 impl Plan {
@@ -97,25 +95,38 @@ impl Plan {
         if chain.is_empty() {
             return Err("the model has no layers".to_owned());
         }
-        let scalar = |field: usize| {
-            let first = (0..field).map(|f| layout.of_field(f).len()).sum();
-            common.parameters[field].then_some(first)
+        let scalar = |field: usize, element: usize| {
+            let block = layout.of_field(field).first()?;
+            common.parameters[field].then(|| Scalar {
+                place: block.range.start + element,
+                support: block.support,
+            })
+        };
+        let mut scalars = Vec::new();
+        for term in common.model.likelihood().terms() {
+            for leaf in term.leaves() {
+                let (field, element) = match *leaf {
+                    Term::Field(field) => (field, 0),
+                    Term::Column(field, column) => (field, column),
+                    _ => continue,
+                };
+                scalars.extend(scalar(field, element).filter(|s| !scalars.contains(s)));
+            }
+        }
+        let named = |field: usize, element: usize| {
+            let given = layout.fixed(field).map(Named::Given);
+            let slot = || {
+                let scalar = scalar(field, element)?;
+                scalars.iter().position(|&s| s == scalar)
+            };
+            given.unwrap_or_else(|| slot().map_or(Named::Output, Named::Parameter))
         };
         let head = common.model.likelihood().fused();
-        let head = Head::resolve(head.ok_or("the likelihood has no fused form")?, &scalar)?;
-        let scalars = layout.blocks().iter().enumerate();
-        let scalars = scalars.filter(|(_, b)| common.parameters[b.field]);
+        let head = Head::resolve(head.ok_or("the likelihood has no fused form")?, &named)?;
         Ok(Self {
             chain,
             head,
-            scalars: scalars
-                .map(|(block, b)| Scalar {
-                    block,
-                    place: b.range.start,
-                    support: b.support,
-                })
-                .collect(),
-            blocks: layout.blocks().len(),
+            scalars,
         })
     }
 
@@ -258,11 +269,12 @@ impl<M: Model> Fused<M> {
         gradient: &mut [f32],
         scratch: &mut Scratch,
     ) {
-        let Plan { chain, blocks, .. } = &self.plan;
+        let Plan { chain, scalars, .. } = &self.plan;
+        let named = scalars.len();
         let (dim, wanted) = (thetas.dim(), !gradient.is_empty());
         self.prepare(wanted, scratch);
         scratch.scalar_gradient.clear();
-        scratch.scalar_gradient.resize(members.len() * blocks, 0.0);
+        scratch.scalar_gradient.resize(members.len() * named, 0.0);
         for piece in pieces {
             let panels = piece.panels();
             let x = self.data.features(panels.clone());
@@ -276,7 +288,7 @@ impl<M: Model> Fused<M> {
                 let back = backward.then_some(Back {
                     weight: piece.weight as f32,
                     output: delta,
-                    scalars: &mut scratch.scalar_gradient[p * blocks..(p + 1) * blocks],
+                    scalars: &mut scratch.scalar_gradient[p * named..(p + 1) * named],
                 });
                 self.plan
                     .head
@@ -298,10 +310,10 @@ impl<M: Model> Fused<M> {
         }
         if wanted {
             for (p, i) in members.enumerate() {
-                for scalar in &self.plan.scalars {
+                for (slot, scalar) in self.plan.scalars.iter().enumerate() {
                     let u = f64::from(thetas.row(i)[scalar.place]);
                     let slope = scalar.support.slope(u);
-                    let by_x = scratch.scalar_gradient[p * blocks + scalar.block];
+                    let by_x = scratch.scalar_gradient[p * named + slot];
                     // A parameter that the likelihood does not name may be so large that its slope is infinite.
                     if by_x != 0.0 {
                         gradient[p * dim + scalar.place] += (by_x * slope) as f32;
@@ -316,7 +328,7 @@ impl<M: Model> Fused<M> {
         let chain = &self.plan.chain;
         chain.prepare(&mut scratch.chain, chain.tile, backward);
         grow(&mut scratch.out, self.plan.chain.tile * PANEL);
-        grow(&mut scratch.scalars, self.plan.blocks);
+        grow(&mut scratch.scalars, self.plan.scalars.len());
     }
 
     /// The chain's output for one particle at a piece, and room for the derivatives with respect to it.
@@ -330,8 +342,8 @@ impl<M: Model> Fused<M> {
         scalars: &'a mut [f32],
     ) -> (At<'a>, &'a mut [f32]) {
         let Plan { chain, .. } = &self.plan;
-        for s in &self.plan.scalars {
-            scalars[s.block] = s.support.constrain(f64::from(theta[s.place])) as f32;
+        for (scalar, s) in scalars.iter_mut().zip(&self.plan.scalars) {
+            *scalar = s.support.constrain(f64::from(theta[s.place])) as f32;
         }
         let panels = piece.panels();
         let features = data.features(panels.clone());

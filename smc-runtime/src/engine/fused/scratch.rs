@@ -10,7 +10,7 @@ pub(super) struct Scratch {
     pub(super) chain: Buffers,
     /// Row log-likelihoods of a tile.
     pub(super) out: Vec<f32>,
-    /// Constrained scalars by block.
+    /// Constrained parameters that the likelihood names.
     pub(super) scalars: Vec<f32>,
     /// Derivatives with respect to them, one line for each particle of a group.
     pub(super) scalar_gradient: Vec<f64>,

@@ -6,7 +6,7 @@ use super::{Fused, Instructions};
 use crate::data::Dataset;
 use crate::dist::{Categorical, HalfNormal, Likelihood, Normal, Term};
 #[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Act, Device, Params, Real, Tape};
+use crate::engine::autodiff::{Act, Device, Float, Params, Tape};
 use crate::engine::common::Common;
 use crate::exec;
 use crate::model::{FieldSpec, Model, Views};
@@ -66,7 +66,7 @@ impl<L: Likelihood> Model for Tiny<L> {
     }
 
     #[cfg(feature = "autodiff")]
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         p: &Params<E, D, T>,
         x: Act<E, D, T>,
