@@ -1025,6 +1025,8 @@ mod with_autodiff {
                 let predicted = problem
                     .predictive()
                     .log_density(arguments.at(p, row), f64::from(data.target(row)));
+                let weight = data.weights().map_or(1.0, |w| f64::from(w[row]));
+                let predicted = weight * predicted;
                 if !close(mine[row], predicted, 1e-3 * (1.0 + predicted.abs())) {
                     return Err(format!(
                         "row {row} (bound row {bound}) has log-likelihood {}, but its predictive density is {predicted}",
