@@ -18,7 +18,7 @@ pub use features::Features;
 pub use idx::{read_idx, read_idx_bytes};
 pub use records::Separator;
 pub use standardise::{Standardise, TargetScale};
-pub use table::{Column, Table};
+pub use table::{Column, Schema, Table};
 
 use crate::error::{Error, Result};
 
