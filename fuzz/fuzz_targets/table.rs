@@ -1,4 +1,4 @@
-//! Any bytes are read as a table or refused; what is read is finite, and its categories are one-hot.
+//! Any bytes are read as a table or refused; what is read is finite, and what was learned from it reads it again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -36,6 +36,11 @@ fuzz_target!(|input: (u8, &[u8])| {
     );
     let classes = data.classes().len();
     assert!(classes == 0 || data.targets().iter().all(|&y| (y as usize) < classes));
+    // What was learned from it reads it again, and its features alone.
+    let schema = table.learn_bytes("fuzz", bytes).expect("it was read");
+    assert_eq!(schema.read_bytes("fuzz", bytes).expect("its own"), data);
+    let features = schema.read_features_bytes("fuzz", bytes);
+    assert_eq!(&features.expect("its own"), data.inputs());
     // Whatever can be read can be looked at and cut.
     let _ = data.check().to_string();
     let _ = data.split(0.5, 1);

@@ -6,7 +6,7 @@ use laws::{near, normals};
 use smc_runtime::dist::{Likelihood, Predictive, Response};
 use smc_runtime::engine::autodiff::Params;
 use smc_runtime::engine::{Instructions, bind, bind_in_order};
-use smc_runtime::layers::{Act, Device, Field, Real, Tape};
+use smc_runtime::layers::{Act, Device, Field, Float, Tape};
 use smc_runtime::model::{FieldSpec, Views};
 use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
@@ -238,7 +238,7 @@ impl<L: Likelihood> Model for Net<L> {
     fn fields(&self) -> Vec<FieldSpec> {
         vec![
             FieldSpec::of("layer", "Linear<Dyn, Dyn>", &self.layer),
-            FieldSpec::of("noise", "Scale", &Scale),
+            FieldSpec::of("noise", "Scale", &<Scale>::default()),
         ]
     }
 
@@ -259,7 +259,7 @@ impl<L: Likelihood> Model for Net<L> {
         blocks
     }
 
-    fn output<E: Real, D: Device<E>, T: Tape<E, D>>(
+    fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
         &self,
         p: &Params<E, D, T>,
         x: Act<E, D, T>,

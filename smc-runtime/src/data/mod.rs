@@ -20,7 +20,7 @@ pub use idx::{read_idx, read_idx_bytes};
 pub use records::Separator;
 pub use source::read_text;
 pub use standardise::{Standardise, TargetScale};
-pub use table::{Column, Table};
+pub use table::{Column, Schema, Table};
 
 use crate::error::{Error, Result};
 

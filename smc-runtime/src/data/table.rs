@@ -1,11 +1,12 @@
 //! Tables as text: which column is what, and how a file becomes a data set.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use super::Dataset;
 use super::levels::{self, Levels};
 use super::records::{Records, Separator};
 use super::source::Source;
+use super::{Dataset, Features};
 use crate::error::{Error, Result};
 
 /// A column of a table.
@@ -75,12 +76,12 @@ impl From<String> for Column {
 /// let (train, test) = (folder.join("train.csv"), folder.join("test.csv"));
 /// std::fs::write(&train, "colour,size,kind\nred,1,plum\ngreen,2,apple\nred,3,apple\n").unwrap();
 /// std::fs::write(&test, "colour,size,kind\nblue,1,plum\n").unwrap();
-/// let table = Table::new().categorical(["colour"]).classes().learn(&train)?;
-/// let data = table.read(&train)?;
+/// let schema = Table::new().categorical(["colour"]).classes().learn(&train)?;
+/// let data = schema.read(&train)?;
 /// assert_eq!(data.names(), ["colour=green", "colour=red", "size"]);
 /// assert_eq!((data.row(0), data.target(0)), (&[0.0, 1.0, 1.0][..], 1.0));
 /// assert_eq!(data.classes(), ["apple", "plum"]);
-/// let error = table.read(&test).unwrap_err().to_string();
+/// let error = schema.read(&test).unwrap_err().to_string();
 /// assert!(error.ends_with("test.csv, line 2 (row 0), column `colour`: expected one of `green`, `red`, found `blue`"));
 /// # std::fs::remove_dir_all(&folder).unwrap();
 /// # Ok::<(), smc_runtime::Error>(())
@@ -95,13 +96,30 @@ pub struct Table {
     offset: Option<Column>,
     weight: Option<Column>,
     classes: bool,
-    learned: Option<Learned>,
 }
 
-/// What a file has told about its columns.
+/// What [`Table::learn`] has learned of a file: its columns, the levels of each and the classes of the target. It reads the
+/// file itself, others like it, and those that lack the target:
+///
+/// ```
+/// use smc_runtime::data::Table;
+///
+/// # let folder = std::env::temp_dir().join(format!("smc-schema-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// let (train, new) = (folder.join("train.csv"), folder.join("new.csv"));
+/// std::fs::write(&train, "colour,kind,size\nred,plum,1\ngreen,apple,2\n").unwrap();
+/// std::fs::write(&new, "colour,size\ngreen,3\n").unwrap();
+/// let schema = Table::new().target("kind").categorical(["colour"]).classes().learn(&train)?;
+/// assert_eq!(schema.read_features(&new)?.row(0), [1.0, 0.0, 3.0]);
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), smc_runtime::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Learned {
+pub struct Schema {
+    separator: Option<Separator>,
+    header: Option<bool>,
     names: Option<Vec<String>>,
+    target: usize,
     /// One for each column.
     kinds: Vec<Kind>,
 }
@@ -187,18 +205,30 @@ impl Table {
         self
     }
 
-    /// This declaration with the columns, levels and classes of the file `path`, to read the file itself and others like it.
+    /// The columns, levels and classes of the file `path`, to read the file itself and others like it.
     ///
     /// # Errors
     /// As [`Table::read`].
-    pub fn learn(&self, path: impl AsRef<Path>) -> Result<Self> {
-        let parsed = self.parse(Source::open(path.as_ref())?)?;
-        Ok(Self {
-            learned: Some(Learned {
-                names: parsed.names,
-                kinds: parsed.kinds,
-            }),
-            ..self.clone()
+    pub fn learn(&self, path: impl AsRef<Path>) -> Result<Schema> {
+        self.learn_from(Source::open(path.as_ref())?)
+    }
+
+    /// As [`Table::learn`], of a table's content; errors call it `name`.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn learn_bytes(&self, name: &str, bytes: &[u8]) -> Result<Schema> {
+        self.learn_from(Source::named(name, bytes)?)
+    }
+
+    fn learn_from(&self, source: Source) -> Result<Schema> {
+        let parsed = self.parse(source)?;
+        Ok(Schema {
+            separator: self.separator,
+            header: self.header,
+            names: parsed.names,
+            target: parsed.target,
+            kinds: parsed.kinds,
         })
     }
 
@@ -206,9 +236,8 @@ impl Table {
     ///
     /// # Errors
     /// If the file cannot be read, is empty or has a header only; if it has no such column; if a row has more or fewer fields
-    /// than the first; if a number is none, or none that is finite in `f32`; if a text is missing, or none of the levels
-    /// learned; if a column has more than 4096 levels, or the labels are all the same; and if the columns are not those
-    /// learned. Lines are counted from 1, rows and columns from 0.
+    /// than the first; if a number is none, or none that is finite in `f32`; if a text is missing; if a column has more than 4096 levels, or the labels are all the same; and if two columns have one name and none
+    /// of them is ignored. Lines are counted from 1, rows and columns from 0.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Dataset> {
         self.read_from(Source::open(path.as_ref())?)
     }
@@ -226,28 +255,14 @@ impl Table {
     }
 
     fn parse(&self, source: Source) -> Result<Parsed> {
-        let mut records = Records::new(source, self.separator);
-        if !records.advance()? {
-            return Err(records.wrong("line 1", "a header or a row of numbers", "an empty file"));
-        }
-        let mut parsed = self.begin(&records)?;
-        let mut more = parsed.names.is_none() || records.advance()?;
-        while more {
-            parsed.row(&records)?;
-            more = records.advance()?;
-        }
-        parsed.end(&records)?;
-        Ok(parsed)
+        let (records, names) = opened(source, self.separator, self.header)?;
+        let headed = names.is_some();
+        self.begin(&records, names)?.filled(records, headed)
     }
 
-    /// Reads a header, or counts the columns of a table without one.
-    fn begin(&self, records: &Records) -> Result<Parsed> {
+    /// What the declaration makes of a table's first record.
+    fn begin(&self, records: &Records, names: Option<Vec<String>>) -> Result<Parsed> {
         let width = records.width();
-        let fields: Vec<&str> = (0..width).map(|i| records.field(i)).collect();
-        let numberless = || fields.iter().all(|field| field.parse::<f32>().is_err());
-        let header = self.header.unwrap_or_else(numberless);
-        let names: Option<Vec<String>> =
-            header.then(|| fields.iter().map(|&name| name.to_owned()).collect());
         let find = |column: &Column, what: &str| position(records, column, what, names.as_deref());
         let target = find(&self.target, "the target")?;
         let mut kinds = vec![Kind::Number; width];
@@ -282,17 +297,15 @@ impl Table {
         if self.classes {
             kinds[target] = Kind::Levels(Levels::default());
         }
-        if let Some(learned) = &self.learned {
-            learned.check(records, width, names.as_deref())?;
-            kinds.clone_from(&learned.kinds);
-        }
+        unique(records, names.as_deref(), &kinds)?;
         Ok(Parsed {
             first: records.line(),
             width,
             target,
             names,
             kinds,
-            learned: self.learned.is_some(),
+            learned: false,
+            rows: 0,
             features: Vec::new(),
             targets: Vec::new(),
             offset: Vec::new(),
@@ -301,9 +314,99 @@ impl Table {
     }
 }
 
-impl Learned {
-    /// Whether a table of `width` columns called `names` is like the one learned from.
-    fn check(&self, records: &Records, width: usize, names: Option<&[String]>) -> Result<()> {
+impl Schema {
+    /// The table in the file `path`.
+    ///
+    /// # Errors
+    /// As [`Table::read`], if the columns are not those learned, and if a text is none of the levels learned.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<Dataset> {
+        self.parse(Source::open(path.as_ref())?)?.dataset()
+    }
+
+    /// As [`Schema::read`], of a table's content; errors call it `name`.
+    ///
+    /// # Errors
+    /// As [`Schema::read`].
+    pub fn read_bytes(&self, name: &str, bytes: &[u8]) -> Result<Dataset> {
+        self.parse(Source::named(name, bytes)?)?.dataset()
+    }
+
+    /// The features in the file `path`, which has the columns learned, with the target's or without; whatever stands there
+    /// is not looked at.
+    ///
+    /// # Errors
+    /// As [`Schema::read`].
+    pub fn read_features(&self, path: impl AsRef<Path>) -> Result<Features> {
+        self.features_from(Source::open(path.as_ref())?)
+    }
+
+    /// As [`Schema::read_features`], of a table's content; errors call it `name`.
+    ///
+    /// # Errors
+    /// As [`Schema::read`].
+    pub fn read_features_bytes(&self, name: &str, bytes: &[u8]) -> Result<Features> {
+        self.features_from(Source::named(name, bytes)?)
+    }
+
+    fn parse(&self, source: Source) -> Result<Parsed> {
+        let (records, names) = opened(source, self.separator, self.header)?;
+        self.check(&records, names.as_deref())?;
+        self.begin(&records).filled(records, names.is_some())
+    }
+
+    fn features_from(&self, source: Source) -> Result<Features> {
+        let (records, names) = opened(source, self.separator, self.header)?;
+        let schema = if records.width() + 1 == self.kinds.len() {
+            self.without_target()
+        } else {
+            let mut schema = self.clone();
+            schema.kinds[self.target] = Kind::Ignored;
+            schema
+        };
+        schema.check(&records, names.as_deref())?;
+        let mut parsed = schema.begin(&records).filled(records, names.is_some())?;
+        let offset = std::mem::take(&mut parsed.offset);
+        let names = parsed.feature_names();
+        let rows = parsed.rows;
+        let values = parsed.values(names.len())?;
+        let features = Features::checked(rows, names.len(), values)?.with_names(names)?;
+        if offset.is_empty() {
+            Ok(features)
+        } else {
+            features.with_offset(offset)
+        }
+    }
+
+    /// The same table without the column of the target.
+    fn without_target(&self) -> Self {
+        let mut schema = self.clone();
+        schema.kinds.remove(self.target);
+        if let Some(names) = &mut schema.names {
+            names.remove(self.target);
+        }
+        schema.target = schema.kinds.len();
+        schema
+    }
+
+    fn begin(&self, records: &Records) -> Parsed {
+        Parsed {
+            first: records.line(),
+            width: self.kinds.len(),
+            target: self.target,
+            names: self.names.clone(),
+            kinds: self.kinds.clone(),
+            learned: true,
+            rows: 0,
+            offset: Vec::new(),
+            weights: Vec::new(),
+            features: Vec::new(),
+            targets: Vec::new(),
+        }
+    }
+
+    /// Whether a table that begins with the current record is like the one learned from.
+    fn check(&self, records: &Records, names: Option<&[String]>) -> Result<()> {
+        let width = records.width();
         let wrong = |expected: String, found: String| {
             Err(records.wrong(format!("line {}", records.line()), expected, found))
         };
@@ -327,6 +430,42 @@ impl Learned {
     }
 }
 
+/// The records of a table, at its first row of fields, and the names in its header, if it has one.
+fn opened(
+    source: Source,
+    separator: Option<Separator>,
+    header: Option<bool>,
+) -> Result<(Records, Option<Vec<String>>)> {
+    let mut records = Records::new(source, separator);
+    if !records.advance()? {
+        return Err(records.wrong("line 1", "a header or a row of numbers", "an empty file"));
+    }
+    let fields: Vec<&str> = (0..records.width()).map(|i| records.field(i)).collect();
+    let numberless = || fields.iter().all(|field| field.parse::<f32>().is_err());
+    let names = header
+        .unwrap_or_else(numberless)
+        .then(|| fields.iter().map(|&name| name.to_owned()).collect());
+    Ok((records, names))
+}
+
+/// Whether no two columns that are read have one name.
+fn unique(records: &Records, names: Option<&[String]>, kinds: &[Kind]) -> Result<()> {
+    let mut seen = HashMap::new();
+    let read = names.into_iter().flatten().zip(kinds).enumerate();
+    for (column, (name, _)) in
+        read.filter(|(_, (name, k))| **k != Kind::Ignored && !name.is_empty())
+    {
+        if let Some(first) = seen.insert(name, column) {
+            return Err(records.wrong(
+                format!("line {}", records.line()),
+                "a name of its own for every column that is not ignored",
+                format!("{} for the columns {first} and {column}", quoted(name)),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// A table of which some records are read.
 struct Parsed {
     /// The line of the first record.
@@ -337,6 +476,7 @@ struct Parsed {
     kinds: Vec<Kind>,
     /// Whether the levels are known beforehand.
     learned: bool,
+    rows: usize,
     /// One number for each feature column that is not ignored, row after row; a level's number where it is categorical.
     features: Vec<f32>,
     targets: Vec<f32>,
@@ -347,8 +487,19 @@ struct Parsed {
 }
 
 impl Parsed {
+    /// With the records that follow, the current one too unless the table is `headed` by it.
+    fn filled(mut self, mut records: Records, headed: bool) -> Result<Self> {
+        let mut more = !headed || records.advance()?;
+        while more {
+            self.row(&records)?;
+            more = records.advance()?;
+        }
+        self.end(&records)?;
+        Ok(self)
+    }
+
     fn row(&mut self, records: &Records) -> Result<()> {
-        let row = self.targets.len();
+        let row = self.rows;
         let place = || format!("line {} (row {row})", records.line());
         if records.width() != self.width {
             return Err(records.wrong(
@@ -357,7 +508,6 @@ impl Parsed {
                 records.width().to_string(),
             ));
         }
-        let mut target = 0.0;
         for (column, kind) in self.kinds.iter_mut().enumerate() {
             let field = records.field(column);
             let value = match kind {
@@ -366,7 +516,7 @@ impl Parsed {
                 Kind::Levels(levels) => level(levels, field, self.learned),
             };
             match value {
-                Ok(value) if column == self.target => target = value,
+                Ok(value) if column == self.target => self.targets.push(value),
                 Ok(value) => match kind {
                     Kind::Offset => self.offset.push(value),
                     Kind::Weight => self.weights.push(value),
@@ -379,13 +529,13 @@ impl Parsed {
                 }
             }
         }
-        self.targets.push(target);
+        self.rows += 1;
         Ok(())
     }
 
     /// Brings levels into order.
     fn end(&mut self, records: &Records) -> Result<()> {
-        if self.targets.is_empty() {
+        if self.rows == 0 {
             return Err(records.wrong(
                 format!("line {}", records.lines() + 1),
                 "a row of numbers under the header",
@@ -428,40 +578,59 @@ impl Parsed {
             .map(|(column, _)| column)
     }
 
-    fn dataset(self) -> Result<Dataset> {
-        let stored: Vec<usize> = self.stored().collect();
-        let mut names = Vec::new();
-        for &column in &stored {
+    /// The names of the features: a column's own, or one for each of its levels.
+    fn feature_names(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for column in self.stored() {
             let name = match &self.names {
                 Some(names) => names[column].clone(),
                 None => column.to_string(),
             };
             match &self.kinds[column] {
                 Kind::Levels(levels) => {
-                    names.extend(levels.texts().iter().map(|level| format!("{name}={level}")));
+                    all.extend(levels.texts().iter().map(|level| format!("{name}={level}")));
                 }
-                _ => names.push(name),
+                _ => all.push(name),
             }
         }
-        let features = if names.len() == stored.len()
-            && !stored
-                .iter()
-                .any(|&c| matches!(self.kinds[c], Kind::Levels(_)))
-        {
-            self.features
+        all
+    }
+
+    /// The features, `columns` to a row, with one number per level.
+    fn values(self, columns: usize) -> Result<Vec<f32>> {
+        let stored: Vec<usize> = self.stored().collect();
+        let levels = |&c: &usize| matches!(self.kinds[c], Kind::Levels(_));
+        if stored.iter().any(levels) {
+            self.one_hot(&stored, columns)
         } else {
-            self.one_hot(&stored, names.len())?
+            Ok(self.features)
+        }
+    }
+
+    fn dataset(mut self) -> Result<Dataset> {
+        let names = self.feature_names();
+        let targets = std::mem::take(&mut self.targets);
+        let classes = match &self.kinds[self.target] {
+            Kind::Levels(levels) => Some(levels.texts().to_vec()),
+            _ => None,
         };
-        let mut data = Dataset::new(names.len(), features, self.targets)?.with_names(names)?;
-        if !self.offset.is_empty() {
-            data = data.with_offset(self.offset)?;
+        let (offset, weights) = (
+            std::mem::take(&mut self.offset),
+            std::mem::take(&mut self.weights),
+        );
+        let (rows, columns) = (self.rows, names.len());
+        let mut data = Features::checked(rows, columns, self.values(columns)?)?
+            .with_names(names)?
+            .with_targets(targets)?;
+        if !offset.is_empty() {
+            data = data.with_offset(offset)?;
         }
-        if !self.weights.is_empty() {
-            data = data.with_weights(self.weights)?;
+        if !weights.is_empty() {
+            data = data.with_weights(weights)?;
         }
-        match &self.kinds[self.target] {
-            Kind::Levels(levels) => data.with_classes(levels.texts()),
-            _ => Ok(data),
+        match classes {
+            Some(classes) => data.with_classes(classes),
+            None => Ok(data),
         }
     }
 
@@ -471,10 +640,10 @@ impl Parsed {
             Error::shape(
                 "a table with categorical columns",
                 "levels that fit into memory, one number for each in every row",
-                format!("{} rows of {columns} features", self.targets.len()),
+                format!("{} rows of {columns} features", self.rows),
             )
         };
-        let length = columns.checked_mul(self.targets.len());
+        let length = columns.checked_mul(self.rows);
         let mut features = Vec::new();
         let room = length.map(|length| features.try_reserve_exact(length));
         room.and_then(Result::ok).ok_or_else(too_large)?;
@@ -574,7 +743,14 @@ fn position(
             let mut places = (0..width).filter(|&i| names[i] == *name);
             match (places.next(), places.next()) {
                 (Some(place), None) => Ok(place),
-                (None, _) => wrong(format!("a column `{name}` for {what}"), quoted_list(names)),
+                (None, _) => {
+                    let near =
+                        near(name, names).map(|near| format!("; did you mean {}?", quoted(near)));
+                    wrong(
+                        format!("a column `{name}` for {what}{}", near.unwrap_or_default()),
+                        quoted_list(names),
+                    )
+                }
                 (Some(_), Some(_)) => wrong(
                     format!("one column `{name}` for {what}"),
                     quoted_list(names),
@@ -582,6 +758,13 @@ fn position(
             }
         }
     }
+}
+
+/// The name that is nearest to `name`, if one is near.
+fn near<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
+    let apart = |other: &str| strsim::levenshtein(&name.to_lowercase(), &other.to_lowercase());
+    let (edits, near) = names.iter().map(|other| (apart(other), other)).min()?;
+    (edits <= 2 && edits < name.chars().count()).then_some(near)
 }
 
 #[cfg(test)]
@@ -713,17 +896,18 @@ mod tests {
         table.read_from(source).map_err(|e| e.to_string())
     }
 
-    fn learned(table: &Table, text: &str) -> Table {
-        let parsed = table
-            .parse(Source::of(String::from(text)).unwrap())
-            .unwrap();
-        Table {
-            learned: Some(Learned {
-                names: parsed.names,
-                kinds: parsed.kinds,
-            }),
-            ..table.clone()
-        }
+    fn learned(table: &Table, text: &str) -> Schema {
+        table.learn_bytes("test", text.as_bytes()).unwrap()
+    }
+
+    fn reread(schema: &Schema, text: &str) -> Result<Dataset, String> {
+        let read = schema.read_bytes("test", text.as_bytes());
+        read.map_err(|e| e.to_string())
+    }
+
+    fn features(schema: &Schema, text: &str) -> Result<Features, String> {
+        let read = schema.read_features_bytes("test", text.as_bytes());
+        read.map_err(|e| e.to_string())
     }
 
     #[test]
@@ -799,11 +983,11 @@ mod tests {
             ("kind,colour\nplum,red\n", "test, line 1: expected `colour` for column 0, as in the table learned from, found `kind`".to_owned()),
             ("colour,kind,x\nred,plum,1\n", "test, line 1: expected 2 fields, as in the table learned from, found 3".to_owned()),
         ] {
-            let found = read_with(&table.clone().target("kind"), text).unwrap_err();
+            let found = reread(&table, text).unwrap_err();
             assert_eq!(found, expected);
         }
         // One class is enough in a file that is not learned from.
-        let one = read_with(&table, "colour,kind\ngreen,plum\n").unwrap();
+        let one = reread(&table, "colour,kind\ngreen,plum\n").unwrap();
         assert_eq!((one.row(0), one.target(0)), (&[1.0, 0.0][..], 1.0));
     }
 
@@ -827,6 +1011,144 @@ mod tests {
         assert_eq!(
             read_with(&Table::new().categorical(["id"]), &many).unwrap_err(),
             "test, line 4098 (row 4096), column `id`: expected one of at most 4096 different labels, found `n4096`"
+        );
+    }
+
+    #[test]
+    fn features_are_read_with_the_target_or_without() {
+        let declared = Table::new()
+            .target("kind")
+            .categorical(["colour"])
+            .ignore(["id"])
+            .classes();
+        let schema = learned(
+            &declared,
+            "id,colour,kind,size\n1,red,plum,1\n2,green,apple,2\n",
+        );
+        let expected = Features::new(3, vec![1.0, 0.0, 3.0, 0.0, 1.0, 4.0]).unwrap();
+        let expected = expected
+            .with_names(["colour=green", "colour=red", "size"])
+            .unwrap();
+        for text in [
+            "id,colour,size\n7,green,3\n8,red,4\n",
+            "id,colour,kind,size\n7,green,,3\n8,red,who knows,4\n",
+            "7,green,3\n8,red,4",
+        ] {
+            assert_eq!(features(&schema, text).unwrap(), expected, "{text:?}");
+        }
+        for (text, error) in [
+            (
+                "id,colour,kind\n7,green,plum\n",
+                "line 1: expected `size` for column 2, as in the table learned from, found `kind`",
+            ),
+            (
+                "id,colour\n7,green\n",
+                "line 1: expected 4 fields, as in the table learned from, found 2",
+            ),
+            (
+                "id,colour,size\n7,blue,3\n",
+                "line 2 (row 0), column `colour`: expected one of `green`, `red`, found `blue`",
+            ),
+            (
+                "id,colour,size\n7,red,3\n8,red,NaN\n",
+                "line 3 (row 1), column `size`: expected a finite number, in 32 bits, found `NaN`",
+            ),
+            (
+                "id,colour,size\n",
+                "line 2: expected a row of numbers under the header, found the end of the file",
+            ),
+            (
+                "",
+                "line 1: expected a header or a row of numbers, found an empty file",
+            ),
+        ] {
+            assert_eq!(
+                features(&schema, text).unwrap_err(),
+                format!("test, {error}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_almost_there_is_suggested() {
+        let of =
+            |name: &str| read_with(&Table::new().target(name), "pH,quality\n1,2\n").unwrap_err();
+        assert_eq!(
+            of("qualty"),
+            "test, line 1: expected a column `qualty` for the target; did you mean `quality`?, found `pH`, `quality`"
+        );
+        assert!(of("PH").contains("did you mean `pH`?"));
+        assert!(!of("sugar").contains("did you mean"));
+    }
+
+    #[test]
+    fn two_columns_of_one_name_are_refused_unless_ignored() {
+        let text = "a,b,a,,,y\n1,2,3,4,5,6\n";
+        assert_eq!(
+            message(text),
+            "test, line 1: expected a name of its own for every column that is not ignored, found `a` for the columns 0 and 2"
+        );
+        let data = read_with(&Table::new().ignore([2]), text).unwrap();
+        assert_eq!(
+            (data.names().len(), data.row(0)),
+            (4, &[1.0, 2.0, 4.0, 5.0][..])
+        );
+    }
+
+    #[test]
+    fn lines_before_the_table_are_named() {
+        for (text, error) in [
+            (
+                "length,width\nmm,mm\n1,2\n",
+                "line 2 (row 0), column `length`: expected a number, found `mm`",
+            ),
+            (
+                "# measured in May\na,b\n1,2\n",
+                "line 2 (row 0): expected 4 fields, as in line 1, found 1",
+            ),
+            (
+                "a,b\n1,2\na,b\n3,4\n",
+                "line 3 (row 1), column `a`: expected a number, found `a`",
+            ),
+            // A header of which one name is a number is a row with a text.
+            (
+                "a,2020\n1,2\n",
+                "line 1 (row 0), column 0: expected a number, found `a`",
+            ),
+        ] {
+            assert_eq!(message(text), format!("test, {error}"));
+        }
+        let years = read_with(&Table::new().header(true), "a,2020\n1,2\n").unwrap();
+        assert_eq!((years.rows(), years.names()), (1, &["a".to_owned()][..]));
+    }
+
+    #[cfg(feature = "gzip")]
+    #[test]
+    fn compressed_tables_are_unpacked_and_broken_ones_named() {
+        use std::io::Write;
+        let text: String = (0..2000).map(|i| format!("{i},{}\n", i * i % 97)).collect();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        let of = |bytes: &[u8]| Table::new().read_bytes("table.gz", bytes);
+        assert_eq!(of(&packed).unwrap(), of(text.as_bytes()).unwrap());
+        for bytes in [
+            &packed[..packed.len() / 2],
+            &packed[..packed.len() - 3],
+            &packed[..2],
+        ] {
+            let error = of(bytes).unwrap_err().to_string();
+            assert!(error.starts_with("table.gz: "), "{error}");
+        }
+        let mut flipped = packed.clone();
+        let at = flipped.len() - 6;
+        flipped[at] ^= 1;
+        let error = of(&flipped).unwrap_err().to_string();
+        assert!(error.starts_with("table.gz: "), "{error}");
+        // A name that ends in .gz makes no gzip.
+        assert_eq!(
+            of(b"1,x\n").unwrap_err().to_string(),
+            "table.gz, line 1 (row 0), column 1: expected a number, found `x`"
         );
     }
 

@@ -10,6 +10,7 @@ mod tensor;
 
 pub use network::Network;
 pub use tape::{SharedTape, Tape};
+pub(crate) use tensor::tangent;
 pub use tensor::{Act, Device, FieldParams, Float, Heads, Leaf, Params, PerRow, Targets};
 
 use std::marker::PhantomData;

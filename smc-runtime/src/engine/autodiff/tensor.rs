@@ -4,7 +4,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::rc::Rc;
 
 use dfdx::prelude::{
-    Axis, BroadcastTo, Dtype, HasShape, NoneTape, RealizeTo, ReshapeTo, Tensor, TensorFromVec,
+    Axis, BroadcastTo, Dtype, HasShape, NoneTape, RealizeTo, ReshapeTo, Shape, Tensor,
+    TensorFromVec,
 };
 
 use super::network::Fusing;
@@ -135,19 +136,30 @@ impl<E: Float, D: Device<E>, T: Tape<E, D>> Algebra for PerRow<E, D, T> {
 }
 
 impl<E: Float, D: Device<E>, T: Tape<E, D>> LnGamma for PerRow<E, D, T> {
-    /// log Γ as its tangent at x, log Γ(x) + ψ(x)·(· − x): there both the value and the slope are those of the function, and
-    /// the tape needs no operation that it does not have.
     fn ln_gamma(self) -> Self {
-        let (shape, device) = (*self.tensor.shape(), self.tensor.device().clone());
-        let at = self.tensor.as_vec();
-        let tangent = at.iter().map(|x| Num::variable(x.widen(), 0).ln_gamma());
-        let (values, slopes): (Vec<E>, Vec<E>) = tangent
-            .map(|y| (E::narrow(y.value()), E::narrow(y.partial(0))))
-            .unzip();
-        let [at, values, slopes] = [at, values, slopes]
-            .map(|numbers| Self::new(from_vec(&device, &numbers, shape).retaped::<T>()));
-        (self - at) * slopes + values
+        Self::new(tangent(self.tensor, |x| {
+            let y = Num::variable(x, 0).ln_gamma();
+            (y.value(), y.partial(0))
+        }))
     }
+}
+
+/// A function that dfdx does not have, element by element, as its tangent f(a) + f'(a)·(x − a) at a = x: there both the
+/// value and the slope are those of the function. `f` gives both.
+pub(crate) fn tangent<S: Shape, E: Float, D: Device<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    f: impl Fn(f64) -> (f64, f64),
+) -> Tensor<S, E, D, T> {
+    let (shape, device) = (*x.shape(), x.device().clone());
+    let at = x.as_vec();
+    let (values, slopes): (Vec<E>, Vec<E>) = at
+        .iter()
+        .map(|x| f(x.widen()))
+        .map(|(y, slope)| (E::narrow(y), E::narrow(slope)))
+        .unzip();
+    let [at, values, slopes] =
+        [at, values, slopes].map(|numbers| from_vec(&device, &numbers, shape).retaped::<T>());
+    (x - at) * slopes + values
 }
 
 /// The parameters of a group of particles, in constrained coordinates.
