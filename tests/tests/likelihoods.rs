@@ -177,7 +177,7 @@ fn every_sampler_has_its_distribution() {
         let draws: Vec<f64> = (0..DRAWS)
             .map(|_| case.predictive.sample(&case.arguments, &mut stream))
             .collect();
-        let mut check = |y: f64, p: f64| {
+        let check = |y: f64, p: f64| {
             let below = draws.iter().filter(|&&d| d <= y).count() as f64 / DRAWS as f64;
             let se = (p * (1.0 - p) / DRAWS as f64).sqrt();
             // The numbers that a uniform is made of are discrete, too.
@@ -490,12 +490,12 @@ fn an_offset_is_a_feature_with_a_slope_of_one() {
         );
         assert_eq!(g.values(), h.values());
         assert_eq!(
-            first.problem.arguments(&thetas, &offset).unwrap(),
-            second.problem.arguments(&thetas, &plain).unwrap()
+            first.problem.arguments(&thetas, offset.inputs()).unwrap(),
+            second.problem.arguments(&thetas, plain.inputs()).unwrap()
         );
-        let missing = first.problem.arguments(&thetas, &plain).unwrap_err();
+        let missing = first.problem.arguments(&thetas, plain.inputs()).unwrap_err();
         assert!(missing.to_string().contains("`Dataset::with_offset`"));
-        let unused = second.problem.arguments(&thetas, &offset).unwrap_err();
+        let unused = second.problem.arguments(&thetas, offset.inputs()).unwrap_err();
         assert!(unused.to_string().contains("does not name"), "{unused}");
     }
 }
