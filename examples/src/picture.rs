@@ -1,0 +1,167 @@
+//! Pictures as SVG and as PNG, with a font of their own.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use smc_runtime::{Error, Result};
+
+/// Width and height in SVG units; a PNG has [`SHARPER`] times as many pixels each way.
+const SIZE: (u32, u32) = (960, 420);
+const SHARPER: u32 = 2;
+
+/// Points measured.
+pub const INK: RGBColor = RGBColor(34, 34, 34);
+/// What lies beyond the data.
+pub const GREY: RGBColor = RGBColor(120, 120, 120);
+/// The model before the data.
+pub const BEFORE: RGBColor = RGBColor(196, 98, 16);
+/// The model after them.
+pub const AFTER: RGBColor = RGBColor(31, 94, 168);
+
+/// What is inside a panel's frame.
+pub type Panel<'a, 'b, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// The error of a backend, in words.
+pub type Drawn = Result<(), String>;
+
+/// Two panels side by side, with the same axes.
+pub trait Picture {
+    /// Titles of the panels.
+    fn titles(&self) -> [String; 2];
+
+    /// Both axes.
+    fn axes(&self) -> (Range<f64>, Range<f64>);
+
+    /// Draws the content of panel number `panel`; lines are `pen` wide.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    fn draw<B: DrawingBackend>(
+        &self,
+        panel: usize,
+        chart: &mut Panel<'_, '_, B>,
+        pen: u32,
+    ) -> Drawn;
+}
+
+/// Writes `picture` as `name`.svg and `name`.png into the folder `out`, which is made if there is none.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn save(picture: &impl Picture, out: &Path, name: &str) -> Result<[PathBuf; 2]> {
+    let paths = ["svg", "png"].map(|kind| out.join(name).with_extension(kind));
+    let failed = |path: &Path, text: String| Error::Io {
+        path: path.to_owned(),
+        source: std::io::Error::other(text),
+    };
+    std::fs::create_dir_all(out).map_err(|source| Error::Io {
+        path: out.to_owned(),
+        source,
+    })?;
+    plotters::style::register_font(
+        "sans-serif",
+        FontStyle::Normal,
+        epaint_default_fonts::UBUNTU_LIGHT,
+    )
+    .map_err(|_| failed(out, "the font cannot be read".to_owned()))?;
+    panels(
+        picture,
+        SVGBackend::new(&paths[0], SIZE).into_drawing_area(),
+        1,
+    )
+    .map_err(|e| failed(&paths[0], e))?;
+    let size = (SIZE.0 * SHARPER, SIZE.1 * SHARPER);
+    let png = BitMapBackend::new(&paths[1], size);
+    panels(picture, png.into_drawing_area(), SHARPER).map_err(|e| failed(&paths[1], e))?;
+    Ok(paths)
+}
+
+fn panels<B: DrawingBackend>(
+    picture: &impl Picture,
+    area: DrawingArea<B, Shift>,
+    scale: u32,
+) -> Drawn {
+    let words = |e: &dyn std::fmt::Display| e.to_string();
+    area.fill(&WHITE).map_err(|e| words(&e))?;
+    let (x, y) = picture.axes();
+    let font = |size: u32| ("sans-serif", size * scale).into_font();
+    for (number, (part, title)) in area
+        .split_evenly((1, 2))
+        .iter()
+        .zip(picture.titles())
+        .enumerate()
+    {
+        let mut chart = ChartBuilder::on(part)
+            .margin(10 * scale)
+            .caption(title, font(17).color(&INK))
+            .x_label_area_size(30 * scale)
+            .y_label_area_size(36 * scale)
+            .build_cartesian_2d(x.clone(), y.clone())
+            .map_err(|e| words(&e))?;
+        chart
+            .configure_mesh()
+            .disable_mesh()
+            .axis_style(GREY.stroke_width(scale))
+            .label_style(font(13).color(&INK))
+            .x_labels(5)
+            .y_labels(5)
+            .x_label_formatter(&|v| format!("{v:.0}"))
+            .y_label_formatter(&|v| format!("{v:.0}"))
+            .set_all_tick_mark_size(4 * scale)
+            .draw()
+            .map_err(|e| words(&e))?;
+        picture.draw(number, &mut chart, scale)?;
+    }
+    area.present().map_err(|e| words(&e))
+}
+
+/// Draws the line through the points (`x`, `y`).
+///
+/// # Errors
+/// Those of the backend.
+pub fn line<B: DrawingBackend>(
+    chart: &mut Panel<'_, '_, B>,
+    x: &[f64],
+    y: &[f64],
+    style: ShapeStyle,
+) -> Drawn {
+    let points = x.iter().copied().zip(y.iter().copied());
+    let drawn = chart.draw_series(LineSeries::new(points, style));
+    drawn.map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// Fills what lies between the `ends` at every x.
+///
+/// # Errors
+/// Those of the backend.
+pub fn band<B: DrawingBackend>(
+    chart: &mut Panel<'_, '_, B>,
+    x: &[f64],
+    ends: &[(f64, f64)],
+    colour: RGBAColor,
+) -> Drawn {
+    let lower = x.iter().copied().zip(ends.iter().map(|e| e.0));
+    let upper = x.iter().copied().zip(ends.iter().map(|e| e.1)).rev();
+    let outline: Vec<(f64, f64)> = lower.chain(upper).collect();
+    let drawn = chart.draw_series(std::iter::once(Polygon::new(outline, colour.filled())));
+    drawn.map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// Draws points.
+///
+/// # Errors
+/// Those of the backend.
+pub fn points<B: DrawingBackend>(
+    chart: &mut Panel<'_, '_, B>,
+    points: &[(f64, f64)],
+    pen: u32,
+) -> Drawn {
+    let dots = points
+        .iter()
+        .map(|&at| Circle::new(at, 2 * pen, INK.filled()));
+    let drawn = chart.draw_series(dots);
+    drawn.map(|_| ()).map_err(|e| e.to_string())
+}
