@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use examples::curve::{self, Curve};
-use examples::picture::{self, AFTER, Drawn, GREY, Panel, Picture};
+use examples::picture::{self, AFTER, Drawn, GREY, Panel, Picture, tint};
 use examples::{Flags, exit};
 use plotters::prelude::*;
 use serde_json::json;
@@ -55,12 +55,15 @@ impl Picture for Bands {
         chart: &mut Panel<'_, '_, B>,
         pen: u32,
     ) -> Drawn {
-        for ends in &self.bands[panel] {
-            picture::band(chart, &self.x, ends, AFTER.mix(0.22))?;
+        let shades = [tint(AFTER, 0.2), tint(AFTER, 0.42)];
+        for ((ends, level), shade) in self.bands[panel].iter().zip(LEVELS).zip(shades) {
+            let label = format!("{:.0} %", 100.0 * level);
+            picture::band(chart, &self.x, ends, (shade, pen), &label)?;
         }
-        picture::line(chart, &self.x, &self.truth, GREY.stroke_width(pen))?;
-        picture::line(chart, &self.x, &self.mean, AFTER.stroke_width(2 * pen))?;
-        picture::points(chart, &self.data, pen)
+        let mean = AFTER.stroke_width(2 * pen);
+        picture::line(chart, (&self.x, &self.mean), mean, "mean")?;
+        picture::dashes(chart, (&self.x, &self.truth), (GREY, pen), "truth")?;
+        picture::points(chart, &self.data, pen, "data")
     }
 }
 

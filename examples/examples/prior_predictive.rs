@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use examples::curve::{self, Curve};
-use examples::picture::{self, AFTER, BEFORE, Drawn, Panel, Picture};
+use examples::picture::{self, AFTER, BEFORE, Drawn, Panel, Picture, tint};
 use examples::{Flags, exit};
 use plotters::prelude::*;
 use serde_json::json;
@@ -60,16 +60,14 @@ impl Picture for Sides {
         pen: u32,
     ) -> Drawn {
         let side = &self.sides[panel];
-        picture::band(chart, &self.x, &side.band, side.colour.mix(0.15))?;
-        for function in &side.functions {
-            picture::line(
-                chart,
-                &self.x,
-                function,
-                side.colour.mix(0.6).stroke_width(pen),
-            )?;
+        let shade = tint(side.colour, 0.2);
+        picture::band(chart, &self.x, &side.band, (shade, pen), "90 %")?;
+        for (number, function) in side.functions.iter().enumerate() {
+            let label = if number == 0 { "draws" } else { "" };
+            let thin = side.colour.stroke_width(pen);
+            picture::line(chart, (&self.x, function), thin, label)?;
         }
-        picture::points(chart, &side.data, pen)
+        picture::points(chart, &side.data, pen, "data")
     }
 }
 

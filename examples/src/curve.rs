@@ -1,7 +1,5 @@
 //! A curve with a gap: the one-dimensional regression that the pictures show.
 
-use std::f64::consts::TAU;
-
 use smc_runtime::prelude::*;
 use smc_runtime::rng::{Purpose, Streams};
 
@@ -13,7 +11,7 @@ pub const ENDS: (f64, f64) = (-2.0, 2.0);
 
 /// What the curve is.
 pub fn truth(x: f64) -> f64 {
-    (0.75 * TAU * x).sin() * 0.6 + 0.5 * x
+    (3.0 * x).sin()
 }
 
 /// `rows` points, with noise, in [−1.4, −0.4] and [0.5, 1.4].
@@ -49,12 +47,12 @@ pub fn grid(places: usize) -> Result<Features> {
 /// A curve by one hidden layer.
 #[bayes_model]
 #[likelihood(Normal(mean = output, sd = noise))]
-#[infer(smc(particles = 400, annealing = SmoothDataAnnealing::geometric(), kernel = Hmc::leapfrogs(24), moves = 4))]
+#[infer(smc(particles = 400, annealing = SmoothDataAnnealing::geometric(), kernel = Hmc::leapfrogs(32), moves = 6))]
 pub struct Curve {
-    #[prior(Normal(0.0, 2.5))]
+    #[prior(Normal(0.0, 3.0))]
     hidden: Linear<1, 40>,
     activation: Tanh,
-    #[prior(Normal(0.0, 1.3 / fan_in.sqrt()))]
+    #[prior(Normal(0.0, 2.0 / fan_in.sqrt()))]
     output: Linear<40, 1>,
     #[prior(HalfNormal(0.5))]
     noise: Scale,

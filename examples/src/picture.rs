@@ -97,8 +97,8 @@ fn panels<B: DrawingBackend>(
         let mut chart = ChartBuilder::on(part)
             .margin(10 * scale)
             .caption(title, font(17).color(&INK))
-            .x_label_area_size(30 * scale)
-            .y_label_area_size(36 * scale)
+            .x_label_area_size(36 * scale)
+            .y_label_area_size(40 * scale)
             .build_cartesian_2d(x.clone(), y.clone())
             .map_err(|e| words(&e))?;
         chart
@@ -108,32 +108,73 @@ fn panels<B: DrawingBackend>(
             .label_style(font(13).color(&INK))
             .x_labels(5)
             .y_labels(5)
+            .x_desc("x")
+            .y_desc("y")
+            .axis_desc_style(font(13).color(&INK))
             .x_label_formatter(&|v| format!("{v:.0}"))
             .y_label_formatter(&|v| format!("{v:.0}"))
             .set_all_tick_mark_size(4 * scale)
             .draw()
             .map_err(|e| words(&e))?;
         picture.draw(number, &mut chart, scale)?;
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
+            .margin(6 * scale)
+            .legend_area_size(26 * scale)
+            .label_font(font(13).color(&INK))
+            .draw()
+            .map_err(|e| words(&e))?;
     }
     area.present().map_err(|e| words(&e))
 }
 
-/// Draws the line through the points (`x`, `y`).
+/// Draws the line through the points (`x`, `y`); a `label` that is not empty goes into the legend.
 ///
 /// # Errors
 /// Those of the backend.
 pub fn line<B: DrawingBackend>(
     chart: &mut Panel<'_, '_, B>,
-    x: &[f64],
-    y: &[f64],
+    (x, y): (&[f64], &[f64]),
     style: ShapeStyle,
+    label: &str,
 ) -> Drawn {
     let points = x.iter().copied().zip(y.iter().copied());
     let drawn = chart.draw_series(LineSeries::new(points, style));
-    drawn.map(|_| ()).map_err(|e| e.to_string())
+    let drawn = drawn.map_err(|e| e.to_string())?;
+    if !label.is_empty() {
+        // The width is that of a pen, one on an SVG.
+        let pen = style.stroke_width.min(SHARPER) as i32;
+        let sample = move |(x, y)| PathElement::new([(x, y), (x + 18 * pen, y)], style);
+        drawn.label(label).legend(sample);
+    }
+    Ok(())
 }
 
-/// Fills what lies between the `ends` at every x.
+/// Draws a broken line through the points (`x`, `y`), with a `label` in the legend.
+///
+/// # Errors
+/// Those of the backend.
+pub fn dashes<B: DrawingBackend>(
+    chart: &mut Panel<'_, '_, B>,
+    (x, y): (&[f64], &[f64]),
+    (colour, pen): (RGBColor, u32),
+    label: &str,
+) -> Drawn {
+    let points = x.iter().copied().zip(y.iter().copied());
+    let style = colour.stroke_width(pen);
+    let (dash, gap) = (5 * pen, 3 * pen);
+    let drawn = chart.draw_series(DashedLineSeries::new(points, dash, gap, style));
+    let drawn = drawn.map_err(|e| e.to_string())?;
+    let end = 18 * pen as i32;
+    let sample = move |(x, y)| {
+        plotters::element::DashedPathElement::new([(x, y), (x + end, y)], dash, gap, style)
+    };
+    drawn.label(label).legend(sample);
+    Ok(())
+}
+
+/// Fills what lies between the `ends` at every x, with a `label` in the legend.
 ///
 /// # Errors
 /// Those of the backend.
@@ -141,16 +182,22 @@ pub fn band<B: DrawingBackend>(
     chart: &mut Panel<'_, '_, B>,
     x: &[f64],
     ends: &[(f64, f64)],
-    colour: RGBAColor,
+    (colour, pen): (RGBColor, u32),
+    label: &str,
 ) -> Drawn {
     let lower = x.iter().copied().zip(ends.iter().map(|e| e.0));
     let upper = x.iter().copied().zip(ends.iter().map(|e| e.1)).rev();
     let outline: Vec<(f64, f64)> = lower.chain(upper).collect();
-    let drawn = chart.draw_series(std::iter::once(Polygon::new(outline, colour.filled())));
-    drawn.map(|_| ()).map_err(|e| e.to_string())
+    let style = colour.filled();
+    let drawn = chart.draw_series(std::iter::once(Polygon::new(outline, style)));
+    let drawn = drawn.map_err(|e| e.to_string())?;
+    let (end, half) = (18 * pen as i32, 5 * pen as i32);
+    let sample = move |(x, y)| Rectangle::new([(x, y - half), (x + end, y + half)], style);
+    drawn.label(label).legend(sample);
+    Ok(())
 }
 
-/// Draws points.
+/// Draws points, with a `label` in the legend.
 ///
 /// # Errors
 /// Those of the backend.
@@ -158,10 +205,21 @@ pub fn points<B: DrawingBackend>(
     chart: &mut Panel<'_, '_, B>,
     points: &[(f64, f64)],
     pen: u32,
+    label: &str,
 ) -> Drawn {
-    let dots = points
-        .iter()
-        .map(|&at| Circle::new(at, 2 * pen, INK.filled()));
-    let drawn = chart.draw_series(dots);
-    drawn.map(|_| ()).map_err(|e| e.to_string())
+    let dot = move |at: (f64, f64)| Circle::new(at, 2 * pen, INK.filled());
+    let drawn = chart.draw_series(points.iter().copied().map(dot));
+    let drawn = drawn.map_err(|e| e.to_string())?;
+    if !points.is_empty() {
+        let middle = 9 * pen as i32;
+        let sample = move |(x, y)| Circle::new((x + middle, y), 2 * pen, INK.filled());
+        drawn.label(label).legend(sample);
+    }
+    Ok(())
+}
+
+/// The colour of ink thinned to a share of it, on white: opaque, so that bands on top of one another do not mix.
+pub fn tint(colour: RGBColor, share: f64) -> RGBColor {
+    let thin = |c: u8| (255.0 - share * (255.0 - f64::from(c))).round() as u8;
+    RGBColor(thin(colour.0), thin(colour.1), thin(colour.2))
 }
