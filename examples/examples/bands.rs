@@ -61,7 +61,7 @@ impl Picture for Bands {
             picture::band(chart, &self.x, ends, (shade, pen), &label)?;
         }
         let mean = AFTER.stroke_width(2 * pen);
-        picture::line(chart, (&self.x, &self.mean), mean, "mean")?;
+        picture::line(chart, (&self.x, &self.mean), (mean, pen), "mean")?;
         picture::dashes(chart, (&self.x, &self.truth), (GREY, pen), "truth")?;
         picture::points(chart, &self.data, pen, "data")
     }

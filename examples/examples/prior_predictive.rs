@@ -65,7 +65,7 @@ impl Picture for Sides {
         for (number, function) in side.functions.iter().enumerate() {
             let label = if number == 0 { "draws" } else { "" };
             let thin = side.colour.stroke_width(pen);
-            picture::line(chart, (&self.x, function), thin, label)?;
+            picture::line(chart, (&self.x, function), (thin, pen), label)?;
         }
         picture::points(chart, &side.data, pen, "data")
     }

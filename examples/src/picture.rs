@@ -8,9 +8,10 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use smc_runtime::{Error, Result};
 
-/// Width and height in SVG units; a PNG has [`SHARPER`] times as many pixels each way.
+/// Width and height. A PNG has [`SHARPER`] times as many pixels each way, an SVG [`FINER`] times as many units.
 const SIZE: (u32, u32) = (960, 420);
 const SHARPER: u32 = 2;
+const FINER: u32 = 4;
 
 /// Points measured.
 pub const INK: RGBColor = RGBColor(34, 34, 34);
@@ -67,12 +68,14 @@ pub fn save(picture: &impl Picture, out: &Path, name: &str) -> Result<[PathBuf; 
         epaint_default_fonts::UBUNTU_LIGHT,
     )
     .map_err(|_| failed(out, "the font cannot be read".to_owned()))?;
-    panels(
-        picture,
-        SVGBackend::new(&paths[0], SIZE).into_drawing_area(),
-        1,
-    )
-    .map_err(|e| failed(&paths[0], e))?;
+    let mut svg = String::new();
+    let fine = (SIZE.0 * FINER, SIZE.1 * FINER);
+    let area = SVGBackend::with_string(&mut svg, fine).into_drawing_area();
+    panels(picture, area, FINER).map_err(|e| failed(&paths[0], e))?;
+    // Coordinates are whole numbers: a view box of finer units keeps lines smooth.
+    let size = |(width, height): (u32, u32)| format!("width=\"{width}\" height=\"{height}\"");
+    let svg = svg.replacen(&size(fine), &size(SIZE), 1);
+    std::fs::write(&paths[0], svg).map_err(|e| failed(&paths[0], e.to_string()))?;
     let size = (SIZE.0 * SHARPER, SIZE.1 * SHARPER);
     let png = BitMapBackend::new(&paths[1], size);
     panels(picture, png.into_drawing_area(), SHARPER).map_err(|e| failed(&paths[1], e))?;
@@ -119,7 +122,7 @@ fn panels<B: DrawingBackend>(
         picture.draw(number, &mut chart, scale)?;
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
+            .position(SeriesLabelPosition::UpperRight)
             .margin(6 * scale)
             .legend_area_size(26 * scale)
             .label_font(font(13).color(&INK))
@@ -136,16 +139,15 @@ fn panels<B: DrawingBackend>(
 pub fn line<B: DrawingBackend>(
     chart: &mut Panel<'_, '_, B>,
     (x, y): (&[f64], &[f64]),
-    style: ShapeStyle,
+    (style, pen): (ShapeStyle, u32),
     label: &str,
 ) -> Drawn {
     let points = x.iter().copied().zip(y.iter().copied());
     let drawn = chart.draw_series(LineSeries::new(points, style));
     let drawn = drawn.map_err(|e| e.to_string())?;
     if !label.is_empty() {
-        // The width is that of a pen, one on an SVG.
-        let pen = style.stroke_width.min(SHARPER) as i32;
-        let sample = move |(x, y)| PathElement::new([(x, y), (x + 18 * pen, y)], style);
+        let end = 18 * pen as i32;
+        let sample = move |(x, y)| PathElement::new([(x, y), (x + end, y)], style);
         drawn.label(label).legend(sample);
     }
     Ok(())
