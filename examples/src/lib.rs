@@ -1,6 +1,8 @@
 //! What the examples share: flags, the wine data, and the line of JSON.
 
 pub mod cases;
+pub mod curve;
+pub mod picture;
 
 use std::process::ExitCode;
 
