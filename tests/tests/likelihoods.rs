@@ -493,9 +493,15 @@ fn an_offset_is_a_feature_with_a_slope_of_one() {
             first.problem.arguments(&thetas, offset.inputs()).unwrap(),
             second.problem.arguments(&thetas, plain.inputs()).unwrap()
         );
-        let missing = first.problem.arguments(&thetas, plain.inputs()).unwrap_err();
+        let missing = first
+            .problem
+            .arguments(&thetas, plain.inputs())
+            .unwrap_err();
         assert!(missing.to_string().contains("`Dataset::with_offset`"));
-        let unused = second.problem.arguments(&thetas, offset.inputs()).unwrap_err();
+        let unused = second
+            .problem
+            .arguments(&thetas, offset.inputs())
+            .unwrap_err();
         assert!(unused.to_string().contains("does not name"), "{unused}");
     }
 }
