@@ -158,9 +158,10 @@ pub trait Predictive: Debug + Send + Sync {
 /// The distribution of the targets given the network's output: what `#[likelihood(..)]` takes.
 ///
 /// `Normal(mean = output, sd = noise)` is sugar for `Normal::default().mean(output).sd(noise)`, where a field of the
-/// model is a [`Term`].
+/// model is a [`Term`]. One of your own whose keys take one number per row implements [`Univariate`] instead.
 pub trait Likelihood: Predictive + Clone + 'static {
-    /// The keys of the sugar, each of which must be given.
+    /// The keys of the sugar, each of which must be given. Setters that are no keys are for expressions without it:
+    /// `mine().threshold(3.0).mean(output)`.
     const KEYS: &'static [Key];
 
     /// The value of each key, in the order of [`Likelihood::KEYS`].
