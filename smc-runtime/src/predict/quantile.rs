@@ -68,7 +68,7 @@ impl Prediction<'_> {
     /// The central interval of probability `level` of the [function](Prediction::function) at every row, over draws: the
     /// epistemic part of [`Prediction::interval`]. Its ends are those of draws. `None` for classes, or unless 0 < level < 1.
     pub fn function_interval(&self, level: f64) -> Option<Vec<(f64, f64)>> {
-        if !(level > 0.0 && level < 1.0 && self.real()) {
+        if !(level > 0.0 && level < 1.0 && self.numeric()) {
             return None;
         }
         let tail = 0.5 * (1.0 - level);
