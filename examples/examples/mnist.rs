@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use examples::{Flags, exit};
+use examples::uci::file;
+use examples::{Flags, exit, word};
 use serde_json::json;
 use smc_runtime::anneal::Plan;
 use smc_runtime::data::read_idx;
@@ -124,13 +125,6 @@ enum Algorithm {
     Map,
 }
 
-/// The word of a flag's value.
-fn word(value: &impl ValueEnum) -> String {
-    value
-        .to_possible_value()
-        .map_or(String::new(), |v| v.get_name().to_owned())
-}
-
 /// Pixels are between 0 and 1, most of them 0: with this prior the input of a hidden unit has a variance of about one.
 #[bayes_model]
 #[likelihood(Categorical(logits = output))]
@@ -144,16 +138,6 @@ struct Images {
 
 fn main() -> ExitCode {
     exit(run(&Args::parse()))
-}
-
-/// `name`, or `name.gz` where that is what there is.
-fn file(folder: &Path, name: &str) -> PathBuf {
-    let plain = folder.join(name);
-    if plain.exists() {
-        plain
-    } else {
-        folder.join(format!("{name}.gz"))
-    }
 }
 
 fn read(folder: &Path, part: &str, rows: Option<usize>) -> Result<Dataset> {

@@ -1,12 +1,14 @@
-//! What the examples share: flags, the wine data, and the line of JSON.
+//! What the examples share: flags, algorithms by name, the wine data, readers of benchmark folders, and the line of JSON.
 
+pub mod algorithm;
 pub mod cases;
 pub mod curve;
 pub mod picture;
+pub mod uci;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use smc_runtime::prelude::*;
 
 /// The flags that every example has.
@@ -50,6 +52,24 @@ impl Flags {
             println!("{value}");
         }
     }
+}
+
+/// The value that `word` names of the flag `flag`.
+///
+/// # Errors
+/// If it names none; the message lists those there are.
+pub fn choice<T: ValueEnum>(flag: &str, given: &str) -> Result<T> {
+    T::from_str(given, false).map_err(|_| {
+        let known: Vec<String> = T::value_variants().iter().map(word).collect();
+        Error::config(flag, given, format!("one of {}", known.join(", ")))
+    })
+}
+
+/// The word of a flag's value.
+pub fn word(value: &impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map_or(String::new(), |v| v.get_name().to_owned())
 }
 
 /// Runs an example; an error goes to standard error in words.

@@ -2,8 +2,11 @@
 
 use smc_runtime::prelude::*;
 
-/// y = v·tanh(W x + b) + c with normal noise, as many hidden units as asked for, and learned scales of both layers and of
-/// the noise.
+/// y = v·tanh(W x + b) + c with Student's t noise, as many hidden units as asked for, and learned scales of both layers and
+/// of the noise.
+///
+/// The degrees of freedom, 2 + `tails`, are learned too: large where the noise is normal, small where most targets lie
+/// close to the function and some do not. Above 2 the prediction has a mean and a variance.
 ///
 /// For tables with a target that is not linear in the features. Standardise features and target: then the input of a hidden
 /// unit varies by about twice its scale whatever the number of features, and the function by its own.
@@ -20,7 +23,7 @@ use smc_runtime::prelude::*;
 /// # Ok::<(), Error>(())
 /// ```
 #[bayes_model]
-#[likelihood(Normal(mean = output, sd = noise))]
+#[likelihood(StudentT(df = tails + 2.0, mean = output, scale = noise))]
 #[infer(smc(particles = 64))]
 pub struct MlpRegressor {
     #[prior(Normal(0.0, 2.0 * hidden_scale / fan_in.sqrt()))]
@@ -34,6 +37,8 @@ pub struct MlpRegressor {
     output_scale: Scale,
     #[prior(HalfNormal(1.0))]
     noise: Scale,
+    #[prior(Gamma(2.0, 0.1))]
+    tails: Scale,
 }
 
 impl MlpRegressor {

@@ -1,0 +1,83 @@
+//! Algorithms by name, with settings that follow from the size of the problem and from nothing else.
+
+use clap::ValueEnum;
+use smc_runtime::prelude::*;
+
+use crate::Flags;
+
+/// What `--infer` offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Algorithm {
+    /// A linear model in place of the network, by sequential Monte Carlo.
+    Linear,
+    /// Sequential Monte Carlo: data annealing from the prior, or from an ensemble where the problem is large.
+    Smc,
+    /// Markov chain Monte Carlo: as many moves as the budget allows.
+    Mcmc,
+    /// A deep ensemble.
+    Ensemble,
+    /// One mode.
+    Map,
+}
+
+/// Rows × parameters above which sequential Monte Carlo begins at an ensemble: from the prior it would take a day's patience.
+const LARGE: usize = 10_000_000;
+
+/// Rows × parameters × gradients that Markov chain Monte Carlo may spend.
+const BUDGET: usize = 1_000_000_000_000;
+
+/// Leapfrog steps of a move: one momentum for long enough to cross the width of a posterior that is scaled to one.
+const LEAPFROGS: usize = 32;
+
+/// Parameters of a network with one hidden layer, but for its scales.
+pub fn parameters(features: usize, hidden: usize, outputs: usize) -> usize {
+    hidden
+        .saturating_mul(features + 1)
+        .saturating_add(outputs.saturating_mul(hidden + 1))
+}
+
+impl Algorithm {
+    /// The algorithm for a network of so many `parameters` on so many `rows`.
+    pub fn settings(self, flags: &Flags, rows: usize, parameters: usize) -> Box<dyn Inference> {
+        let size = rows.saturating_mul(parameters).max(1);
+        let kernel = Hmc::leapfrogs(flags.size(LEAPFROGS, 4));
+        match self {
+            Self::Linear => Box::new(smc().particles(flags.size(64, 8))),
+            Self::Smc if size <= LARGE => Box::new(
+                smc()
+                    .particles(4)
+                    .islands(flags.size(8, 2))
+                    .combine(Combine::Equally)
+                    .annealing(SmoothDataAnnealing::geometric())
+                    .kernel(kernel)
+                    .moves(flags.size(2, 1)),
+            ),
+            Self::Smc => Box::new(
+                smc()
+                    .particles(1)
+                    .islands(flags.size(16, 2))
+                    .combine(Combine::Equally)
+                    .warm(ensemble().members(flags.size(16, 2)), 0.3)
+                    .annealing(Tempering::stages(flags.size(4, 2)))
+                    .kernel(kernel)
+                    .moves(flags.size(2, 1))
+                    .final_moves(flags.size(10, 1))
+                    .recycle(true),
+            ),
+            Self::Mcmc => {
+                let chains = flags.size(8, 2);
+                let moves = (BUDGET / size / (chains * LEAPFROGS)).clamp(100, 1000);
+                let half = flags.size(moves / 2, 10);
+                Box::new(
+                    mcmc()
+                        .chains(chains)
+                        .warmup(half)
+                        .draws(half)
+                        .kernel(kernel),
+                )
+            }
+            Self::Ensemble => Box::new(ensemble().members(flags.size(16, 2))),
+            Self::Map => Box::new(map()),
+        }
+    }
+}
