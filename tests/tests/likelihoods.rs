@@ -27,34 +27,37 @@ struct Case {
     around: (f64, f64),
 }
 
+fn case(predictive: impl Predictive + 'static, arguments: &[f64], around: (f64, f64)) -> Case {
+    Case {
+        predictive: Box::new(predictive),
+        arguments: arguments.to_vec(),
+        around,
+    }
+}
+
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut add = |predictive: Box<dyn Predictive>, arguments: &[f64], around: (f64, f64)| {
-        cases.push(Case {
-            predictive,
-            arguments: arguments.to_vec(),
-            around,
-        });
-    };
     for (mean, scale) in [(0.3, 0.7), (-20.0, 1e-3), (5.0, 1e4)] {
+        let (normal, laplace) = (Normal::<Term>::default(), Laplace::<Term>::default());
         let around = (mean, scale);
-        add(Box::new(Normal::default()), &[mean, scale], around);
-        add(Box::new(Laplace::default()), &[mean, scale], around);
+        cases.push(case(normal, &[mean, scale], around));
+        cases.push(case(laplace, &[mean, scale], around));
         for df in [0.7, 1.0, 1.5, 4.5, 30.0, 9e3, 1.1e4, 1e12] {
-            add(Box::new(StudentT::default()), &[df, mean, scale], around);
+            let student = StudentT::<Term>::default();
+            cases.push(case(student, &[df, mean, scale], around));
         }
     }
     for logit in [-40.0, -3.0, 0.0, 0.4, 12.0] {
-        add(Box::new(Bernoulli::default()), &[logit], (0.0, 1.0));
+        cases.push(case(Bernoulli::default(), &[logit], (0.0, 1.0)));
     }
     for mean in [1e-4f64, 0.3, 1.0, 7.5, 400.0, 20_000.0] {
-        add(Box::new(Poisson::default()), &[mean.ln()], (mean, 1.0));
+        let around = (mean, 1.0);
+        cases.push(case(Poisson::default(), &[mean.ln()], around));
         for dispersion in [0.05, 1.0, 3.7, 1e4, 1e9] {
-            let arguments = [mean.ln(), dispersion];
             // Counts far above their variance's root have more terms than a test has time.
             if mean < 100.0 || dispersion >= 1e4 {
-                let negative = Box::new(NegativeBinomial::default());
-                add(negative, &arguments, (mean, 1.0));
+                let arguments = [mean.ln(), dispersion];
+                cases.push(case(NegativeBinomial::default(), &arguments, around));
             }
         }
     }

@@ -100,8 +100,8 @@ fn standard_cdf(df: f64, t: f64) -> f64 {
         let z = t * (1.0 - 0.25 / df) / (1.0 + t * (t / (2.0 * df))).sqrt();
         return 0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2);
     }
-    // Written so that NaN is refused; the algorithm behind would not end.
-    if !(df > 0.0) || t.is_nan() {
+    // Of NaN the algorithm behind would find no end.
+    if df <= 0.0 || df.is_nan() || t.is_nan() {
         return f64::NAN;
     }
     let x = df / (df + t * t);
