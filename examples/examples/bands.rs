@@ -18,7 +18,7 @@ struct Args {
     #[command(flatten)]
     flags: Flags,
     /// Folder for bands.svg and bands.png.
-    #[arg(long, default_value = ".")]
+    #[arg(long, default_value = "target/pictures")]
     out: PathBuf,
 }
 
@@ -37,7 +37,7 @@ struct Bands {
     truth: Vec<f64>,
     mean: Vec<f64>,
     /// Of the function, and of an observation.
-    bands: [Vec<Ends>; 2],
+    ends: [Vec<Ends>; 2],
 }
 
 impl Picture for Bands {
@@ -56,7 +56,7 @@ impl Picture for Bands {
         pen: u32,
     ) -> Drawn {
         let shades = [tint(AFTER, 0.2), tint(AFTER, 0.42)];
-        for ((ends, level), shade) in self.bands[panel].iter().zip(LEVELS).zip(shades) {
+        for ((ends, level), shade) in self.ends[panel].iter().zip(LEVELS).zip(shades) {
             let label = format!("{:.0} %", 100.0 * level);
             picture::band(chart, &self.x, ends, (shade, pen), &label)?;
         }
@@ -91,7 +91,7 @@ fn run(args: &Args) -> Result<()> {
             .collect(),
         truth: x.iter().map(|&x| curve::truth(x)).collect(),
         mean: prediction.mean(),
-        bands: [
+        ends: [
             of(&|level| prediction.function_interval(level)),
             of(&|level| prediction.interval(level)),
         ],

@@ -19,7 +19,7 @@ struct Args {
     #[command(flatten)]
     flags: Flags,
     /// Folder for prior_predictive.svg and prior_predictive.png.
-    #[arg(long, default_value = ".")]
+    #[arg(long, default_value = "target/pictures")]
     out: PathBuf,
     /// Functions drawn in each panel.
     #[arg(long, default_value_t = 20)]

@@ -70,21 +70,26 @@ pub fn save(picture: &impl Picture, out: &Path, name: &str) -> Result<[PathBuf; 
     .map_err(|_| failed(out, "the font cannot be read".to_owned()))?;
     let mut svg = String::new();
     let fine = (SIZE.0 * FINER, SIZE.1 * FINER);
-    let area = SVGBackend::with_string(&mut svg, fine).into_drawing_area();
-    panels(picture, area, FINER).map_err(|e| failed(&paths[0], e))?;
+    {
+        // It gives the text back when it goes.
+        let area = SVGBackend::with_string(&mut svg, fine).into_drawing_area();
+        panels(picture, &area, FINER).map_err(|e| failed(&paths[0], e))?;
+    }
     // Coordinates are whole numbers: a view box of finer units keeps lines smooth.
     let size = |(width, height): (u32, u32)| format!("width=\"{width}\" height=\"{height}\"");
     let svg = svg.replacen(&size(fine), &size(SIZE), 1);
     std::fs::write(&paths[0], svg).map_err(|e| failed(&paths[0], e.to_string()))?;
     let size = (SIZE.0 * SHARPER, SIZE.1 * SHARPER);
-    let png = BitMapBackend::new(&paths[1], size);
-    panels(picture, png.into_drawing_area(), SHARPER).map_err(|e| failed(&paths[1], e))?;
+    {
+        let area = BitMapBackend::new(&paths[1], size).into_drawing_area();
+        panels(picture, &area, SHARPER).map_err(|e| failed(&paths[1], e))?;
+    }
     Ok(paths)
 }
 
 fn panels<B: DrawingBackend>(
     picture: &impl Picture,
-    area: DrawingArea<B, Shift>,
+    area: &DrawingArea<B, Shift>,
     scale: u32,
 ) -> Drawn {
     let words = |e: &dyn std::fmt::Display| e.to_string();
