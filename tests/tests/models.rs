@@ -66,7 +66,7 @@ fn every<L: Law>() {
     check::<L, _>(HeteroscedasticRegressor::sized(4), wine(), Kind::Number);
     check::<L, _>(ArdRegressor::sized(4), wine(), Kind::Number);
     check::<L, _>(LogisticRegression::default(), two(), Kind::Class);
-    check::<L, _>(MultinomialRegression::<3>::default(), three(), Kind::Class);
+    check::<L, _>(MultinomialRegression::sized(3), three(), Kind::Class);
     check::<L, _>(MlpClassifier::sized(4, 3), three(), Kind::Class);
     check::<L, _>(PoissonRegression::default(), count(), Kind::Count);
     check::<L, _>(NegativeBinomialRegression::default(), count(), Kind::Count);

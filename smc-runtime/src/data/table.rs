@@ -1,6 +1,7 @@
 //! Tables as text: which column is what, and how a file becomes a data set.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 
 use super::levels::{self, Levels};
@@ -19,6 +20,16 @@ pub enum Column {
     Number(usize),
     /// By its name in the header.
     Named(String),
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Last => write!(f, "the last"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Named(name) => write!(f, "{}", quoted(name)),
+        }
+    }
 }
 
 impl From<usize> for Column {
@@ -203,6 +214,56 @@ impl Table {
     pub fn classes(mut self) -> Self {
         self.classes = true;
         self
+    }
+
+    /// The columns of the file `path` in which a field is neither a number nor empty, by name if there is a header, for
+    /// [`Table::categorical`]; not the target, nor what is ignored. One `?` among numbers makes a column such a one: say
+    /// aloud what is done with the result.
+    ///
+    /// ```
+    /// use smc_runtime::data::{Column, Table};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("smc-table-texts-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder).unwrap();
+    /// let path = folder.join("train.csv");
+    /// std::fs::write(&path, "size,doors,colour,kind\n1,2,red,plum\n2,5more,green,apple\n").unwrap();
+    /// let texts = Table::new().texts(&path)?;
+    /// assert_eq!(texts, ["doors", "colour"].map(Column::from));
+    /// assert_eq!(Table::new().classes().categorical(texts).read(&path)?.columns(), 5);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok::<(), smc_runtime::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the file cannot be read or is empty, or has no such target or column to ignore.
+    pub fn texts(&self, path: impl AsRef<Path>) -> Result<Vec<Column>> {
+        self.texts_of(Source::open(path.as_ref())?)
+    }
+
+    fn texts_of(&self, source: Source) -> Result<Vec<Column>> {
+        let (mut records, names) = opened(source, self.separator, self.header)?;
+        let width = records.width();
+        let mut text = vec![false; width];
+        let others = [(&self.target, "the target")];
+        let ignored = self.ignored.iter().map(|c| (c, "a column to ignore"));
+        let others = others.into_iter().chain(ignored);
+        let others = others.map(|(c, what)| position(&records, c, what, names.as_deref()));
+        let others = others.collect::<Result<Vec<_>>>()?;
+        let mut more = names.is_none() || records.advance()?;
+        while more {
+            for (i, text) in text.iter_mut().enumerate().take(records.width()) {
+                let field = records.field(i);
+                *text |= !field.is_empty() && field.parse::<f32>().is_err();
+            }
+            more = records.advance()?;
+        }
+        let found = (0..width).filter(|i| text[*i] && !others.contains(i));
+        Ok(found
+            .map(|i| match &names {
+                Some(names) => Column::Named(names[i].clone()),
+                None => Column::Number(i),
+            })
+            .collect())
     }
 
     /// The columns, levels and classes of the file `path`, to read the file itself and others like it.
@@ -989,6 +1050,24 @@ mod tests {
         // One class is enough in a file that is not learned from.
         let one = reread(&table, "colour,kind\ngreen,plum\n").unwrap();
         assert_eq!((one.row(0), one.target(0)), (&[1.0, 0.0][..], 1.0));
+    }
+
+    #[test]
+    fn columns_of_texts_are_found_and_nothing_else_is() {
+        let texts = |table: Table, text: &str| {
+            let source = Source::of(String::from(text)).unwrap();
+            table.texts_of(source).map_err(|e| e.to_string())
+        };
+        let text = "id,a,b,c,d,y\nr1,1,x,2,,no\nr2,,y,?,nan,yes\n";
+        let named = ["b", "c"].map(Column::from).to_vec();
+        assert_eq!(texts(Table::new().ignore(["id"]), text), Ok(named));
+        let numbered = vec![Column::Number(0), Column::Number(2)];
+        assert_eq!(texts(Table::new(), "r1,1,x,2\nr2,2,y,1\n"), Ok(numbered));
+        assert_eq!(texts(Table::new(), "a,b\n1,2\n"), Ok(vec![]));
+        assert_eq!(
+            texts(Table::new().target("z"), "a,b\n1,2\n").unwrap_err(),
+            "test, line 1: expected a column `z` for the target, found `a`, `b`"
+        );
     }
 
     #[test]
