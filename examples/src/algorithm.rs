@@ -21,7 +21,7 @@ pub enum Algorithm {
 }
 
 /// Rows × parameters above which sequential Monte Carlo begins at an ensemble: from the prior it would take a day's patience.
-const LARGE: usize = 10_000_000;
+const LARGE: usize = 20_000_000;
 
 /// Rows × parameters × gradients that Markov chain Monte Carlo may spend.
 const BUDGET: usize = 1_000_000_000_000;
