@@ -20,11 +20,11 @@ pub enum Algorithm {
     Map,
 }
 
-/// Rows × parameters above which sequential Monte Carlo begins at an ensemble: from the prior it would take a day's patience.
-const LARGE: usize = 10_000_000;
+/// Rows × parameters above which sequential Monte Carlo begins at an ensemble: from the prior it would take many minutes.
+const LARGE: usize = 2_000_000;
 
-/// Rows × parameters × gradients that Markov chain Monte Carlo may spend.
-const BUDGET: usize = 1_000_000_000_000;
+/// Rows × parameters × gradients to spend where a number of moves is free.
+const BUDGET: usize = 200_000_000_000;
 
 /// Leapfrog steps of a move: one momentum for long enough to cross the width of a posterior that is scaled to one.
 const LEAPFROGS: usize = 32;
@@ -52,18 +52,22 @@ impl Algorithm {
                     .kernel(kernel)
                     .moves(flags.size(2, 1)),
             ),
-            Self::Smc => Box::new(
-                smc()
-                    .particles(1)
-                    .islands(flags.size(16, 2))
-                    .combine(Combine::Equally)
-                    .warm(ensemble().members(flags.size(16, 2)), 0.3)
-                    .annealing(Tempering::stages(flags.size(4, 2)))
-                    .kernel(kernel)
-                    .moves(flags.size(2, 1))
-                    .final_moves(flags.size(10, 1))
-                    .recycle(true),
-            ),
+            Self::Smc => {
+                let members = flags.size(16, 2);
+                let moves = (BUDGET / size / (members * LEAPFROGS)).clamp(10, 50);
+                Box::new(
+                    smc()
+                        .particles(1)
+                        .islands(members)
+                        .combine(Combine::Equally)
+                        .warm(ensemble().members(members), 0.3)
+                        .annealing(Tempering::stages(flags.size(4, 2)))
+                        .kernel(kernel)
+                        .moves(flags.size(2, 1))
+                        .final_moves(flags.size(moves, 1))
+                        .recycle(true),
+                )
+            }
             Self::Mcmc => {
                 let chains = flags.size(8, 2);
                 let moves = (BUDGET / size / (chains * LEAPFROGS)).clamp(100, 1000);

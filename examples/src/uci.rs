@@ -194,3 +194,147 @@ pub fn file(folder: &Path, name: &str) -> PathBuf {
         plain
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of this process with one set `small`, which goes when the test ends.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(test: &str) -> Self {
+            let name = format!("uci-{test}-{}", std::process::id());
+            let folder = Self(std::env::temp_dir().join(name));
+            std::fs::create_dir_all(folder.0.join("small")).unwrap();
+            for (name, text) in [
+                ("data.txt", "1 2.5\t9 10\n3 4 9 20 \n5 6 9 30\n7 8 9 40\n"),
+                ("index_features.txt", "0.000e+00\n1.000e+00\n"),
+                ("index_target.txt", "3.000000000000000000e+00\n"),
+                ("splits_train.txt", "2 0 1\n3 1 2\n"),
+                ("splits_test.txt", "3\n0\n"),
+            ] {
+                folder.write(name, text);
+            }
+            folder
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            std::fs::write(self.0.join("small").join(name), text).unwrap();
+        }
+
+        fn read(&self, set: &str) -> Result<UciSet, String> {
+            let read = UciSet::read(&self.0, set);
+            let root = format!("{}/small/", self.0.display());
+            read.map_err(|e| e.to_string().replace(&root, ""))
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_split_holds_the_rows_that_its_line_names() {
+        let set = Folder::new("split").read("small").unwrap();
+        assert_eq!((set.data.columns(), set.splits.len()), (2, 2));
+        let (train, test) = set.split(0).unwrap();
+        assert_eq!(train.targets(), [30.0, 10.0, 20.0]);
+        assert_eq!(
+            (test.row(0), test.targets()),
+            (&[7.0, 8.0][..], &[40.0][..])
+        );
+        assert_eq!(set.split(1).unwrap().1.row(0), [1.0, 2.5]);
+        assert!(set.split(2).unwrap_err().to_string().contains("the 2"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_file_and_place() {
+        for (name, text, expected) in [
+            (
+                "data.txt",
+                "1 2 9 10\n3 4 20\n",
+                "data.txt, line 2 (row 1): expected 4 fields, as in line 1, found 3",
+            ),
+            (
+                "data.txt",
+                "1 2 9 10\n3 x 9 20\n",
+                "data.txt, line 2 (row 1), column 1: expected a number, found `x`",
+            ),
+            (
+                "data.txt",
+                "\n",
+                "data.txt, line 1: expected a row of numbers, found an empty file",
+            ),
+            (
+                "index_features.txt",
+                "0\n4\n",
+                "index_features.txt, line 2, field 0: expected the number of a column, 0 to 3, found `4`",
+            ),
+            (
+                "index_features.txt",
+                "0.5\n",
+                "index_features.txt, line 1, field 0: expected the number of a column, 0 to 3, found `0.5`",
+            ),
+            (
+                "index_features.txt",
+                "",
+                "index_features.txt, line 1: expected a column number, found an empty file",
+            ),
+            (
+                "index_target.txt",
+                "1\n",
+                "index_target.txt, line 1: expected a column that is no feature, found column 1, which index_features names",
+            ),
+            (
+                "index_target.txt",
+                "3 2\n",
+                "index_target.txt, its lines: expected one column number, found 2 numbers",
+            ),
+            (
+                "splits_train.txt",
+                "0 1 2\n",
+                "splits_test.txt, its lines: expected 1 splits, as in splits_train, found 2 lines",
+            ),
+            (
+                "splits_train.txt",
+                "0 1\n2 4\n",
+                "splits_train.txt, line 2, field 1: expected the number of a row, 0 to 3, found `4`",
+            ),
+            (
+                "splits_train.txt",
+                "0 1\n-1\n",
+                "splits_train.txt, line 2, field 0: expected the number of a row, 0 to 3, found `-1`",
+            ),
+            (
+                "splits_test.txt",
+                "3\n1\n",
+                "splits_test.txt, line 2: expected every row at most once in the two parts of a split, found row 1 twice",
+            ),
+            (
+                "splits_test.txt",
+                "3\n\n",
+                "splits_test.txt, line 2: expected a row or more in both parts of a split, found none in one",
+            ),
+        ] {
+            let folder = Folder::new("wrong");
+            folder.write(name, text);
+            assert_eq!(folder.read("small").unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let folder = Folder::new("missing");
+        let error = folder.read("large").unwrap_err();
+        assert!(
+            error.starts_with("set = large: one of small in "),
+            "{error}"
+        );
+        std::fs::remove_file(folder.0.join("small/splits_test.txt")).unwrap();
+        let error = folder.read("small").unwrap_err();
+        assert!(error.starts_with("splits_test.txt: "), "{error}");
+    }
+}
