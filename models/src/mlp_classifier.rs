@@ -4,7 +4,8 @@ use smc_runtime::prelude::*;
 
 /// Logits v·tanh(W x + b) + c, as many hidden units and classes as asked for, and learned scales of both layers.
 ///
-/// Targets are 0, 1, ..., K − 1. Standardise the features.
+/// Targets are 0, 1, ..., K − 1. Standardise the features. The priors of the scales keep away from zero, where a mode of
+/// scales and weights together lies and an ensemble is too unsure.
 ///
 /// ```
 /// use models::MlpClassifier;
@@ -26,9 +27,9 @@ pub struct MlpClassifier {
     activation: Tanh,
     #[prior(Normal(0.0, 3.0 * output_scale / fan_in.sqrt()))]
     output: Linear<Dyn, Dyn>,
-    #[prior(HalfNormal(1.0))]
+    #[prior(LogNormal(0.0, 0.5))]
     hidden_scale: Scale,
-    #[prior(HalfNormal(1.0))]
+    #[prior(LogNormal(0.0, 0.5))]
     output_scale: Scale,
 }
 
