@@ -84,16 +84,10 @@ fn algorithms() -> Vec<(&'static str, Box<dyn Inference>)> {
     vec![
         (
             "smc, random walk",
-            Box::new(smc().kernel(RandomWalk::default()).moves(8)),
+            Box::new(smc().kernel(RandomWalk).moves(8)),
         ),
-        (
-            "smc, MALA",
-            Box::new(smc().kernel(Mala::default()).moves(4)),
-        ),
-        (
-            "smc, Langevin",
-            Box::new(smc().kernel(UnadjustedLangevin::default())),
-        ),
+        ("smc, MALA", Box::new(smc().kernel(Mala).moves(4))),
+        ("smc, Langevin", Box::new(smc().kernel(UnadjustedLangevin))),
         ("smc, HMC", Box::new(smc().kernel(Hmc::leapfrogs(4)))),
         ("smc, ChEES", Box::new(smc().kernel(Chees::default()))),
         (
@@ -114,7 +108,7 @@ fn algorithms() -> Vec<(&'static str, Box<dyn Inference>)> {
         ),
         ("mcmc, HMC", Box::new(mcmc())),
         ("mcmc, ChEES", Box::new(mcmc().kernel(Chees::default()))),
-        ("mcmc, MALA", Box::new(mcmc().kernel(Mala::default()))),
+        ("mcmc, MALA", Box::new(mcmc().kernel(Mala))),
         ("map", Box::new(map())),
         ("ensemble", Box::new(ensemble().members(4))),
     ]

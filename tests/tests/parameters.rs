@@ -51,7 +51,7 @@ fn close(what: &str, a: f64, b: f64) {
 /// A scale for each input.
 #[bayes_model]
 #[likelihood(Normal(mean = output, sd = 0.5))]
-struct Relevance {
+struct ByInput {
     #[prior(HalfCauchy(global))]
     relevance: Scale<3>,
     #[prior(HalfNormal(1.0))]
@@ -80,7 +80,7 @@ struct Open {
 fn a_vector_has_an_element_for_each_input() {
     let data = data(3);
     let (fixed, open) = (
-        bound(Relevance::default(), &data),
+        bound(ByInput::default(), &data),
         bound(Open::default(), &data),
     );
     for seed in 0..5 {
@@ -115,7 +115,7 @@ fn a_vector_has_an_element_for_each_input() {
 
 #[test]
 fn models_with_vectors_conform() {
-    check_model(Relevance::default(), &data(3)).unwrap();
+    check_model(ByInput::default(), &data(3)).unwrap();
     check_model(Open::default(), &data(3)).unwrap();
     check_model(Horseshoe::default(), &data(4)).unwrap();
 }
@@ -123,7 +123,7 @@ fn models_with_vectors_conform() {
 /// Draws from the prior have the scale of their input: w/(λ_i τ) is standard normal, and so independent of it.
 #[test]
 fn a_vector_scales_draws_from_the_prior() {
-    let problem = bound(Relevance::default(), &data(3));
+    let problem = bound(ByInput::default(), &data(3));
     let mut draws = Population::zeros(4000, problem.layout().dim());
     problem.sample_prior(Streams::new(5), 0, &mut draws);
     let at = |name: &str| problem.layout().block(name).unwrap().range.start;
@@ -181,11 +181,8 @@ fn without_bias_is_a_bias_of_zero() {
     let data = data(3);
     for engine in ["fused", "fused-portable", "mixed", "autodiff"] {
         let engine: Engine = engine.parse().unwrap();
-        let problem = |biased| match biased {
-            true => bind(Biased::default(), &data, engine, 3).unwrap().problem,
-            false => bind(Unbiased::default(), &data, engine, 3).unwrap().problem,
-        };
-        let (with, without) = (problem(true), problem(false));
+        let with = bind(Biased::default(), &data, engine, 3).unwrap().problem;
+        let without = bind(Unbiased::default(), &data, engine, 3).unwrap().problem;
         assert_eq!(without.layout().dim(), 20);
         let theta = normals(20, 1);
         let (hidden, output) = theta.split_at(15);
@@ -329,9 +326,9 @@ fn sizes_by_value_that_do_not_fit_are_named() {
     ] {
         assert!(text.contains(part), "{text}: no {part}");
     }
-    let model = Relevance {
+    let model = ByInput {
         relevance: Scale::sized(4),
-        ..Relevance::default()
+        ..ByInput::default()
     };
     let text = refused(model, &data(3));
     assert!(

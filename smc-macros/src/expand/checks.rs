@@ -92,7 +92,7 @@ fn fields(model: &Model, instance: &TokenStream) -> TokenStream {
                     rules.extend(self::prior(model, i, prior, instance));
                 }
                 if let [Prior { block: Some(_), .. }, ..] = priors.as_slice() {
-                    let given = priors.iter().filter_map(|prior| block(prior));
+                    let given = priors.iter().filter_map(block);
                     rules.extend(rule(
                         ends,
                         quote!(#p::check::priors_given(#name, __SMC_FIELDS, #i, &[#(#given),*])),

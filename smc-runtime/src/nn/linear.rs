@@ -171,7 +171,7 @@ pub struct LinearNoBiasView<'a, const I: usize, const O: usize> {
 // The layout gives these blocks O * I and O elements; `bind` has checked the sizes by value.
 const SIZED: &str = "the layout gives a block as many elements as its type says";
 
-fn weight<'a, const I: usize, const O: usize>(blocks: BlockSlices<'a>) -> &'a [[f32; I]; O] {
+fn weight<const I: usize, const O: usize>(blocks: BlockSlices<'_>) -> &[[f32; I]; O] {
     const {
         assert!(
             I != Dyn && O != Dyn,

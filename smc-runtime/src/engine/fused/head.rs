@@ -59,6 +59,7 @@ enum Base {
 }
 
 /// What a field is whose element a likelihood names.
+#[derive(Clone, Copy)]
 pub(super) enum Named {
     /// The network's output.
     Output,
