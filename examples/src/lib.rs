@@ -2,6 +2,8 @@
 
 pub mod algorithm;
 pub mod cases;
+pub mod curve;
+pub mod picture;
 pub mod uci;
 
 use std::process::ExitCode;

@@ -55,6 +55,8 @@ pub(crate) struct Likelihood {
     pub(crate) text: String,
     /// The keys of `Normal(mean = .., sd = ..)`; `None` where the expression has none.
     pub(crate) keys: Option<Vec<Ident>>,
+    /// The function that gives the distribution before its keys are set, where there are keys.
+    pub(crate) unset: Option<ExprPath>,
     pub(crate) uses: Vec<Use>,
     /// The data's offset, where it is named first.
     pub(crate) offset: Option<Ident>,
@@ -232,6 +234,7 @@ fn likelihood(ctxt: &Ctxt, fields: &[String], expression: Expr) -> Option<Likeli
                 ends,
                 text,
                 keys: None,
+                unset: None,
                 offset: names.offset,
                 uses: names
                     .mentions
@@ -279,8 +282,11 @@ fn keyed(
         }
         resolved.push((key, value));
     }
+    let unset = unset(path);
+    let span = unset.span();
     fine.then(|| Likelihood {
-        value: sugar::chain(unset(path), resolved),
+        value: sugar::chain(parse_quote_spanned!(span=> #unset()), resolved),
+        unset: Some(unset),
         ends,
         text,
         keys: Some(keys),
@@ -289,8 +295,8 @@ fn keyed(
     })
 }
 
-/// The distribution before its keys are set: `Normal::default()`, or `mine()` for a function of the user's.
-fn unset(mut path: ExprPath) -> Expr {
+/// What gives the distribution before its keys are set: `Normal::default`, or `mine` for a function of the user's.
+fn unset(mut path: ExprPath) -> ExprPath {
     let span = path.span();
     let is_type = path
         .path
@@ -300,7 +306,7 @@ fn unset(mut path: ExprPath) -> Expr {
     if is_type {
         path.path.segments.push(Ident::new("default", span).into());
     }
-    parse_quote_spanned!(span=> #path())
+    path
 }
 
 /// Whether a key's value is one field or output, or its exponential: then the numbers per row are the field's.

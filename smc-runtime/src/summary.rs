@@ -158,7 +158,11 @@ fn element_name(block: &Block, element: usize) -> String {
 }
 
 /// The smallest values at which the cumulative weight reaches each probability.
-fn quantiles<const K: usize>(values: &[f64], weights: &[f64], probabilities: [f64; K]) -> [f64; K] {
+pub(crate) fn quantiles<const K: usize>(
+    values: &[f64],
+    weights: &[f64],
+    probabilities: [f64; K],
+) -> [f64; K] {
     let mut sorted: Vec<(f64, f64)> = values
         .iter()
         .copied()

@@ -76,6 +76,19 @@ struct Small {
     noise: Scale,
 }
 
+/// Counts, by a formula rather than a kernel of their own.
+#[bayes_model]
+#[likelihood(NegativeBinomial(log_mean = output * 0.5, dispersion = shape))]
+struct Counts {
+    #[prior(Normal(0.0, 1.0))]
+    hidden: Linear<13, 50>,
+    tanh: Tanh,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<50, 1>,
+    #[prior(HalfNormal(1.0))]
+    shape: Scale,
+}
+
 fn data(columns: usize, rows: usize) -> Dataset {
     let mut stream = Streams::new(1).stream(Purpose::Simulate, 0, 0, 0);
     let features = (0..rows * columns).map(|_| stream.normal() as f32);
@@ -159,6 +172,7 @@ fn a_pass_allocates_its_results_and_no_more() {
     check::<Big>(784, 1100, 1);
     check::<Small>(13, 500, 100);
     check::<Small>(13, 1500, 40);
+    check::<Counts>(13, 1500, 40);
     // Few particles: the rows are shared out.
     check::<Small>(13, 5000, 1);
     check::<Small>(13, 5000, 3);

@@ -215,3 +215,30 @@ fn the_prior_does_not_know_the_targets() {
         "draws = 0: at least 1 is needed"
     );
 }
+
+#[test]
+fn the_interval_of_the_function_holds_its_share_of_the_draws() {
+    let (posterior, test) = line();
+    let prediction = posterior.predict(test.inputs()).unwrap();
+    let weights = posterior.weights();
+    let heaviest = weights.iter().copied().fold(0.0, f64::max);
+    for level in [0.5, 0.9] {
+        let intervals = prediction.function_interval(level).unwrap();
+        for (row, (low, high)) in intervals.into_iter().enumerate() {
+            let share = |inside: &dyn Fn(f64) -> bool| {
+                let draws = weights.iter().enumerate();
+                let held = draws.filter(|(k, _)| inside(prediction.function(*k, row)));
+                held.map(|(_, w)| w).sum::<f64>()
+            };
+            let tail = 0.5 * (1.0 - level);
+            // The ends are draws, so that a tail is short of its share, or over it, by less than one draw.
+            for outside in [share(&|f| f < low), share(&|f| f > high)] {
+                assert!(
+                    outside <= tail + 1e-9 && outside > tail - heaviest - 1e-9,
+                    "{outside}"
+                );
+            }
+        }
+    }
+    assert_eq!(prediction.function_interval(1.0), None);
+}

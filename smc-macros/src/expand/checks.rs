@@ -142,11 +142,30 @@ fn likelihood(model: &Model, likelihood: &Likelihood, instance: &TokenStream) ->
         .iter()
         .map(|used| head(&name, &likelihood.text, used));
     let whole = whole(&name, likelihood).map(|whole| rule(likelihood.ends, whole));
+    let known = known(likelihood);
     quote! {
+        #known
         const __SMC_KEYS: &[#p::check::Key] = #p::keys_of(#instance::#function);
         #(#heads)*
         #whole
     }
+}
+
+/// Whether the distribution has each of the keys: rustc, to which they are methods, does not say which there are.
+fn known(likelihood: &Likelihood) -> Option<TokenStream> {
+    let (p, text) = (private(), &likelihood.text);
+    let (unset, keys) = (likelihood.unset.as_ref()?, likelihood.keys.as_ref()?);
+    let rules = keys.iter().map(|key| {
+        let (span, name) = (key.span(), key.unraw().to_string());
+        rule(
+            (span, span),
+            quote!(#p::check::known_key(#text, __SMC_KNOWN, #name)),
+        )
+    });
+    Some(quote! {
+        const __SMC_KNOWN: &[#p::check::Key] = #p::keys_of(#unset);
+        #(#rules)*
+    })
 }
 
 /// Whether every key is given and every output is used; an output that a missing key would have used is not worth a

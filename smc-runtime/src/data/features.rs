@@ -39,7 +39,7 @@ impl Features {
         if values.is_empty() {
             return Err(Error::NoRows);
         }
-        if columns == 0 || values.len() % columns != 0 {
+        if columns == 0 || !values.len().is_multiple_of(columns) {
             return Err(Error::shape(
                 "features",
                 format!("whole rows of {columns} features"),

@@ -190,23 +190,20 @@ mod tests {
             if constant {
                 features.iter_mut().step_by(columns).for_each(|x| *x = 3.5);
             }
-            let targets = match classes {
-                true => (0..rows).map(|i| (i % 2) as f32).collect(),
-                false => values[rows * columns..][..rows].to_vec(),
+            let targets = if classes {
+                (0..rows).map(|i| (i % 2) as f32).collect()
+            } else {
+                values[rows * columns..][..rows].to_vec()
             };
-            let data = Dataset::new(columns, features, targets).unwrap();
             let names = (0..columns).map(|c| format!("x{c}"));
-            let data = data.with_names(names).unwrap();
-            let (data, scale) = match classes {
-                true => {
-                    let data = data.with_classes(["no", "yes"]).unwrap();
-                    let scale = Standardise::fit_features(&data);
-                    (data, scale)
-                }
-                false => {
-                    let scale = Standardise::fit(&data);
-                    (data, scale)
-                }
+            let data = Dataset::new(columns, features, targets).unwrap().with_names(names).unwrap();
+            let (data, scale) = if classes {
+                let data = data.with_classes(["no", "yes"]).unwrap();
+                let scale = Standardise::fit_features(&data);
+                (data, scale)
+            } else {
+                let scale = Standardise::fit(&data);
+                (data, scale)
             };
             let scaled = scale.apply(&data).unwrap();
             let back = scale.undo(&scaled).unwrap();

@@ -1205,7 +1205,8 @@ mod tests {
     #[test]
     fn compressed_tables_are_unpacked_and_broken_ones_named() {
         use std::io::Write;
-        let text: String = (0..2000).map(|i| format!("{i},{}\n", i * i % 97)).collect();
+        let lines: Vec<String> = (0..2000).map(|i| format!("{i},{}", i * i % 97)).collect();
+        let text = lines.join("\n");
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(text.as_bytes()).unwrap();
         let packed = packed.finish().unwrap();
@@ -1282,6 +1283,62 @@ mod tests {
                 let found: Vec<&str> = data.targets().iter().map(|&y| data.classes()[y as usize].as_str()).collect();
                 prop_assert_eq!(found, labels);
             }
+        }
+
+        #[test]
+        fn how_a_table_is_written_does_not_matter(
+            names in prop::collection::vec("[a-z][a-z ,;\t\"\n]{0,5}[a-z]", 3),
+            rows in prop::collection::vec((finite(), "[a-z][a-d ,;\t\"\n]{0,5}[a-z]", prop::sample::select(vec!["yes", "no"])), 2..12),
+            quoting in prop::collection::vec(any::<bool>(), 40),
+            separator in prop::sample::select(vec![
+                (Separator::Comma, ","), (Separator::Semicolon, ";"), (Separator::Tab, "\t"), (Separator::WhiteSpace, " \t "),
+            ]),
+            (header, bom, trailing) in any::<(bool, bool, bool)>(),
+            end in prop::sample::select(vec!["\n", "\r\n"]),
+        ) {
+            let mut quoting = quoting.into_iter().cycle();
+            let mut line = |fields: [&str; 3]| {
+                let special = |c: char| c.is_whitespace() || ",;\"".contains(c);
+                let fields = fields.map(|field| {
+                    let quote = quoting.next() == Some(true) || field.contains(special);
+                    if quote { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
+                });
+                fields.join(separator.1)
+            };
+            let names: Vec<String> = names.iter().enumerate().map(|(i, name)| format!("c{i}{name}")).collect();
+            let mut lines = Vec::new();
+            if header {
+                lines.push(line([&names[0], &names[1], &names[2]]));
+            }
+            lines.extend(rows.iter().map(|(x, level, label)| line([&x.to_string(), level, label])));
+            let text = (if bom { "\u{feff}" } else { "" }).to_owned() + &lines.join(end) + if trailing { end } else { "" };
+            let table = Table::new().separator(separator.0).header(header).categorical([1]).classes();
+            let found = table.read_bytes("test", text.as_bytes());
+            if rows.iter().all(|row| row.2 == rows[0].2) {
+                prop_assert!(found.unwrap_err().to_string().contains("labels of two classes or more"));
+                return Ok(());
+            }
+            let data = found.unwrap();
+            let mut levels: Vec<&str> = rows.iter().map(|row| row.1.as_str()).collect();
+            levels.sort_unstable();
+            levels.dedup();
+            let name = |i: usize| if header { names[i].clone() } else { i.to_string() };
+            let mut expected = vec![name(0)];
+            expected.extend(levels.iter().map(|level| format!("{}={level}", name(1))));
+            prop_assert_eq!(data.names(), expected);
+            prop_assert_eq!(data.rows(), rows.len());
+            for (i, (x, level, label)) in rows.iter().enumerate() {
+                prop_assert_eq!(data.row(i)[0].to_bits(), x.to_bits());
+                let hot: Vec<bool> = levels.iter().map(|l| l == level).collect();
+                let found: Vec<bool> = data.row(i)[1..].iter().map(|&x| x == 1.0).collect();
+                prop_assert_eq!(found, hot);
+                prop_assert_eq!(data.classes()[data.target(i) as usize].as_str(), *label);
+            }
+            // What was learned reads it again, and the features alone.
+            let schema = table.learn_bytes("test", text.as_bytes()).unwrap();
+            prop_assert_eq!(&schema.read_bytes("test", text.as_bytes()).unwrap(), &data);
+            let features = schema.read_features_bytes("test", text.as_bytes()).unwrap();
+            prop_assert_eq!(&features, data.inputs());
         }
 
         #[test]

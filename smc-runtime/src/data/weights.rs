@@ -79,10 +79,15 @@ impl Dataset {
     pub fn with_class_weights(self, weights: &[f32]) -> Result<Self> {
         let of = |(row, &y): (usize, &f32)| {
             let weight = class(y).and_then(|c| weights.get(c)).copied();
-            weight.ok_or(Error::UnknownClass {
-                row,
-                value: f64::from(y),
-                classes: weights.len().max(1),
+            weight.ok_or_else(|| {
+                Error::shape(
+                    format!("target in row {row}"),
+                    format!(
+                        "a class below {}, the number of class weights",
+                        weights.len()
+                    ),
+                    y.to_string(),
+                )
             })
         };
         let weights: Result<Vec<f32>> = self.targets.iter().enumerate().map(of).collect();
@@ -192,7 +197,7 @@ mod tests {
             ),
             (
                 data().with_class_weights(&[1.0]).unwrap_err().to_string(),
-                "target in row 1 is 1, which is not a class; the likelihood has classes 0 to 0",
+                "target in row 1: expected a class below 1, the number of class weights, found 1",
             ),
             (
                 Dataset::new(0, vec![], vec![2.0, 0.0])

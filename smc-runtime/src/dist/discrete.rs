@@ -56,12 +56,15 @@ pub(crate) fn quantile(cdf: impl Fn(f64) -> f64, p: f64, centre: f64) -> Option<
     let reaches = |k: f64| cdf(k) >= p;
     // `low` is below the quantile, `high` is not.
     let mut low = -1.0;
-    let mut high = if centre > 0.0 { centre.ceil() } else { 0.0 };
+    let mut high = if centre > 0.0 && centre < MOST {
+        centre.ceil()
+    } else {
+        0.0
+    };
     while !reaches(high) {
         low = high;
         high = 2.0 * high + 1.0;
-        // Written so that NaN ends it.
-        if !(high < MOST) {
+        if high > MOST {
             return None;
         }
     }
@@ -93,4 +96,38 @@ pub(crate) fn crps(cdf: impl Fn(f64) -> f64, low: f64, high: f64, y: f64) -> f64
         total
     };
     part(low.min(y), y, 0.0) + part(y, high.max(y), 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_found_from_anywhere() {
+        let cdf = |k: f64| poisson_cdf(7.5, k);
+        for (p, expected) in [(1e-5, 0.0), (0.5, 7.0), (0.999, 17.0)] {
+            assert!(cdf(expected) >= p && (expected == 0.0 || cdf(expected - 1.0) < p));
+            for centre in [0.0, 7.5, 1e6, -3.0, f64::NAN, f64::INFINITY, 1e300] {
+                assert_eq!(
+                    quantile(cdf, p, centre),
+                    Some(expected),
+                    "{p} from {centre}"
+                );
+            }
+        }
+        assert_eq!(quantile(|_| f64::NAN, 0.5, 1.0), None);
+        assert_eq!(quantile(|_| 0.4, 0.5, 1.0), None);
+    }
+
+    #[test]
+    fn the_ranked_probability_score_of_a_certain_count_is_its_distance() {
+        let cdf = |k: f64| f64::from(u8::from(k >= 12.0));
+        for (y, expected) in [(12.0, 0.0), (3.0, 9.0), (40.0, 28.0)] {
+            assert!((crps(cdf, 12.0, 12.0, y) - expected).abs() < 1e-12);
+        }
+        // More counts than there are bands: ∫ (F − 1)² of a step that ramps from 0 to 10⁶ is a third of its length.
+        let ramp = |k: f64| (k / 1e6).clamp(0.0, 1.0);
+        let found = crps(ramp, 0.0, 1e6, 0.0);
+        assert!((found - 1e6 / 3.0).abs() < 1e-5 * found, "{found}");
+    }
 }

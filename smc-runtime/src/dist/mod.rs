@@ -176,14 +176,15 @@ pub trait Predictive: Debug + Send + Sync {
 /// The distribution of the targets given the network's output: what `#[likelihood(..)]` takes.
 ///
 /// `Normal(mean = output, sd = noise)` is sugar for `Normal::default().mean(output).sd(noise)`, where a field of the
-/// model is a [`Term`].
+/// model is a [`Term`]. One of your own whose keys take one number per row implements [`Univariate`] instead.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a likelihood: it does not implement `Likelihood`",
     label = "not a `Likelihood`",
     note = "`#[likelihood(..)]` takes a distribution of the target with its keys, such as `Normal(mean = output, sd = noise)` or `Categorical(logits = output)`"
 )]
 pub trait Likelihood: Predictive + Clone + 'static {
-    /// The keys of the sugar, each of which must be given.
+    /// The keys of the sugar, each of which must be given. Setters that are no keys are for expressions without it:
+    /// `mine().threshold(3.0).mean(output)`.
     const KEYS: &'static [Key];
 
     /// The value of each key, in the order of [`Likelihood::KEYS`].

@@ -636,6 +636,28 @@ pub const fn key(keys: &[Key], name: &'static str) -> Key {
     Key::column(name)
 }
 
+/// Whether the likelihood has a key called `name`.
+///
+/// # Errors
+/// The message for the user.
+pub const fn known_key(likelihood: &str, keys: &[Key], name: &str) -> Result<(), Text> {
+    let mut text = Text::new()
+        .str("the likelihood `")
+        .str(likelihood)
+        .str("` has no key `")
+        .str(name)
+        .str("`; its keys are `");
+    let mut i = 0;
+    while i < keys.len() {
+        if same(keys[i].name, name) {
+            return Ok(());
+        }
+        text = text.str(if i == 0 { "" } else { "`, `" }).str(keys[i].name);
+        i += 1;
+    }
+    Err(text.str("`"))
+}
+
 /// Whether every key of the likelihood is among `given`.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use super::Prediction;
 use crate::dist::discrete;
 use crate::exec;
+use crate::summary::quantiles;
 
 impl Prediction<'_> {
     /// The smallest y with P(Y <= y) >= p at every row: the quantile of the mixture, not a mean of the draws' quantiles.
@@ -62,5 +63,21 @@ impl Prediction<'_> {
         let low = self.quantile(0.5 * (1.0 - level))?;
         let high = self.quantile(0.5 * (1.0 + level))?;
         Some(low.into_iter().zip(high).collect())
+    }
+
+    /// The central interval of probability `level` of the [function](Prediction::function) at every row, over draws: the
+    /// epistemic part of [`Prediction::interval`]. Its ends are those of draws. `None` for classes, or unless 0 < level < 1.
+    pub fn function_interval(&self, level: f64) -> Option<Vec<(f64, f64)>> {
+        if !(level > 0.0 && level < 1.0 && self.numeric()) {
+            return None;
+        }
+        let tail = 0.5 * (1.0 - level);
+        let weights: Vec<f64> = self.log_weights.iter().map(|w| w.exp()).collect();
+        Some(exec::map(self.rows(), |row| {
+            let draws = 0..self.draws();
+            let values: Vec<f64> = draws.map(|draw| self.function(draw, row)).collect();
+            let [low, high] = quantiles(&values, &weights, [tail, 1.0 - tail]);
+            (low, high)
+        }))
     }
 }

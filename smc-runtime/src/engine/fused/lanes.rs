@@ -124,9 +124,16 @@ kernels! {
                 let t = wide::tanh::<FMA>(x[l]);
                 (y[l], slope[l]) = (t, 1.0 - t * t);
             },
-            Function::LnGamma => for l in 0..PANEL {
-                (y[l], slope[l]) = wide::ln_gamma::<FMA>(x[l]);
-            },
+            // Of a parameter alone, all rows are the same.
+            Function::LnGamma if x.iter().all(|other| *other == x[0]) => {
+                let (value, by_x) = wide::ln_gamma::<FMA>(x[0]);
+                (y, slope) = ([value; PANEL], [by_x; PANEL]);
+            }
+            Function::LnGamma => {
+                for l in 0..PANEL {
+                    (y[l], slope[l]) = wide::ln_gamma::<FMA>(x[l]);
+                }
+            }
         }
         *x = y;
         for (k, partial) in partials.iter_mut().enumerate() {
@@ -296,6 +303,7 @@ mod tests {
             (a() - b()).abs().tanh(),
             (a() - b()).softplus(),
             b().ln_gamma() - (b() * b()).ln_gamma(),
+            (b() * 0.0 + 3.7).ln_gamma() * a(),
         ]
     }
 

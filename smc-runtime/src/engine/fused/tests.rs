@@ -4,7 +4,7 @@
 use super::isa::Isa;
 use super::{Fused, Instructions};
 use crate::data::Dataset;
-use crate::dist::{Categorical, HalfNormal, Likelihood, Normal, Term};
+use crate::dist::{Categorical, HalfNormal, Likelihood, NegativeBinomial, Normal, Term};
 #[cfg(feature = "autodiff")]
 use crate::engine::autodiff::{Act, Device, Float, Params, Tape};
 use crate::engine::common::Common;
@@ -201,5 +201,19 @@ fn classes() {
     let likelihood = Categorical::default().logits(Term::Field(2));
     check(&likelihood, |o, _, y| {
         o[y as usize] - (o[0].exp() + o[1].exp()).ln()
+    });
+}
+
+#[cfg_attr(miri, ignore)]
+#[test]
+fn a_formula_of_expressions() {
+    let output = Term::Field(2);
+    let likelihood = NegativeBinomial::default()
+        .log_mean(output.column(0) * 0.5 - output.column(1))
+        .dispersion(Term::Field(3) + 0.25);
+    check(&likelihood, |o, noise, y| {
+        let (mean, r) = ((0.5 * o[0] - o[1]).exp(), noise + 0.25);
+        let choose = libm::lgamma(y + r) - libm::lgamma(r) - libm::lgamma(y + 1.0);
+        choose + r * (r / (r + mean)).ln() + y * (mean / (r + mean)).ln()
     });
 }
