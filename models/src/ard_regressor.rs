@@ -14,7 +14,8 @@ use smc_runtime::prelude::*;
 ///
 /// // The target is a function of the first of three features.
 /// let rows = 60;
-/// let x: Vec<f32> = (0..rows * 3).map(|i| ((i * 37 % 101) as f32 / 50.0 - 1.0) * 1.7).collect();
+/// let row = |i| [0.618, 0.414, 0.732].map(|step| (i as f32 * step).fract() * 3.4 - 1.7);
+/// let x: Vec<f32> = (0..rows).flat_map(row).collect();
 /// let y = (0..rows).map(|i| (2.0 * x[3 * i]).sin()).collect();
 /// let data = Dataset::new(3, x, y)?;
 /// let posterior = ArdRegressor::sized(6).infer_with(&data).with(smc().particles(32)).seed(1).run()?;

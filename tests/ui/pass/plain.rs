@@ -25,7 +25,7 @@ const small: f32 = 0.1;
 fn weights(posterior: &Posterior<Wine>) -> (&[[f32; 11]; 32], f32) {
     let draw = posterior.draw(0);
     let WineDraw { hidden, activation: (), output: _, tau, noise: _ } = draw;
-    (hidden.weight, tau)
+    (hidden.weight, *tau)
 }
 
 fn main() {
