@@ -22,7 +22,7 @@ use super::{Field, Rule};
 /// assert_eq!(posterior.layout().dim(), 2);
 ///
 /// // Without a value there is nothing to name.
-/// let error = Known::infer(&data).run().unwrap_err().to_string();
+/// let error = Known::infer(&data).run().err().unwrap().to_string();
 /// assert!(error.contains("`Known.noise: Fixed` has no value"), "{error}");
 /// # Ok::<(), Error>(())
 /// ```
