@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use examples::curve::{self, Curve};
+use examples::curve;
 use examples::picture::{self, AFTER, Drawn, GREY, Panel, Picture, tint};
 use examples::{Flags, exit};
 use plotters::prelude::*;
@@ -69,26 +69,14 @@ impl Picture for Bands {
 
 fn run(args: &Args) -> Result<()> {
     let flags = &args.flags;
-    let data = curve::points(flags.size(60, 20), flags.seed)?;
-    let places = curve::grid(flags.size(241, 41))?;
-    let run = flags
-        .apply(Curve::infer(&data))
-        .standardise(Standardise::fit(&data));
-    let posterior = if flags.smoke {
-        run.with(smc().particles(16)).run()?
-    } else {
-        run.run()?
-    };
-    eprintln!("{}", posterior.report());
+    let (data, places) = curve::scene(flags)?;
+    let posterior = curve::posterior(flags, &data)?;
     let prediction = posterior.predict(&places)?;
-    let x: Vec<f64> = places.values().iter().map(|&x| f64::from(x)).collect();
+    let x = curve::axis(&places);
     let of =
         |interval: &dyn Fn(f64) -> Option<Ends>| LEVELS.into_iter().filter_map(interval).collect();
-    let points = data.features().iter().zip(data.targets());
     let picture = Bands {
-        data: points
-            .map(|(&x, &y)| (f64::from(x), f64::from(y)))
-            .collect(),
+        data: curve::pairs(&data),
         truth: x.iter().map(|&x| curve::truth(x)).collect(),
         mean: prediction.mean(),
         ends: [

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use examples::curve::{self, Curve};
+use examples::curve;
 use examples::picture::{self, AFTER, BEFORE, Drawn, Panel, Picture, tint};
 use examples::{Flags, exit};
 use plotters::prelude::*;
@@ -73,20 +73,9 @@ impl Picture for Sides {
 
 fn run(args: &Args) -> Result<()> {
     let flags = &args.flags;
-    let data = curve::points(flags.size(60, 20), flags.seed)?;
-    let places = curve::grid(flags.size(241, 41))?;
-    let run = || {
-        flags
-            .apply(Curve::infer(&data))
-            .standardise(Standardise::fit(&data))
-    };
-    let prior = run().sample_prior(flags.size(2000, 50))?;
-    let posterior = if flags.smoke {
-        run().with(smc().particles(16)).run()?
-    } else {
-        run().run()?
-    };
-    eprintln!("{}", posterior.report());
+    let (data, places) = curve::scene(flags)?;
+    let prior = curve::run(flags, &data).sample_prior(flags.size(2000, 50))?;
+    let posterior = curve::posterior(flags, &data)?;
     let (before, after) = (prior.predict(&places)?, posterior.predict(&places)?);
     let side = |prediction: &Prediction<'_>, title, colour, data| Side {
         title,
@@ -95,13 +84,11 @@ fn run(args: &Args) -> Result<()> {
         band: prediction.function_interval(0.9).unwrap_or_default(),
         data,
     };
-    let points = data.features().iter().zip(data.targets());
-    let points = points.map(|(&x, &y)| (f64::from(x), f64::from(y)));
     let picture = Sides {
-        x: places.values().iter().map(|&x| f64::from(x)).collect(),
+        x: curve::axis(&places),
         sides: [
             side(&before, "before the data", BEFORE, Vec::new()),
-            side(&after, "after the data", AFTER, points.collect()),
+            side(&after, "after the data", AFTER, curve::pairs(&data)),
         ],
     };
     for path in picture::save(&picture, &args.out, "prior_predictive")? {

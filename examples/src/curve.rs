@@ -3,6 +3,8 @@
 use smc_runtime::prelude::*;
 use smc_runtime::rng::{Purpose, Streams};
 
+use crate::Flags;
+
 /// Standard deviation of the noise.
 pub const NOISE: f64 = 0.15;
 
@@ -42,6 +44,49 @@ pub fn grid(places: usize) -> Result<Features> {
     let step = (ENDS.1 - ENDS.0) / (places.max(2) - 1) as f64;
     let x = (0..places).map(|i| (ENDS.0 + step * i as f64) as f32);
     Features::new(1, x.collect())
+}
+
+/// The points and the places of a picture, fewer in a smoke run.
+///
+/// # Errors
+/// Never.
+pub fn scene(flags: &Flags) -> Result<(Dataset, Features)> {
+    let data = points(flags.size(60, 20), flags.seed)?;
+    Ok((data, grid(flags.size(241, 41))?))
+}
+
+/// A run on the points, in their own units.
+pub fn run<'a>(flags: &Flags, data: &'a Dataset) -> Run<'a, Curve> {
+    let run = flags.apply(Curve::infer(data));
+    run.standardise(Standardise::fit(data))
+}
+
+/// The posterior, reported on standard error; of few particles in a smoke run.
+///
+/// # Errors
+/// If the run fails.
+pub fn posterior(flags: &Flags, data: &Dataset) -> Result<Posterior<Curve>> {
+    let run = run(flags, data);
+    let posterior = if flags.smoke {
+        run.with(smc().particles(16)).run()?
+    } else {
+        run.run()?
+    };
+    eprintln!("{}", posterior.report());
+    Ok(posterior)
+}
+
+/// The places as numbers.
+pub fn axis(places: &Features) -> Vec<f64> {
+    places.values().iter().map(|&x| f64::from(x)).collect()
+}
+
+/// The points as pairs.
+pub fn pairs(data: &Dataset) -> Vec<(f64, f64)> {
+    let points = data.features().iter().zip(data.targets());
+    points
+        .map(|(&x, &y)| (f64::from(x), f64::from(y)))
+        .collect()
 }
 
 /// A curve by one hidden layer.

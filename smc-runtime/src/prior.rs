@@ -104,9 +104,8 @@ impl Priors<'_> {
             }
         }
         if let (false, Mode::Sizes { fields, first, .. }) = (found, &mut self.mode) {
-            first.get_or_insert_with(|| Error::Prior {
-                field: fields[field].shape.name.to_owned(),
-                problem: format!("it has no parameter `{block}`"),
+            first.get_or_insert_with(|| {
+                wrong(fields, field, format!("it has no parameter `{block}`"))
             });
         }
     }
@@ -172,10 +171,7 @@ impl Priors<'_> {
             } => {
                 priors.extend(block.range.clone().next());
                 if let Err(problem) = fits(layout, block, named, fields) {
-                    first.get_or_insert_with(|| Error::Prior {
-                        field: fields[block.field].shape.name.to_owned(),
-                        problem,
-                    });
+                    first.get_or_insert_with(|| wrong(fields, block.field, problem));
                 }
             }
             Mode::Check {
@@ -184,16 +180,20 @@ impl Priors<'_> {
                 first,
             } => {
                 for element in 0..groups {
-                    let problem = check_one(&at(theta, element), block.support);
-                    if let (None, Err(problem)) = (&first, problem) {
-                        *first = Some(Error::Prior {
-                            field: fields[block.field].shape.name.to_owned(),
-                            problem,
-                        });
+                    if let Err(problem) = check_one(&at(theta, element), block.support) {
+                        first.get_or_insert_with(|| wrong(fields, block.field, problem));
                     }
                 }
             }
         }
+    }
+}
+
+/// What is wrong with the prior of field number `field`.
+fn wrong(fields: &[FieldSpec], field: usize, problem: String) -> Error {
+    Error::Prior {
+        field: fields[field].shape.name.to_owned(),
+        problem,
     }
 }
 
@@ -371,10 +371,7 @@ pub(crate) fn check_sizes(
             0 => format!("`{}` has no prior", block.name),
             n => format!("`{}` has {n} priors", block.name),
         };
-        return Err(Error::Prior {
-            field: fields[block.field].shape.name.to_owned(),
-            problem,
-        });
+        return Err(wrong(fields, block.field, problem));
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! Models written by hand, on which the laws are tried.
 
-use smc_runtime::algebra::Num;
 use smc_runtime::dist::Likelihood;
 use smc_runtime::engine::autodiff::Params;
 use smc_runtime::layers::{Act, Device, Float, Tape};
@@ -8,24 +7,6 @@ use smc_runtime::model::{FieldSpec, Model, Views};
 use smc_runtime::nn::Field;
 use smc_runtime::prelude::*;
 use smc_runtime::prior::Priors;
-use smc_runtime::rng::Stream;
-use smc_runtime::transform::Support;
-
-/// A prior of the laws' own: the logarithm of x is N(mean, sd).
-#[derive(Clone, Copy, Debug)]
-pub struct LogNormal(pub Num, pub Num);
-
-impl Prior for LogNormal {
-    const SUPPORT: Support = Support::Positive;
-
-    fn log_density(&self, x: Num) -> Num {
-        Normal(self.0, self.1).log_density(x.ln()) - x.ln()
-    }
-
-    fn sample(&self, stream: &mut Stream) -> f64 {
-        Prior::sample(&Normal(self.0, self.1), stream).exp()
-    }
-}
 
 /// A regression network with one hidden layer of three and its noise: 11 parameters.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,6 @@
 //! Eight schools, non-centred, as a model written by hand, against posteriordb's reference posterior.
 
 use laws::{expectation, infer};
-use smc_runtime::algebra::Num;
 use smc_runtime::dist::Likelihood;
 use smc_runtime::engine::autodiff::Params;
 use smc_runtime::engine::{Engine, bind};
@@ -14,26 +13,8 @@ use smc_runtime::model::{FieldSpec, Views};
 use smc_runtime::nn::Field;
 use smc_runtime::prelude::*;
 use smc_runtime::prior::Priors;
-use smc_runtime::rng::Stream;
 use smc_runtime::testing::check_model;
 use smc_runtime::transform::Support;
-
-/// log p(x) = log 2 − log π − log scale − log(1 + (x/scale)²) for x > 0.
-#[derive(Clone, Copy, Debug)]
-struct HalfCauchy(Num);
-
-impl Prior for HalfCauchy {
-    const SUPPORT: Support = Support::Positive;
-
-    fn log_density(&self, x: Num) -> Num {
-        let z = x / self.0;
-        -(z.square() + 1.0).ln() - self.0.ln() - std::f64::consts::FRAC_PI_2.ln()
-    }
-
-    fn sample(&self, stream: &mut Stream) -> f64 {
-        self.0.value() * (std::f64::consts::FRAC_PI_2 * stream.uniform()).tan()
-    }
-}
 
 /// Turns the features of a row (which school it is, and its standard error) into one number.
 #[derive(Clone, Debug, Default)]

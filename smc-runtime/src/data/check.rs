@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 
 use super::{Dataset, class};
 use crate::exec;
@@ -10,6 +11,9 @@ use crate::exec;
 /// How far out a value is extreme, in interquartile ranges from the nearer quartile, or in standard deviations from the mean
 /// where the quartiles coincide.
 const FAR: f64 = 10.0;
+
+/// Columns that are gathered in one pass over the rows.
+const TOGETHER: usize = 16;
 
 /// A column whose values are all the same.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,21 +71,13 @@ impl Dataset {
     pub fn check(&self) -> Findings {
         let named = !self.classes().is_empty();
         let columns = self.columns() + usize::from(!named);
-        let column = |c: usize| -> Vec<f32> {
-            if c == self.columns() {
-                self.targets().to_vec()
-            } else {
-                (0..self.rows()).map(|i| self.row(i)[c]).collect()
-            }
-        };
         let name = |c: usize| {
             self.names()
                 .get(c)
                 .map_or("target", String::as_str)
                 .to_owned()
         };
-        let found = exec::map(columns, |c| {
-            let values = column(c);
+        let judge = |c: usize, values: &[f32]| {
             if values.iter().all(|x| *x == values[0]) {
                 let value = values[0];
                 return (
@@ -92,15 +88,23 @@ impl Dataset {
                     None,
                 );
             }
-            let extreme = extreme(&values).map(|(count, row)| Extreme {
+            let extreme = extreme(values).map(|(count, row)| Extreme {
                 column: name(c),
                 values: count,
                 row,
                 value: values[row],
             });
             (None, extreme)
+        };
+        let groups = exec::map(columns.div_ceil(TOGETHER), |group| {
+            let first = group * TOGETHER;
+            let values = self.side_by_side(first..columns.min(first + TOGETHER));
+            let judged = values.iter().enumerate();
+            judged
+                .map(|(c, values)| judge(first + c, values))
+                .collect::<Vec<_>>()
         });
-        let (constant, extreme): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let (constant, extreme): (Vec<_>, Vec<_>) = groups.into_iter().flatten().unzip();
         let (repeated, contradictory) = self.repeats();
         let rows_of = |c: usize| {
             let targets = self.targets().iter();
@@ -116,6 +120,21 @@ impl Dataset {
                 .map(|(c, name)| (name.clone(), rows_of(c)))
                 .collect(),
         }
+    }
+
+    /// Some columns, the one behind the last feature being the target. Rows are long: what a row has of them is read at once.
+    fn side_by_side(&self, columns: Range<usize>) -> Vec<Vec<f32>> {
+        let features = columns.start..columns.end.min(self.columns());
+        let mut values = vec![Vec::with_capacity(self.rows()); features.len()];
+        for row in 0..self.rows() {
+            for (values, &x) in values.iter_mut().zip(&self.row(row)[features.clone()]) {
+                values.push(x);
+            }
+        }
+        if columns.end > self.columns() {
+            values.push(self.targets().to_vec());
+        }
+        values
     }
 
     /// Rows that repeat an earlier one, and rows that contradict one.
