@@ -29,6 +29,14 @@ const BUDGET: usize = 200_000_000_000;
 /// Leapfrog steps of a move: one momentum for long enough to cross the width of a posterior that is scaled to one.
 const LEAPFROGS: usize = 32;
 
+/// Draws that are kept of each particle: more cost time where something is predicted and say little that is new.
+const GENERATIONS: usize = 50;
+
+/// Moves of each of so many particles that the budget allows.
+fn moves(size: usize, particles: usize) -> usize {
+    BUDGET / size / (particles * LEAPFROGS)
+}
+
 /// Parameters of a network with one hidden layer, but for its scales.
 pub fn parameters(features: usize, hidden: usize, outputs: usize) -> usize {
     hidden
@@ -43,18 +51,25 @@ impl Algorithm {
         let kernel = Hmc::leapfrogs(flags.size(LEAPFROGS, 4));
         match self {
             Self::Linear => Box::new(smc().particles(flags.size(64, 8))),
-            Self::Smc if size <= LARGE => Box::new(
-                smc()
-                    .particles(4)
-                    .islands(flags.size(8, 2))
-                    .combine(Combine::Equally)
-                    .annealing(SmoothDataAnnealing::geometric())
-                    .kernel(kernel)
-                    .moves(flags.size(2, 1)),
-            ),
+            Self::Smc if size <= LARGE => {
+                let (islands, particles) = (flags.size(8, 2), 2);
+                let moves = moves(size, islands * particles).clamp(10, 1000);
+                Box::new(
+                    smc()
+                        .particles(particles)
+                        .islands(islands)
+                        .combine(Combine::Equally)
+                        .annealing(SmoothDataAnnealing::geometric())
+                        .kernel(kernel)
+                        .moves(flags.size(2, 1))
+                        .final_moves(flags.size(moves, 1))
+                        .recycle(true)
+                        .thin(flags.size(moves.div_ceil(GENERATIONS), 1)),
+                )
+            }
             Self::Smc => {
                 let members = flags.size(16, 2);
-                let moves = (BUDGET / size / (members * LEAPFROGS)).clamp(10, 50);
+                let moves = moves(size, members).clamp(10, 50);
                 Box::new(
                     smc()
                         .particles(1)
@@ -70,7 +85,7 @@ impl Algorithm {
             }
             Self::Mcmc => {
                 let chains = flags.size(8, 2);
-                let moves = (BUDGET / size / (chains * LEAPFROGS)).clamp(100, 1000);
+                let moves = moves(size, chains).clamp(100, 1000);
                 let half = flags.size(moves / 2, 10);
                 Box::new(
                     mcmc()

@@ -146,6 +146,7 @@ fn that_remember() -> Vec<Smc> {
         hmc.clone().adaptation(DualAveraging::aim()),
         hmc.clone().adaptation(Esjd::default()),
         hmc.clone().adaptation(Follow::aim().metric(Metric::Scores)),
+        hmc.clone().final_moves(50).recycle(true).thin(4),
         hmc.kernel(Chees::default().at_most(10)),
         unadjusted.adaptation(LargestStep::aim()),
     ]
@@ -189,7 +190,7 @@ fn resumed_gives_the_same_bits(settings: &Smc) {
     );
     assert!(steps.iter().any(|s| s.resampled), "nothing was resampled");
 
-    for interrupted in [0, 1, steps.len() / 2, steps.len()] {
+    for interrupted in [0, 1, steps.len() / 2, steps.len() - 3, steps.len()] {
         let mut first = SmcRun::new(settings(), &*bound.problem, Streams::new(4)).unwrap();
         for _ in 0..interrupted {
             first.step().unwrap();
@@ -224,6 +225,47 @@ fn resumed_gives_the_same_bits(settings: &Smc) {
         }
         assert_eq!(rest.len(), steps.len() - interrupted);
     }
+}
+
+#[test]
+fn thinning_keeps_every_third_generation_and_the_evidence() {
+    let data = data::<2>(200, 1);
+    let settings = smc().particles(16).kernel(Hmc::leapfrogs(3)).moves(2);
+    let settings = settings.final_moves(22).recycle(true);
+    let run = |settings: Smc| {
+        let run = Run::new(Line::<2>::default(), &data).with(settings).seed(3);
+        run.run().unwrap()
+    };
+    let (all, thinned) = (run(settings.clone()), run(settings.thin(3)));
+    assert_eq!((all.len(), thinned.len()), (16 * 24, 16 * 8));
+    assert_eq!(
+        all.log_evidence().map(f64::to_bits),
+        thinned.log_evidence().map(f64::to_bits)
+    );
+    for draw in 0..thinned.len() {
+        let (particle, generation) = (draw / 8, 3 * (draw % 8) + 2);
+        let same = particle * 24 + generation;
+        assert_eq!(
+            bits32(thinned.positions().row(draw)),
+            bits32(all.positions().row(same))
+        );
+    }
+}
+
+#[test]
+fn final_moves_are_told_as_they_are_made() {
+    let data = data::<2>(50, 1);
+    let bound = bind(Line::<2>::default(), &data, Engine::autodiff(), 1).unwrap();
+    let settings = smc().particles(8).moves(2).final_moves(45);
+    let mut run = SmcRun::new(settings, &*bound.problem, Streams::new(4)).unwrap();
+    let mut steps = Vec::new();
+    while let Some(step) = run.step().unwrap() {
+        steps.push(step);
+    }
+    let finals = &steps[steps.len() - 15..];
+    assert!(finals.iter().all(|s| s.moves == 3 && s.rows == 50.0));
+    assert!(steps.windows(2).all(|s| s[0].done < s[1].done));
+    assert_eq!(steps.last().unwrap().done, 1.0);
 }
 
 #[test]

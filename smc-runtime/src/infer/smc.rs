@@ -18,7 +18,7 @@ use crate::resample::{Resample, Systematic};
 use crate::rng::{Purpose, Streams};
 use crate::stage::Stage;
 use crate::start::Gaussians;
-use crate::weights::{Combine, Islands, Weights};
+use crate::weights::{Combine, Islands, Reweighted, Weights};
 
 /// Sequential Monte Carlo with 64 particles, smooth data annealing and HMC, unless set otherwise.
 ///
@@ -43,6 +43,7 @@ pub struct Smc {
     moves: Arc<dyn Moves>,
     final_moves: usize,
     recycle: bool,
+    thin: usize,
     ess: f64,
     start: Option<Arc<Gaussians>>,
     warm: Option<(Arc<dyn Inference>, f64)>,
@@ -61,6 +62,7 @@ impl Default for Smc {
             moves: Arc::new(3),
             final_moves: 0,
             recycle: false,
+            thin: 1,
             ess: 0.5,
             start: None,
             warm: None,
@@ -123,7 +125,8 @@ impl Smc {
         self
     }
 
-    /// Further moves at the last stage.
+    /// Further moves on the posterior, after the last stage: 0 unless set. They are reported, and can be saved, as up to 20
+    /// steps of their own.
     pub fn final_moves(mut self, moves: usize) -> Self {
         self.final_moves = moves;
         self
@@ -139,6 +142,18 @@ impl Smc {
     /// by c_k ∝ 1/Σ_i W²_{k,i}, its effective sample size. Draws of one particle follow one another.
     pub fn recycle(mut self, recycle: bool) -> Self {
         self.recycle = recycle;
+        self
+    }
+
+    /// Moves per recycled generation: of the moves on the posterior only every `moves`-th is kept, as a prediction costs as
+    /// much as there are draws. 1 unless set.
+    ///
+    /// ```
+    /// use smc_runtime::prelude::*;
+    /// let algorithm = smc().particles(16).final_moves(1000).recycle(true).thin(20);
+    /// ```
+    pub fn thin(mut self, moves: usize) -> Self {
+        self.thin = moves;
         self
     }
 
@@ -172,15 +187,18 @@ impl Smc {
                 format!("{} parameters", start.dim()),
             ));
         }
-        if self.particles == 0 {
-            return Err(Error::config(
+        for (what, value, expected) in [
+            (
                 "particles",
-                0,
+                self.particles,
                 "at least one particle is needed",
-            ));
-        }
-        if self.islands == 0 {
-            return Err(Error::config("islands", 0, "at least one island is needed"));
+            ),
+            ("islands", self.islands, "at least one island is needed"),
+            ("thin", self.thin, "at least 1 is needed"),
+        ] {
+            if value == 0 {
+                return Err(Error::config(what, 0, expected));
+            }
         }
         if !(0.0..=1.0).contains(&self.ess) {
             return Err(Error::config(
@@ -242,6 +260,10 @@ pub struct SmcState {
     tuning: Tuning,
     /// The initial particle that each one descends from.
     roots: Vec<usize>,
+    /// Final moves made.
+    after: usize,
+    /// Moves made on the posterior, where they are recycled.
+    on_posterior: usize,
     /// Particles and weights after the moves on the posterior, where they are recycled.
     generations: Vec<(Population, Islands)>,
     /// Work done before this state was saved.
@@ -306,6 +328,8 @@ impl<'a> SmcRun<'a> {
             weights: Islands::uniform(settings.islands, settings.particles),
             tuning,
             roots: (0..particles).collect(),
+            after: 0,
+            on_posterior: 0,
             generations: Vec::new(),
             spent: Counts::default(),
             rows: 0,
@@ -362,11 +386,14 @@ impl<'a> SmcRun<'a> {
         }
     }
 
-    /// Enters the next stage; `None` when the last one is done.
+    /// Enters the next stage, or makes some of the final moves; `None` when all is done.
     ///
     /// # Errors
     /// If the annealing policy fails, or if all particles lose their weight.
     pub fn step(&mut self) -> Result<Option<Step>> {
+        if self.state.after > 0 {
+            return self.go_on();
+        }
         // Next stage, and its increments on the old particles: only new rows are evaluated.
         let row_gradients = self.counts().row_gradients;
         let state = &mut self.state;
@@ -381,7 +408,7 @@ impl<'a> SmcRun<'a> {
         let mut ahead = Lookahead::new(self.problem, &state.cloud, &pooled, &state.stage, place);
         ahead.bridge(self.settings.start.is_some());
         let Some(next) = self.settings.annealing.next(&mut ahead)? else {
-            return Ok(None);
+            return self.go_on();
         };
         let next = ahead.bridged(next);
         possible(&next, self.problem.rows(), state.steps)?;
@@ -446,10 +473,10 @@ impl<'a> SmcRun<'a> {
         const MOST_EXTRA: usize = 8;
         let (settings, state) = (&self.settings, &mut self.state);
         let target = target(settings, self.problem, &state.stage);
-        let at = |draw| At {
+        let at = At {
             streams: state.streams,
             stage: state.steps,
-            draw,
+            draw: TRIALS,
         };
         let (kernel, adaptation) = (&*settings.kernel, &*settings.adaptation);
         adaptation.try_out(
@@ -458,63 +485,90 @@ impl<'a> SmcRun<'a> {
             &target,
             &state.cloud,
             &state.weights.combined(Combine::Equally),
-            at(TRIALS),
+            at,
         );
-        let last = state.stage.is_posterior(self.problem.rows());
         let aim = adaptation.target_acceptance(kernel);
         let mut done = Moving::new(self.problem.layout().dim());
-        let (mut extra, mut after) = (0, 0);
+        let mut extra = 0;
         loop {
             let far =
                 aim.is_some_and(|aim| done.made.moves > 0 && done.made.acceptance < 0.5 * aim);
-            if !settings.moves.more(&done.made) {
-                if last && after < settings.final_moves {
-                    after += 1;
-                } else if far && extra < MOST_EXTRA {
-                    extra += 1;
-                } else {
+            if !self.settings.moves.more(&done.made) {
+                if !far || extra == MOST_EXTRA {
                     break;
                 }
+                extra += 1;
             }
-            let moved = kernel.step(
-                &state.tuning,
-                &target,
-                &mut state.cloud,
-                at(done.made.moves),
-            );
-            if let Some(corrections) = &moved.corrections {
-                let corrected = state.weights.reweight(corrections);
-                let reweighted = corrected
-                    .map_err(|_| collapse(&state.stage, state.steps, state.roots.len()))?;
-                done.cess = done.cess.min(reweighted.cess);
-            }
-            kernel.learn(&mut state.tuning, &moved, 1.0);
-            adaptation.learn(kernel, &mut state.tuning, &moved, 1.0);
-            done.add(&moved);
-            if last && settings.recycle {
+            self.make_move(&mut done)?;
+        }
+        Ok(done)
+    }
+
+    /// One move on the present target, which is recycled if that is the posterior.
+    fn make_move(&mut self, done: &mut Moving) -> Result<()> {
+        let (settings, state) = (&self.settings, &mut self.state);
+        let target = target(settings, self.problem, &state.stage);
+        let at = At {
+            streams: state.streams,
+            stage: state.steps,
+            draw: done.made.moves,
+        };
+        let kernel = &*settings.kernel;
+        let moved = kernel.step(&state.tuning, &target, &mut state.cloud, at);
+        if let Some(corrections) = &moved.corrections {
+            let corrected = state.weights.reweight(corrections);
+            let reweighted =
+                corrected.map_err(|_| collapse(&state.stage, state.steps, state.roots.len()))?;
+            done.cess = done.cess.min(reweighted.cess);
+        }
+        kernel.learn(&mut state.tuning, &moved, 1.0);
+        settings
+            .adaptation
+            .learn(kernel, &mut state.tuning, &moved, 1.0);
+        done.add(&moved);
+        if settings.recycle && state.stage.is_posterior(self.problem.rows()) {
+            state.on_posterior += 1;
+            if state.on_posterior.is_multiple_of(settings.thin) {
                 let generation = (state.cloud.positions.clone(), state.weights.clone());
                 state.generations.push(generation);
             }
         }
-        Ok(done)
+        Ok(())
+    }
+
+    /// Some of the final moves, as a step; `None` when all are made, or if the stages did not end at the posterior.
+    fn go_on(&mut self) -> Result<Option<Step>> {
+        const PARTS: usize = 20;
+        let all = self.settings.final_moves;
+        let some = all.div_ceil(PARTS).min(all - self.state.after);
+        if some == 0 || !self.state.stage.is_posterior(self.problem.rows()) {
+            return Ok(None);
+        }
+        self.state.steps += 1;
+        self.state.after += some;
+        let mut moved = Moving::new(self.problem.layout().dim());
+        for _ in 0..some {
+            self.make_move(&mut moved)?;
+        }
+        let unchanged = Reweighted {
+            cess: 1.0,
+            ess: self.state.weights.combined(Combine::Equally).ess(),
+            non_finite: 0,
+        };
+        Ok(Some(self.describe(&unchanged, false, &moved)))
     }
 
     fn counts(&self) -> Counts {
         self.state.spent + (self.problem.counts() - self.at_start)
     }
 
-    fn describe(
-        &self,
-        reweighted: &crate::weights::Reweighted,
-        resampled: bool,
-        moved: &Moving,
-    ) -> Step {
+    fn describe(&self, reweighted: &Reweighted, resampled: bool, moved: &Moving) -> Step {
         let state = &self.state;
         let all_rows = self.problem.rows();
         let rows = state.stage.effective_rows();
         Step {
             step: state.steps,
-            done: (rows.ln_1p() / (all_rows as f64).ln_1p()).min(1.0),
+            done: self.done(rows),
             rows,
             touched: state.stage.cost(),
             all_rows,
@@ -529,6 +583,15 @@ impl<'a> SmcRun<'a> {
             non_finite: reweighted.non_finite + moved.non_finite,
             counts: self.counts(),
             seconds: 0.0,
+        }
+    }
+
+    /// How much is done: half of it when all `rows` are in, if there are final moves.
+    fn done(&self, rows: f64) -> f64 {
+        let annealed = (rows.ln_1p() / (self.problem.rows() as f64).ln_1p()).min(1.0);
+        match self.settings.final_moves {
+            0 => annealed,
+            all => 0.5 * (annealed + self.state.after as f64 / all as f64),
         }
     }
 
