@@ -53,7 +53,7 @@ impl Algorithm {
             Self::Linear => Box::new(smc().particles(flags.size(64, 8))),
             Self::Smc if size <= LARGE => {
                 let (islands, particles) = (flags.size(8, 2), 2);
-                let moves = moves(size, islands * particles).clamp(10, 1000);
+                let moves = moves(size, islands * particles).clamp(10, 5000);
                 Box::new(
                     smc()
                         .particles(particles)
