@@ -6,7 +6,7 @@ pub use crate::adapt::{DualAveraging, Esjd, Follow, Frozen, LargestStep, Metric}
 pub use crate::anneal::{
     AutomaticAnnealing, RandomMiniBatch, SmoothDataAnnealing, StepDataAnnealing, Tempering,
 };
-pub use crate::data::{Dataset, Features, Standardise};
+pub use crate::data::{Dataset, Features, Standardise, Table};
 pub use crate::dist::{
     Bernoulli, Beta, Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma,
     Laplace, Likelihood, LogNormal, NegativeBinomial, Normal, Poisson, Prior, StudentT, Term,

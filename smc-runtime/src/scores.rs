@@ -119,25 +119,32 @@ pub fn auroc(scores: &[f64], positive: &[bool]) -> Option<f64> {
 /// Continuous ranked probability score of one number y, ∫ (F(z) − 1\[z >= y\])² dz (Matheson and Winkler, 1976; Gneiting
 /// and Raftery, 2007): in the units of y, 0 for a certain prediction that is right, and |y − x| for one that is certain of x.
 ///
-/// `cdf` is F, and `low` and `high` are points beyond which it is as good as 0 and 1. The integral is by adaptive Simpson,
-/// to about a millionth of high − low.
+/// `cdf` is F, and `low` and `high` are points beyond which it is as good as 0 and 1; NaN if one of them is. The integral is
+/// by adaptive Simpson over sinh⁻¹((z − y)/scale), which tails of any length suit, to about a millionth of `scale`: a
+/// length on which F changes, such as its standard deviation.
 ///
 /// ```
 /// use smc_runtime::scores::crps;
 /// // Uniform between 0 and 1: y³/3 + (1 − y)³/3.
-/// let found = crps(|z| z.clamp(0.0, 1.0), 0.0, 1.0, 0.5);
+/// let found = crps(|z| z.clamp(0.0, 1.0), 0.0, 1.0, 0.5, 0.3);
 /// assert!((found - 1.0 / 12.0).abs() < 1e-6);
 /// ```
-pub fn crps(cdf: impl Fn(f64) -> f64, low: f64, high: f64, y: f64) -> f64 {
-    let (low, high) = (low.min(y), high.max(y));
-    let tolerance = 1e-6 * (high - low);
-    let below = integral(&|z| cdf(z).powi(2), low, y, tolerance);
-    below + integral(&|z| (1.0 - cdf(z)).powi(2), y, high, tolerance)
+pub fn crps(cdf: impl Fn(f64) -> f64, low: f64, high: f64, y: f64, scale: f64) -> f64 {
+    if low.is_nan() || high.is_nan() {
+        return f64::NAN;
+    }
+    let side = |sign: f64, end: f64, f: &dyn Fn(f64) -> f64| {
+        let outwards = |t: f64| f(y + sign * scale * t.sinh()) * scale * t.cosh();
+        let length = (sign * (end - y) / scale).max(0.0).asinh();
+        integral(&outwards, length, 1e-6 * scale)
+    };
+    let below = side(-1.0, low, &|z| cdf(z).powi(2));
+    below + side(1.0, high, &|z| (1.0 - cdf(z)).powi(2))
 }
 
-/// ∫ f from `low` to `high` by Simpson's rule, halving where two halves disagree with their whole.
-fn integral(f: &dyn Fn(f64) -> f64, low: f64, high: f64, tolerance: f64) -> f64 {
-    const PANELS: usize = 16;
+/// ∫ f from 0 to `length` by Simpson's rule, halving where two halves disagree with their whole.
+fn integral(f: &dyn Fn(f64) -> f64, length: f64, tolerance: f64) -> f64 {
+    const PANELS: usize = 8;
     const HALVINGS: usize = 24;
     /// An interval with the values at its ends and its middle.
     struct Panel {
@@ -154,20 +161,22 @@ fn integral(f: &dyn Fn(f64) -> f64, low: f64, high: f64, tolerance: f64) -> f64 
             simpson,
         }
     };
-    if low >= high {
+    if length <= 0.0 {
         return 0.0;
     }
-    let step = (high - low) / PANELS as f64;
+    let at = |i: usize| length * i as f64 / PANELS as f64;
     let mut total = 0.0;
+    let mut before = f(0.0);
     for i in 0..PANELS {
-        let ends = (low + i as f64 * step, low + (i + 1) as f64 * step);
-        let mut open = vec![(panel(ends, f(ends.0), f(ends.1)), 0)];
+        let behind = f(at(i + 1));
+        let mut open = vec![(panel((at(i), at(i + 1)), before, behind), 0)];
+        before = behind;
         while let Some((whole, halvings)) = open.pop() {
             let middle = 0.5 * (whole.ends.0 + whole.ends.1);
             let left = panel((whole.ends.0, middle), whole.values[0], whole.values[1]);
             let right = panel((middle, whole.ends.1), whole.values[1], whole.values[2]);
             let gap = left.simpson + right.simpson - whole.simpson;
-            let share = (whole.ends.1 - whole.ends.0) / (high - low);
+            let share = (whole.ends.1 - whole.ends.0) / length;
             // The halves are 16 times as close as the whole (Richardson); a value that is not finite never settles.
             if gap.abs() <= 15.0 * tolerance * share || halvings >= HALVINGS || !gap.is_finite() {
                 total += left.simpson + right.simpson + gap / 15.0;
@@ -261,7 +270,34 @@ fn mean(rows: &[Classified], f: impl Fn(&Classified) -> f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dist::{StudentT, Term, Univariate};
     use proptest::prelude::*;
+
+    /// y(2F − 1) + 2f(ν + y²)/(ν − 1) − 2√ν/(ν − 1) · B(½, ν − ½)/B(½, ν/2)² (Jordan, Krüger and Lerch, 2019).
+    #[test]
+    fn the_crps_of_heavy_tails_is_its_closed_form() {
+        let t = StudentT::<Term>::default();
+        let ln_beta = |a, b| libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b);
+        for df in [2.2, 3.0, 50.0] {
+            for y in [-4.0, 0.0, 0.7, 25.0] {
+                let cdf = |z| t.cdf(&[df, 0.0, 1.0], z).unwrap();
+                let density = t.log_density(&[df, 0.0, 1.0], y).exp();
+                let betas = (ln_beta(0.5, df - 0.5) - 2.0 * ln_beta(0.5, 0.5 * df)).exp();
+                let exact = y * (2.0 * cdf(y) - 1.0)
+                    + 2.0 / (df - 1.0) * (density * (df + y * y) - df.sqrt() * betas);
+                let found = crps(cdf, -1e4, 1e4, y, 1.0);
+                assert!(
+                    (found - exact).abs() < 1e-5,
+                    "{df}, {y}: {found} against {exact}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_crps_without_ends_is_no_number() {
+        assert!(crps(|_| 0.5, f64::NAN, 1.0, 0.0, 1.0).is_nan());
+    }
 
     proptest! {
         #[test]

@@ -188,7 +188,8 @@ impl Table {
         self
     }
 
-    /// The column that holds the [offset](Dataset::with_offset) of each row; it is no feature.
+    /// The column that holds the [offset](Dataset::with_offset) of each row; it is no feature. It enters the likelihood as it
+    /// stands: of an exposure the file holds the logarithm.
     pub fn offset(mut self, column: impl Into<Column>) -> Self {
         self.offset = Some(column.into());
         self
@@ -198,10 +199,10 @@ impl Table {
     ///
     /// ```
     /// use smc_runtime::data::Table;
-    /// let text = b"age,years,copies,claims\n30,0.5,1,0\n50,2,3,1\n";
-    /// let data = Table::new().offset("years").weight("copies").read_bytes("claims", text)?;
+    /// let text = b"age,log_years,copies,claims\n30,-0.5,1,0\n50,2,3,1\n";
+    /// let data = Table::new().offset("log_years").weight("copies").read_bytes("claims", text)?;
     /// assert_eq!((data.names(), data.target(1)), (&["age".to_owned()][..], 1.0));
-    /// assert_eq!((data.offset(), data.weights()), (Some(&[0.5, 2.0][..]), Some(&[1.0, 3.0][..])));
+    /// assert_eq!((data.offset(), data.weights()), (Some(&[-0.5, 2.0][..]), Some(&[1.0, 3.0][..])));
     /// # Ok::<(), smc_runtime::Error>(())
     /// ```
     pub fn weight(mut self, column: impl Into<Column>) -> Self {

@@ -19,42 +19,51 @@ impl Prediction<'_> {
     }
 
     pub(super) fn inner_quantile(&self, row: usize, p: f64) -> Option<f64> {
-        const DOUBLINGS: usize = 200;
         const HALVINGS: usize = 200;
-        let cdf = |z: f64| self.inner_cdf(row, z);
-        let (mean, spread, noise) = self.moments(row);
         if self.counts() {
-            let cdf = |k: f64| cdf(k).unwrap_or(f64::NAN);
+            let cdf = |k: f64| self.inner_cdf(row, k).unwrap_or(f64::NAN);
+            let mean = self.moments(row).0;
             return Some(discrete::quantile(cdf, p, mean).unwrap_or(f64::NAN));
         }
-        let centre = if mean.is_finite() { mean } else { 0.0 };
-        if !cdf(centre)?.is_finite() {
-            return Some(f64::NAN);
-        }
-        let sd = (spread + noise).sqrt();
-        let width = if sd > 0.0 && sd.is_finite() { sd } else { 1.0 };
-        // Steps outwards, of 1, 2, 4, ... widths, until they enclose it.
-        let outwards = |sign: f64| {
-            let steps = (0..DOUBLINGS).map(move |k| centre + sign * width * 2f64.powi(k as i32));
-            move |beyond: &dyn Fn(f64) -> bool| steps.clone().find(|&z| beyond(z))
-        };
-        let below = |z: f64| cdf(z).is_some_and(|f| f < p);
-        let (low, high) = (outwards(-1.0)(&below), outwards(1.0)(&|z| !below(z)));
-        let (Some(mut low), Some(mut high)) = (low, high) else {
-            return Some(f64::NAN);
-        };
+        let (mut low, mut high) = self.around(row, p)?;
         for _ in 0..HALVINGS {
             let middle = 0.5 * (low + high);
             if middle <= low || middle >= high {
                 break;
             }
-            if below(middle) {
+            if self.inner_cdf(row, middle)? < p {
                 low = middle;
             } else {
                 high = middle;
             }
         }
         Some(high)
+    }
+
+    /// A number below the quantile of real targets and one that is not, by steps of 1, 2, 4, ... widths outwards from the
+    /// mean; NaN where there are none.
+    pub(super) fn around(&self, row: usize, p: f64) -> Option<(f64, f64)> {
+        const DOUBLINGS: usize = 200;
+        let cdf = |z: f64| self.inner_cdf(row, z);
+        let (mean, width) = (self.moments(row).0, self.width(row));
+        let centre = if mean.is_finite() { mean } else { 0.0 };
+        if !cdf(centre)?.is_finite() {
+            return Some((f64::NAN, f64::NAN));
+        }
+        let outwards = |sign: f64| {
+            let steps = (0..DOUBLINGS).map(move |k| centre + sign * width * 2f64.powi(k as i32));
+            move |beyond: &dyn Fn(f64) -> bool| steps.clone().find(|&z| beyond(z))
+        };
+        let below = |z: f64| cdf(z).is_some_and(|f| f < p);
+        let (low, high) = (outwards(-1.0)(&below), outwards(1.0)(&|z| !below(z)));
+        Some(low.zip(high).unwrap_or((f64::NAN, f64::NAN)))
+    }
+
+    /// The standard deviation of a row's target, or 1 if that is no positive number.
+    pub(super) fn width(&self, row: usize) -> f64 {
+        let (_, spread, noise) = self.moments(row);
+        let sd = (spread + noise).sqrt();
+        if sd > 0.0 && sd.is_finite() { sd } else { 1.0 }
     }
 
     /// The central interval of probability `level` at every row, between the quantiles (1 − level)/2 and (1 + level)/2.

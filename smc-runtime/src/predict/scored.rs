@@ -101,22 +101,20 @@ impl Scored<'_> {
 
     /// Mean over rows of the [continuous ranked probability score](scores::crps), for real targets and counts, in their units.
     ///
-    /// It asks for some hundred values of the predictive distribution function for each row, and so takes about as many times as
+    /// It asks for about a hundred values of the predictive distribution function for each row, and so takes about as many times as
     /// long as [`Scored::lppd`].
     pub fn crps(&self) -> Option<f64> {
         /// Beyond these quantiles nothing is integrated; it would add the square of the tail.
         const TAIL: f64 = 1e-7;
         let row = |i: usize| {
-            let (low, high) = (
-                self.inner_quantile(i, TAIL)?,
-                self.inner_quantile(i, 1.0 - TAIL)?,
-            );
             let cdf = |z: f64| self.inner_cdf(i, z).unwrap_or(f64::NAN);
             let y = self.inner(f64::from(self.targets[i]));
             if self.counts() {
-                return Some(discrete::crps(cdf, low, high, y));
+                let end = |p: f64| self.inner_quantile(i, p);
+                return Some(discrete::crps(cdf, end(TAIL)?, end(1.0 - TAIL)?, y));
             }
-            Some(self.sd * scores::crps(cdf, low, high, y))
+            let (low, high) = (self.around(i, TAIL)?.0, self.around(i, 1.0 - TAIL)?.1);
+            Some(self.sd * scores::crps(cdf, low, high, y, self.width(i)))
         };
         let total: Option<f64> = exec::map(self.rows(), row).into_iter().sum();
         total.map(|t| t / self.rows() as f64)

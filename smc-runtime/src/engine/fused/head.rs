@@ -215,18 +215,20 @@ impl Rows {
         panel: usize,
     ) -> [Lanes<K>; MOST_TERMS] {
         std::array::from_fn(|i| match self.expressions.get(i) {
-            None => Lanes::constant(isa, [0.0; PANEL]),
+            None => Lanes::same(isa, 0.0, None),
             Some(expression) => {
                 let mut leaves = expression.leaves.iter();
                 expression.term.evaluate(&mut |_| {
                     let &(base, variable) = leaves.next().unwrap_or(&(Base::Constant(0.0), None));
-                    let value = match base {
-                        Base::Constant(c) => [c; PANEL],
-                        other => other.value(at, panel).map(f64::from),
-                    };
-                    match variable {
-                        Some(variable) => Lanes::variable(isa, value, variable),
-                        None => Lanes::constant(isa, value),
+                    match base {
+                        Base::Constant(c) => Lanes::same(isa, c, None),
+                        Base::Parameter(slot) => {
+                            Lanes::same(isa, f64::from(at.scalars[slot]), variable)
+                        }
+                        of_rows => {
+                            let value = of_rows.value(at, panel).map(f64::from);
+                            Lanes::rows(isa, value, variable)
+                        }
                     }
                 })
             }
@@ -247,15 +249,16 @@ impl Rows {
         let out = &mut out.as_chunks_mut::<PANEL>().0[..at.panels];
         for (panel, out) in out.iter_mut().enumerate() {
             let arguments = self.arguments::<K>(isa, at, panel);
-            let y = Lanes::constant(isa, targets[panel].map(f64::from));
+            let y = Lanes::rows(isa, targets[panel].map(f64::from), None);
             let arguments = &arguments[..self.expressions.len()];
             let density = Formula::<K>::log_density(&*self.density.0, arguments, y);
+            let (value, partials) = density.spread();
             let base = at.base.as_chunks::<PANEL>().0.get(panel);
-            densities(isa, &density.value, base, out);
+            densities(isa, &value, base, out);
             let Some(back) = back else { continue };
             let mut counts = [0.0; PANEL];
             weights(isa, at, panel, back.weight, out, &mut counts);
-            for (variable, partial) in self.variables.iter().zip(&density.partials) {
+            for (variable, partial) in self.variables.iter().zip(&partials) {
                 match *variable {
                     Base::Output(c) => {
                         let into = &mut back.output.as_chunks_mut::<PANEL>().0;
@@ -394,7 +397,7 @@ impl Head {
                         for (slot, lanes) in arguments[..rows.expressions.len()].iter().enumerate()
                         {
                             if at.live.contains(&row) {
-                                put(row, slot, lanes.value[row % PANEL]);
+                                put(row, slot, lanes.at(row % PANEL));
                             }
                         }
                     }

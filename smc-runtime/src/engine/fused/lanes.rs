@@ -16,54 +16,110 @@ use crate::dist::Univariate;
 /// One number for each row of a panel. Counts, whose densities are differences of large numbers, need `f64`.
 pub(super) type Wide = [f64; PANEL];
 
-/// One number for each row of a panel, and its partial derivatives with respect to K variables.
+/// A number and its partial derivatives with respect to K variables: one for all rows of a panel, or one for each.
+#[derive(Clone)]
+enum Numbers<const K: usize> {
+    Same([f64; 1], [[f64; 1]; K]),
+    Rows(Wide, [Wide; K]),
+}
+
+/// Numbers of a panel in which a formula is evaluated. What depends on parameters alone is computed once for all rows.
 #[derive(Clone)]
 pub(super) struct Lanes<const K: usize> {
     isa: Isa,
-    pub(super) value: Wide,
-    pub(super) partials: [Wide; K],
+    numbers: Numbers<K>,
     /// Bit k: whether partial k may differ from 0.
     named: u8,
 }
 
 impl<const K: usize> Lanes<K> {
-    /// Numbers that depend on no variable.
-    pub(super) fn constant(isa: Isa, value: Wide) -> Self {
+    /// A number for each row; variable number `variable`, if it is one of K.
+    pub(super) fn rows(isa: Isa, value: Wide, variable: Option<usize>) -> Self {
+        let mut partials = [[0.0; PANEL]; K];
+        let named = name(&mut partials, variable);
         Self {
             isa,
-            value,
-            partials: [[0.0; PANEL]; K],
-            named: 0,
+            numbers: Numbers::Rows(value, partials),
+            named,
         }
     }
 
-    /// Variable number `number`, if there are so many.
-    pub(super) fn variable(isa: Isa, value: Wide, number: usize) -> Self {
-        let mut this = Self::constant(isa, value);
-        if let Some(partial) = this.partials.get_mut(number) {
-            *partial = [1.0; PANEL];
-            this.named = 1 << number;
+    /// One number for all rows; variable number `variable`, if it is one of K.
+    pub(super) fn same(isa: Isa, value: f64, variable: Option<usize>) -> Self {
+        let mut partials = [[0.0]; K];
+        let named = name(&mut partials, variable);
+        Self {
+            isa,
+            numbers: Numbers::Same([value], partials),
+            named,
         }
-        this
+    }
+
+    /// The value at a row of the panel.
+    pub(super) fn at(&self, row: usize) -> f64 {
+        match &self.numbers {
+            Numbers::Same([value], _) => *value,
+            Numbers::Rows(value, _) => value[row],
+        }
+    }
+
+    /// The value at every row, and the partial derivatives.
+    pub(super) fn spread(self) -> (Wide, [Wide; K]) {
+        match self.numbers {
+            Numbers::Same([value], partials) => {
+                ([value; PANEL], partials.map(|[partial]| [partial; PANEL]))
+            }
+            Numbers::Rows(value, partials) => (value, partials),
+        }
     }
 
     fn apply(mut self, function: Function) -> Self {
-        let (value, partials) = (&mut self.value, &mut self.partials);
-        apply(self.isa, function, value, partials, self.named);
+        match &mut self.numbers {
+            Numbers::Same(x, partials) => apply_same(self.isa, function, x, partials, self.named),
+            Numbers::Rows(x, partials) => apply_rows(self.isa, function, x, partials, self.named),
+        }
         self
     }
 
     fn combine(mut self, operator: Operator, other: &Self) -> Self {
-        let left = (&mut self.value, &mut self.partials[..], self.named);
-        let right = (&other.value, &other.partials[..], other.named);
-        combine(self.isa, operator, left, right);
+        if let (Numbers::Same(..), Numbers::Rows(..)) = (&self.numbers, &other.numbers) {
+            let named = self.named;
+            let (value, partials) = self.spread();
+            self = Self {
+                isa: other.isa,
+                numbers: Numbers::Rows(value, partials),
+                named,
+            };
+        }
+        let (isa, a_named, b_named) = (self.isa, self.named, other.named);
+        match (&mut self.numbers, &other.numbers) {
+            (Numbers::Same(a, by_a), Numbers::Same(b, by_b)) => {
+                combine_same(isa, operator, (a, by_a, a_named), (b, by_b, b_named));
+            }
+            (Numbers::Rows(a, by_a), Numbers::Same(b, by_b)) => {
+                combine_mixed(isa, operator, (a, by_a, a_named), (b, by_b, b_named));
+            }
+            (Numbers::Rows(a, by_a), Numbers::Rows(b, by_b)) => {
+                combine_rows(isa, operator, (a, by_a, a_named), (b, by_b, b_named));
+            }
+            // It has been spread.
+            (Numbers::Same(..), Numbers::Rows(..)) => {}
+        }
         self.named |= other.named;
         self
     }
+}
 
-    fn repeated(&self, value: f64) -> Self {
-        Self::constant(self.isa, [value; PANEL])
-    }
+/// Sets the partial derivative of a variable with respect to itself; the bit of its name.
+fn name<const N: usize, const K: usize>(
+    partials: &mut [[f64; N]; K],
+    variable: Option<usize>,
+) -> u8 {
+    let own = variable.and_then(|v| Some((v, partials.get_mut(v)?)));
+    own.map_or(0, |(variable, partial)| {
+        *partial = [1.0; N];
+        1 << variable
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -86,8 +142,9 @@ enum Operator {
     Div,
 }
 
-type Left<'a> = (&'a mut Wide, &'a mut [Wide], u8);
-type Right<'a> = (&'a Wide, &'a [Wide], u8);
+/// A number at N rows, its partial derivatives, and which of these may differ from 0.
+type Left<'a, const N: usize> = (&'a mut [f64; N], &'a mut [[f64; N]], u8);
+type Right<'a, const N: usize> = (&'a [f64; N], &'a [[f64; N]], u8);
 
 /// A slope times a partial derivative. A row that nothing depends on stays exactly 0, also where the slope is infinite.
 #[inline(always)]
@@ -95,86 +152,123 @@ fn times(slope: f64, partial: f64) -> f64 {
     if partial == 0.0 { 0.0 } else { slope * partial }
 }
 
-kernels! {
-    fn apply(function: Function, x: &mut Wide, partials: &mut [Wide], named: u8) {
-        let (mut y, mut slope) = ([0.0; PANEL], [0.0; PANEL]);
-        match function {
-            Function::Neg => for l in 0..PANEL {
+#[inline(always)]
+fn apply<const FMA: bool, const N: usize>(
+    function: Function,
+    x: &mut [f64; N],
+    partials: &mut [[f64; N]],
+    named: u8,
+) {
+    let (mut y, mut slope) = ([0.0; N], [0.0; N]);
+    match function {
+        Function::Neg => {
+            for l in 0..N {
                 (y[l], slope[l]) = (-x[l], -1.0);
-            },
-            Function::Exp => for l in 0..PANEL {
-                let e = wide::exp::<FMA>(x[l]);
-                (y[l], slope[l]) = (e, e);
-            },
-            Function::Ln => for l in 0..PANEL {
-                (y[l], slope[l]) = (wide::ln::<FMA>(x[l]), 1.0 / x[l]);
-            },
-            Function::Sqrt => for l in 0..PANEL {
-                let root = x[l].sqrt();
-                (y[l], slope[l]) = (root, 0.5 / root);
-            },
-            Function::Square => for l in 0..PANEL {
-                (y[l], slope[l]) = (x[l] * x[l], 2.0 * x[l]);
-            },
-            Function::Abs => for l in 0..PANEL {
-                let sign = if x[l] < 0.0 { -1.0 } else { 1.0 };
-                (y[l], slope[l]) = (x[l].abs(), if x[l] == 0.0 { 0.0 } else { sign });
-            },
-            Function::Tanh => for l in 0..PANEL {
-                let t = wide::tanh::<FMA>(x[l]);
-                (y[l], slope[l]) = (t, 1.0 - t * t);
-            },
-            // Of a parameter alone, all rows are the same.
-            Function::LnGamma if x.iter().all(|other| *other == x[0]) => {
-                let (value, by_x) = wide::ln_gamma::<FMA>(x[0]);
-                (y, slope) = ([value; PANEL], [by_x; PANEL]);
-            }
-            Function::LnGamma => {
-                for l in 0..PANEL {
-                    (y[l], slope[l]) = wide::ln_gamma::<FMA>(x[l]);
-                }
             }
         }
-        *x = y;
-        for (k, partial) in partials.iter_mut().enumerate() {
-            if named >> k & 1 == 1 {
-                for l in 0..PANEL {
-                    partial[l] = times(slope[l], partial[l]);
-                }
+        Function::Exp => {
+            for l in 0..N {
+                let e = wide::exp::<FMA>(x[l]);
+                (y[l], slope[l]) = (e, e);
+            }
+        }
+        Function::Ln => {
+            for l in 0..N {
+                (y[l], slope[l]) = (wide::ln::<FMA>(x[l]), 1.0 / x[l]);
+            }
+        }
+        Function::Sqrt => {
+            for l in 0..N {
+                let root = x[l].sqrt();
+                (y[l], slope[l]) = (root, 0.5 / root);
+            }
+        }
+        Function::Square => {
+            for l in 0..N {
+                (y[l], slope[l]) = (x[l] * x[l], 2.0 * x[l]);
+            }
+        }
+        Function::Abs => {
+            for l in 0..N {
+                let sign = if x[l] < 0.0 { -1.0 } else { 1.0 };
+                (y[l], slope[l]) = (x[l].abs(), if x[l] == 0.0 { 0.0 } else { sign });
+            }
+        }
+        Function::Tanh => {
+            for l in 0..N {
+                let t = wide::tanh::<FMA>(x[l]);
+                (y[l], slope[l]) = (t, 1.0 - t * t);
+            }
+        }
+        Function::LnGamma => {
+            for l in 0..N {
+                (y[l], slope[l]) = wide::ln_gamma::<FMA>(x[l]);
             }
         }
     }
+    *x = y;
+    for (k, partial) in partials.iter_mut().enumerate() {
+        if named >> k & 1 == 1 {
+            for l in 0..N {
+                partial[l] = times(slope[l], partial[l]);
+            }
+        }
+    }
+}
 
-    fn combine(operator: Operator, left: Left<'_>, right: Right<'_>) {
-        let ((a, by_a, a_named), (b, by_b, b_named)) = (left, right);
-        let (mut y, mut slope, mut other) = ([0.0; PANEL], [1.0; PANEL], [1.0; PANEL]);
+/// `right` has as many rows as `left`, or one for all of them.
+#[inline(always)]
+fn combine<const N: usize, const M: usize>(
+    operator: Operator,
+    left: Left<'_, N>,
+    right: Right<'_, M>,
+) {
+    let ((a, by_a, a_named), (b, by_b, b_named)) = (left, right);
+    let of = |b: &[f64; M], l: usize| if M == 1 { b[0] } else { b[l] };
+    let (mut y, mut slope, mut other) = ([0.0; N], [1.0; N], [1.0; N]);
+    for l in 0..N {
+        let (a, b) = (a[l], of(b, l));
         match operator {
-            Operator::Add => for l in 0..PANEL {
-                y[l] = a[l] + b[l];
-            },
-            Operator::Sub => for l in 0..PANEL {
-                (y[l], other[l]) = (a[l] - b[l], -1.0);
-            },
-            Operator::Mul => for l in 0..PANEL {
-                (y[l], slope[l], other[l]) = (a[l] * b[l], b[l], a[l]);
-            },
-            Operator::Div => for l in 0..PANEL {
-                (y[l], slope[l], other[l]) = (a[l] / b[l], 1.0 / b[l], -a[l] / (b[l] * b[l]));
-            },
+            Operator::Add => y[l] = a + b,
+            Operator::Sub => (y[l], other[l]) = (a - b, -1.0),
+            Operator::Mul => (y[l], slope[l], other[l]) = (a * b, b, a),
+            Operator::Div => (y[l], slope[l], other[l]) = (a / b, 1.0 / b, -a / (b * b)),
         }
-        *a = y;
-        for (k, (p, q)) in by_a.iter_mut().zip(by_b).enumerate() {
-            if a_named >> k & 1 == 1 {
-                for l in 0..PANEL {
-                    p[l] = times(slope[l], p[l]);
-                }
-            }
-            if b_named >> k & 1 == 1 {
-                for l in 0..PANEL {
-                    p[l] += times(other[l], q[l]);
-                }
+    }
+    *a = y;
+    for (k, (p, q)) in by_a.iter_mut().zip(by_b).enumerate() {
+        if a_named >> k & 1 == 1 {
+            for l in 0..N {
+                p[l] = times(slope[l], p[l]);
             }
         }
+        if b_named >> k & 1 == 1 {
+            for l in 0..N {
+                p[l] += times(other[l], of(q, l));
+            }
+        }
+    }
+}
+
+kernels! {
+    fn apply_same(function: Function, x: &mut [f64; 1], partials: &mut [[f64; 1]], named: u8) {
+        apply::<FMA, 1>(function, x, partials, named);
+    }
+
+    fn apply_rows(function: Function, x: &mut Wide, partials: &mut [Wide], named: u8) {
+        apply::<FMA, PANEL>(function, x, partials, named);
+    }
+
+    fn combine_same(operator: Operator, left: Left<'_, 1>, right: Right<'_, 1>) {
+        combine(operator, left, right);
+    }
+
+    fn combine_mixed(operator: Operator, left: Left<'_, PANEL>, right: Right<'_, 1>) {
+        combine(operator, left, right);
+    }
+
+    fn combine_rows(operator: Operator, left: Left<'_, PANEL>, right: Right<'_, PANEL>) {
+        combine(operator, left, right);
     }
 }
 
@@ -223,7 +317,7 @@ macro_rules! lanes_ops {
         impl<const K: usize> $trait<f64> for Lanes<K> {
             type Output = Self;
             fn $method(self, other: f64) -> Self {
-                let other = self.repeated(other);
+                let other = Self::same(self.isa, other, None);
                 self.combine(Operator::$trait, &other)
             }
         }
@@ -307,29 +401,51 @@ mod tests {
         ]
     }
 
-    /// Every operation, its value and partials, against the algebra of priors on every row.
+    /// Every operation, its value and partials, against the algebra of priors on every row: of two numbers that differ from
+    /// row to row, or are the same.
     #[test]
     fn lanes_do_what_numbers_do() {
+        let a: Wide = std::array::from_fn(|l| -1.5 + 0.3 * l as f64);
+        let b: Wide = std::array::from_fn(|l| 0.05 + 0.21 * l as f64);
         for isa in all() {
-            let a: Wide = std::array::from_fn(|l| -1.5 + 0.3 * l as f64);
-            let b: Wide = std::array::from_fn(|l| 0.05 + 0.21 * l as f64);
-            let lanes = operations(
-                &Lanes::<2>::variable(isa, a, 0),
-                &Lanes::<2>::variable(isa, b, 1),
-            );
-            for l in 0..PANEL {
-                let exact = operations(&Num::variable(a[l], 0), &Num::variable(b[l], 1));
-                for (i, (lanes, exact)) in lanes.iter().zip(exact).enumerate() {
-                    let found = [lanes.value[l], lanes.partials[0][l], lanes.partials[1][l]];
-                    let exact = [exact.value(), exact.partial(0), exact.partial(1)];
-                    for (found, exact) in found.into_iter().zip(exact) {
-                        assert!(
-                            (found - exact).abs() <= 1e-14 * (1.0 + exact.abs()),
-                            "{isa:?}, operation {i}: {found} against {exact}"
-                        );
+            for (a_rows, b_rows) in [(true, true), (true, false), (false, true), (false, false)] {
+                let number = |values: &Wide, rows: bool, variable| {
+                    if rows {
+                        Lanes::<2>::rows(isa, *values, Some(variable))
+                    } else {
+                        Lanes::<2>::same(isa, values[7], Some(variable))
+                    }
+                };
+                let lanes = operations(&number(&a, a_rows, 0), &number(&b, b_rows, 1));
+                let lanes: Vec<_> = lanes.into_iter().map(Lanes::spread).collect();
+                for l in 0..PANEL {
+                    let (a, b) = (a[if a_rows { l } else { 7 }], b[if b_rows { l } else { 7 }]);
+                    let exact = operations(&Num::variable(a, 0), &Num::variable(b, 1));
+                    for (i, ((value, partials), exact)) in lanes.iter().zip(exact).enumerate() {
+                        let found = [value[l], partials[0][l], partials[1][l]];
+                        let exact = [exact.value(), exact.partial(0), exact.partial(1)];
+                        for (found, exact) in found.into_iter().zip(exact) {
+                            assert!(
+                                (found - exact).abs() <= 1e-14 * (1.0 + exact.abs()),
+                                "{isa:?}, operation {i}: {found} against {exact}"
+                            );
+                        }
                     }
                 }
             }
+        }
+    }
+
+    /// What depends on parameters alone stays one number.
+    #[test]
+    fn the_same_number_for_all_rows_is_computed_once() {
+        let isa = Isa::best();
+        let (a, b) = (
+            Lanes::<2>::same(isa, 0.3, Some(0)),
+            Lanes::<2>::same(isa, 2.0, Some(1)),
+        );
+        for lanes in operations(&a, &b) {
+            assert!(matches!(lanes.numbers, Numbers::Same(..)));
         }
     }
 }

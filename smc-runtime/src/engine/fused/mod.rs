@@ -143,11 +143,8 @@ impl Plan {
 /// A model bound to data, computed by fused kernels.
 pub(crate) struct Fused<M> {
     common: Common<M>,
-    plan: Plan,
-    data: Panels,
+    kernels: Kernels,
     choice: Choice,
-    /// Gradients of (particle, chunk), where particles are few; kept from call to call.
-    partial: Mutex<Vec<f32>>,
 }
 
 impl<M: Model> Fused<M> {
@@ -166,7 +163,6 @@ impl<M: Model> Fused<M> {
             .and_then(|isa| Plan::new(&common, isa));
         match plan {
             Ok(plan) => Ok(Self {
-                data: plan.panels(&data),
                 choice: Choice {
                     name: "fused (CPU)",
                     reason: format!(
@@ -175,14 +171,33 @@ impl<M: Model> Fused<M> {
                     )
                     .into(),
                 },
-                plan,
+                kernels: Kernels::new(plan, &data),
                 common,
-                partial: Mutex::default(),
             }),
             Err(reason) => Err((Box::new((common, data)), reason)),
         }
     }
+}
 
+/// The likelihood of a plan at its data. It knows nothing of the model's type, so that it is compiled once and not for
+/// every model.
+struct Kernels {
+    plan: Plan,
+    data: Panels,
+    /// Gradients of (particle, chunk), where particles are few; kept from call to call.
+    partial: Mutex<Vec<f32>>,
+}
+
+impl Kernels {
+    fn new(plan: Plan, data: &Dataset) -> Self {
+        Self {
+            data: plan.panels(data),
+            plan,
+            partial: Mutex::default(),
+        }
+    }
+
+    /// Σ log p of every particle over the segments, and its gradient, added to.
     fn evaluate(
         &self,
         thetas: &Population,
@@ -190,8 +205,6 @@ impl<M: Model> Fused<M> {
         gradient: Option<&mut Population>,
     ) -> Vec<RowSums> {
         let (particles, dim) = (thetas.len(), thetas.dim());
-        self.common
-            .count_pass(particles, segments, gradient.is_some());
         let home = gradient.map_or(&mut [][..], Population::values_mut);
         let cut = || pieces(segments, self.plan.chain.tile);
         let (count, rows) = cut().fold((0, 0), |(n, rows), p| (n + 1, rows + p.rows.len()));
@@ -393,6 +406,38 @@ impl<M: Model> Fused<M> {
             })
         })
     }
+
+    /// log p(y | x, θ) of every particle at every row, in the user's order.
+    fn row_log_likelihoods(&self, thetas: &Population, order: &[usize]) -> Vec<f64> {
+        let Plan { head, chain, .. } = &self.plan;
+        let start = || vec![0.0; self.data.rows()];
+        let all = self.visit(thetas, &self.data, start, |result, first, at, out| {
+            head.evaluate(chain.isa, at, out, None);
+            for (i, &l) in out[at.live.clone()].iter().enumerate() {
+                result[order[first + i]] = f64::from(l);
+            }
+        });
+        all.concat()
+    }
+
+    /// The likelihood's arguments of every particle at every row of other data.
+    fn arguments(&self, thetas: &Population, data: &Features) -> Arguments {
+        let Plan { head, chain, .. } = &self.plan;
+        let (rows, width) = (data.rows(), head.width(chain.outputs()));
+        let start = || vec![0.0; rows * width];
+        let data = Panels::of_features(data);
+        let all = self.visit(thetas, &data, start, |result, first, at, out| {
+            let from = at.live.start;
+            head.arguments(chain.isa, at, out, |row, slot, x| {
+                result[(first + row - from) * width + slot] = x;
+            });
+        });
+        Arguments {
+            rows,
+            width,
+            values: all.concat(),
+        }
+    }
 }
 
 /// Whether so few particles are shared out unevenly that rows had better be shared out too, at the price of so many
@@ -413,7 +458,7 @@ impl<M: Model> Problem for Fused<M> {
     }
 
     fn rows(&self) -> usize {
-        self.data.rows()
+        self.kernels.data.rows()
     }
 
     fn order(&self) -> &[usize] {
@@ -442,41 +487,20 @@ impl<M: Model> Problem for Fused<M> {
         segments: &[Segment],
         gradient: Option<&mut Population>,
     ) -> Vec<RowSums> {
-        self.evaluate(thetas, segments, gradient)
+        self.common
+            .count_pass(thetas.len(), segments, gradient.is_some());
+        self.kernels.evaluate(thetas, segments, gradient)
     }
 
     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
-        let Plan { head, chain, .. } = &self.plan;
-        let rows = self.rows();
-        self.common.count(thetas.len(), rows, false);
-        let start = || vec![0.0; rows];
-        let all = self.visit(thetas, &self.data, start, |result, first, at, out| {
-            head.evaluate(chain.isa, at, out, None);
-            for (i, &l) in out[at.live.clone()].iter().enumerate() {
-                result[self.common.order[first + i]] = f64::from(l);
-            }
-        });
-        all.concat()
+        self.common.count(thetas.len(), self.rows(), false);
+        self.kernels.row_log_likelihoods(thetas, &self.common.order)
     }
 
     fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
         self.common.check_inputs(data)?;
-        let Plan { head, chain, .. } = &self.plan;
-        let (rows, width) = (data.rows(), head.width(chain.outputs()));
-        self.common.count(thetas.len(), rows, false);
-        let start = || vec![0.0; rows * width];
-        let data = Panels::of_features(data);
-        let all = self.visit(thetas, &data, start, |result, first, at, out| {
-            let from = at.live.start;
-            head.arguments(chain.isa, at, out, |row, slot, x| {
-                result[(first + row - from) * width + slot] = x;
-            });
-        });
-        Ok(Arguments {
-            rows,
-            width,
-            values: all.concat(),
-        })
+        self.common.count(thetas.len(), data.rows(), false);
+        Ok(self.kernels.arguments(thetas, data))
     }
 
     fn predictive(&self) -> &dyn Predictive {
