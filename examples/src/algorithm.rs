@@ -23,8 +23,11 @@ pub enum Algorithm {
 /// Rows × parameters above which sequential Monte Carlo begins at an ensemble: from the prior it would take many minutes.
 const LARGE: usize = 2_000_000;
 
-/// Rows × parameters × gradients to spend where a number of moves is free.
+/// Rows × parameters × gradients to spend where a number of moves is free: a minute or two on two cores.
 const BUDGET: usize = 200_000_000_000;
+
+/// The same around an ensemble, where networks are wider or rows more, and a core does more of them in a second.
+const LARGE_BUDGET: usize = 5 * BUDGET;
 
 /// Leapfrog steps of a move: one momentum for long enough to cross the width of a posterior that is scaled to one.
 const LEAPFROGS: usize = 32;
@@ -32,9 +35,9 @@ const LEAPFROGS: usize = 32;
 /// Draws that are kept of each particle: more cost time where something is predicted and say little that is new.
 const GENERATIONS: usize = 50;
 
-/// Moves of each of so many particles that the budget allows.
-fn moves(size: usize, particles: usize) -> usize {
-    BUDGET / size / (particles * LEAPFROGS)
+/// Moves of each of so many particles that a budget allows.
+fn moves(budget: usize, size: usize, particles: usize) -> usize {
+    budget / size / (particles * LEAPFROGS)
 }
 
 /// Parameters of a network with one hidden layer, but for its scales.
@@ -53,7 +56,7 @@ impl Algorithm {
             Self::Linear => Box::new(smc().particles(flags.size(64, 8))),
             Self::Smc if size <= LARGE => {
                 let (islands, particles) = (flags.size(8, 2), 2);
-                let moves = moves(size, islands * particles).clamp(10, 5000);
+                let moves = moves(BUDGET, size, islands * particles).clamp(10, 5000);
                 Box::new(
                     smc()
                         .particles(particles)
@@ -69,7 +72,7 @@ impl Algorithm {
             }
             Self::Smc => {
                 let members = flags.size(16, 2);
-                let moves = moves(size, members).clamp(10, 50);
+                let moves = moves(LARGE_BUDGET, size, members).clamp(10, 200);
                 Box::new(
                     smc()
                         .particles(1)
@@ -80,12 +83,13 @@ impl Algorithm {
                         .kernel(kernel)
                         .moves(flags.size(2, 1))
                         .final_moves(flags.size(moves, 1))
-                        .recycle(true),
+                        .recycle(true)
+                        .thin(flags.size(moves.div_ceil(GENERATIONS), 1)),
                 )
             }
             Self::Mcmc => {
                 let chains = flags.size(8, 2);
-                let moves = moves(size, chains).clamp(100, 1000);
+                let moves = moves(BUDGET, size, chains).clamp(100, 1000);
                 let half = flags.size(moves / 2, 10);
                 Box::new(
                     mcmc()

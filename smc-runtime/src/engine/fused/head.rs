@@ -251,14 +251,14 @@ impl Rows {
             let arguments = self.arguments::<K>(isa, at, panel);
             let y = Lanes::rows(isa, targets[panel].map(f64::from), None);
             let arguments = &arguments[..self.expressions.len()];
-            let density = Formula::<K>::log_density(&*self.density.0, arguments, y);
+            let mut density = Formula::<K>::log_density(&*self.density.0, arguments, y);
             let (value, partials) = density.spread();
             let base = at.base.as_chunks::<PANEL>().0.get(panel);
-            densities(isa, &value, base, out);
+            densities(isa, value, base, out);
             let Some(back) = back else { continue };
             let mut counts = [0.0; PANEL];
             weights(isa, at, panel, back.weight, out, &mut counts);
-            for (variable, partial) in self.variables.iter().zip(&partials) {
+            for (variable, partial) in self.variables.iter().zip(partials) {
                 match *variable {
                     Base::Output(c) => {
                         let into = &mut back.output.as_chunks_mut::<PANEL>().0;

@@ -3,6 +3,7 @@
 //! Every operation is a kernel over the rows of one panel, so that it runs on the instruction set of the engine wherever the
 //! formula was compiled.
 
+use std::cell::RefCell;
 use std::fmt::{self, Debug};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::sync::Arc;
@@ -16,11 +17,53 @@ use crate::dist::Univariate;
 /// One number for each row of a panel. Counts, whose densities are differences of large numbers, need `f64`.
 pub(super) type Wide = [f64; PANEL];
 
-/// A number and its partial derivatives with respect to K variables: one for all rows of a panel, or one for each.
+/// A number for each row of a panel, and behind it its partial derivatives: a kilobyte or so, which formulas move about, and
+/// which comes from those that this thread no longer needs.
+struct Rows(Vec<Wide>);
+
+thread_local! {
+    static UNUSED: RefCell<Vec<Vec<Wide>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Rows {
+    fn new(wides: impl IntoIterator<Item = Wide>) -> Self {
+        let unused = UNUSED.try_with(|unused| unused.borrow_mut().pop());
+        let mut rows = unused.ok().flatten().unwrap_or_default();
+        rows.extend(wides);
+        Self(rows)
+    }
+}
+
+impl Clone for Rows {
+    fn clone(&self) -> Self {
+        Self::new(self.0.iter().copied())
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        let mut rows = std::mem::take(&mut self.0);
+        rows.clear();
+        // Where the thread ends there is nobody left to keep it for.
+        let _ = UNUSED.try_with(|unused| unused.borrow_mut().push(rows));
+    }
+}
+
+/// One number for all rows of a panel and its partial derivatives with respect to K variables, or one for each row.
 #[derive(Clone)]
 enum Numbers<const K: usize> {
     Same([f64; 1], [[f64; 1]; K]),
-    Rows(Wide, [Wide; K]),
+    Rows(Rows),
+}
+
+impl<const K: usize> Numbers<K> {
+    /// Makes it one for each row.
+    fn spread(&mut self) {
+        if let Self::Same([value], partials) = self {
+            let partials = partials.iter().map(|[partial]| [*partial; PANEL]);
+            *self = Self::Rows(Rows::new(std::iter::once([*value; PANEL]).chain(partials)));
+        }
+    }
 }
 
 /// Numbers of a panel in which a formula is evaluated. What depends on parameters alone is computed once for all rows.
@@ -35,23 +78,24 @@ pub(super) struct Lanes<const K: usize> {
 impl<const K: usize> Lanes<K> {
     /// A number for each row; variable number `variable`, if it is one of K.
     pub(super) fn rows(isa: Isa, value: Wide, variable: Option<usize>) -> Self {
-        let mut partials = [[0.0; PANEL]; K];
-        let named = name(&mut partials, variable);
+        let variable = variable.filter(|v| *v < K);
+        let own = |k| [f64::from(u8::from(variable == Some(k))); PANEL];
+        let rows = Rows::new(std::iter::once(value).chain((0..K).map(own)));
         Self {
             isa,
-            numbers: Numbers::Rows(value, partials),
-            named,
+            numbers: Numbers::Rows(rows),
+            named: variable.map_or(0, |v| 1 << v),
         }
     }
 
     /// One number for all rows; variable number `variable`, if it is one of K.
     pub(super) fn same(isa: Isa, value: f64, variable: Option<usize>) -> Self {
-        let mut partials = [[0.0]; K];
-        let named = name(&mut partials, variable);
+        let variable = variable.filter(|v| *v < K);
+        let own = |k| [f64::from(u8::from(variable == Some(k)))];
         Self {
             isa,
-            numbers: Numbers::Same([value], partials),
-            named,
+            numbers: Numbers::Same([value], std::array::from_fn(own)),
+            named: variable.map_or(0, |v| 1 << v),
         }
     }
 
@@ -59,67 +103,56 @@ impl<const K: usize> Lanes<K> {
     pub(super) fn at(&self, row: usize) -> f64 {
         match &self.numbers {
             Numbers::Same([value], _) => *value,
-            Numbers::Rows(value, _) => value[row],
+            Numbers::Rows(rows) => rows.0[0][row],
         }
     }
 
     /// The value at every row, and the partial derivatives.
-    pub(super) fn spread(self) -> (Wide, [Wide; K]) {
-        match self.numbers {
-            Numbers::Same([value], partials) => {
-                ([value; PANEL], partials.map(|[partial]| [partial; PANEL]))
-            }
-            Numbers::Rows(value, partials) => (value, partials),
+    pub(super) fn spread(&mut self) -> (&Wide, &[Wide]) {
+        self.numbers.spread();
+        match &self.numbers {
+            Numbers::Rows(rows) => (&rows.0[0], &rows.0[1..]),
+            // It has been spread.
+            Numbers::Same(..) => (&[0.0; PANEL], &[]),
         }
     }
 
     fn apply(mut self, function: Function) -> Self {
+        let named = self.named;
         match &mut self.numbers {
-            Numbers::Same(x, partials) => apply_same(self.isa, function, x, partials, self.named),
-            Numbers::Rows(x, partials) => apply_rows(self.isa, function, x, partials, self.named),
+            Numbers::Same(x, by_x) => apply_same(self.isa, function, (x, by_x, named)),
+            Numbers::Rows(x) => apply_rows(self.isa, function, left(x, named)),
         }
         self
     }
 
     fn combine(mut self, operator: Operator, other: &Self) -> Self {
-        if let (Numbers::Same(..), Numbers::Rows(..)) = (&self.numbers, &other.numbers) {
-            let named = self.named;
-            let (value, partials) = self.spread();
-            self = Self {
-                isa: other.isa,
-                numbers: Numbers::Rows(value, partials),
-                named,
-            };
+        if let Numbers::Rows(_) = other.numbers {
+            self.numbers.spread();
         }
-        let (isa, a_named, b_named) = (self.isa, self.named, other.named);
+        let (isa, named) = (self.isa, self.named);
         match (&mut self.numbers, &other.numbers) {
             (Numbers::Same(a, by_a), Numbers::Same(b, by_b)) => {
-                combine_same(isa, operator, (a, by_a, a_named), (b, by_b, b_named));
+                combine_same(isa, operator, (a, by_a, named), (b, by_b, other.named));
             }
-            (Numbers::Rows(a, by_a), Numbers::Same(b, by_b)) => {
-                combine_mixed(isa, operator, (a, by_a, a_named), (b, by_b, b_named));
+            (Numbers::Rows(a), Numbers::Same(b, by_b)) => {
+                combine_mixed(isa, operator, left(a, named), (b, by_b, other.named));
             }
-            (Numbers::Rows(a, by_a), Numbers::Rows(b, by_b)) => {
-                combine_rows(isa, operator, (a, by_a, a_named), (b, by_b, b_named));
+            (Numbers::Rows(a), Numbers::Rows(b)) => {
+                let right = (&b.0[0], &b.0[1..], other.named);
+                combine_rows(isa, operator, left(a, named), right);
             }
             // It has been spread.
-            (Numbers::Same(..), Numbers::Rows(..)) => {}
+            (Numbers::Same(..), Numbers::Rows(_)) => {}
         }
         self.named |= other.named;
         self
     }
 }
 
-/// Sets the partial derivative of a variable with respect to itself; the bit of its name.
-fn name<const N: usize, const K: usize>(
-    partials: &mut [[f64; N]; K],
-    variable: Option<usize>,
-) -> u8 {
-    let own = variable.and_then(|v| Some((v, partials.get_mut(v)?)));
-    own.map_or(0, |(variable, partial)| {
-        *partial = [1.0; N];
-        1 << variable
-    })
+fn left(rows: &mut Rows, named: u8) -> Left<'_, PANEL> {
+    let (value, partials) = rows.0.split_at_mut(1);
+    (&mut value[0], partials, named)
 }
 
 #[derive(Clone, Copy)]
@@ -153,12 +186,7 @@ fn times(slope: f64, partial: f64) -> f64 {
 }
 
 #[inline(always)]
-fn apply<const FMA: bool, const N: usize>(
-    function: Function,
-    x: &mut [f64; N],
-    partials: &mut [[f64; N]],
-    named: u8,
-) {
+fn apply<const FMA: bool, const N: usize>(function: Function, (x, partials, named): Left<'_, N>) {
     let (mut y, mut slope) = ([0.0; N], [0.0; N]);
     match function {
         Function::Neg => {
@@ -251,12 +279,12 @@ fn combine<const N: usize, const M: usize>(
 }
 
 kernels! {
-    fn apply_same(function: Function, x: &mut [f64; 1], partials: &mut [[f64; 1]], named: u8) {
-        apply::<FMA, 1>(function, x, partials, named);
+    fn apply_same(function: Function, x: Left<'_, 1>) {
+        apply::<FMA, 1>(function, x);
     }
 
-    fn apply_rows(function: Function, x: &mut Wide, partials: &mut [Wide], named: u8) {
-        apply::<FMA, PANEL>(function, x, partials, named);
+    fn apply_rows(function: Function, x: Left<'_, PANEL>) {
+        apply::<FMA, PANEL>(function, x);
     }
 
     fn combine_same(operator: Operator, left: Left<'_, 1>, right: Right<'_, 1>) {
@@ -416,8 +444,8 @@ mod tests {
                         Lanes::<2>::same(isa, values[7], Some(variable))
                     }
                 };
-                let lanes = operations(&number(&a, a_rows, 0), &number(&b, b_rows, 1));
-                let lanes: Vec<_> = lanes.into_iter().map(Lanes::spread).collect();
+                let mut lanes = operations(&number(&a, a_rows, 0), &number(&b, b_rows, 1));
+                let lanes: Vec<_> = lanes.iter_mut().map(Lanes::spread).collect();
                 for l in 0..PANEL {
                     let (a, b) = (a[if a_rows { l } else { 7 }], b[if b_rows { l } else { 7 }]);
                     let exact = operations(&Num::variable(a, 0), &Num::variable(b, 1));
