@@ -1,12 +1,15 @@
 //! The one error type. Every variant names what was wrong, where, and what was expected.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// What a fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong, from a malformed table to a collapsed population.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` writes what `Display` does: a `main` that returns `Result` shows it to people.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A feature or a target that is NaN or infinite.
@@ -131,6 +134,12 @@ pub enum Error {
         /// The operating system's word.
         source: std::io::Error,
     },
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

@@ -8,6 +8,7 @@ use crate::dist::{Normal, Prior};
 use crate::error::{Error, Result};
 use crate::layout::{Block, Layout};
 use crate::model::FieldSpec;
+use crate::nn::Dyn;
 use crate::rng::Stream;
 use crate::transform::Support;
 
@@ -217,22 +218,30 @@ fn fits(
         let Some(vector) = layout.of_field(field).first() else {
             continue;
         };
+        if vector.shape.is_empty() {
+            continue;
+        }
         let (n, name) = (vector.range.len(), &vector.name);
-        if n > 1 && !has_inputs {
+        if !has_inputs {
             return Err(format!(
                 "`{name}` has an element for each input, and `{}` has no inputs; give it a prior of its own, as in `#[prior(weight = .., bias = Normal(0.0, 1.0))]`",
                 block.name
             ));
         }
-        if n > 1 && n != last {
+        if n != last {
+            let each = if block.shape.len() > 1 {
+                "input"
+            } else {
+                "element"
+            };
+            let advice = if fields[field].declared.1 == Dyn {
+                "; a vector of length `Dyn` has as many as features arrive where it is declared: move it there"
+            } else {
+                ""
+            };
             return Err(format!(
-                "`{name}` has {n} elements, and `{}` needs {last}, one for each {}",
-                block.name,
-                if block.shape.len() > 1 {
-                    "input"
-                } else {
-                    "element"
-                }
+                "`{name}` has {n} elements, and `{}` needs {last}, one for each {each}{advice}",
+                block.name
             ));
         }
     }

@@ -337,6 +337,27 @@ fn sizes_by_value_that_do_not_fit_are_named() {
     );
 }
 
+/// A vector whose length is that of the features, declared where there are none any more.
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.5))]
+struct Late {
+    #[prior(weight = Normal(0.0, relevance), bias = Normal(0.0, 1.0))]
+    output: Linear<Dyn, 1>,
+    #[prior(HalfNormal(1.0))]
+    relevance: Scale<Dyn>,
+}
+
+#[test]
+fn a_vector_that_finds_no_features_where_it_stands_is_no_scalar() {
+    let text = refused(Late::default(), &data(3));
+    for part in [
+        "`relevance` has 1 elements, and `output.weight` needs 3",
+        "move it there",
+    ] {
+        assert!(text.contains(part), "{text}: no {part}");
+    }
+}
+
 /// A given number and an element of a vector, in the likelihood.
 #[bayes_model]
 #[likelihood(Normal(mean = shift[1] + output * gain, sd = noise[2] * spread))]

@@ -126,6 +126,12 @@ impl From<f64> for Term {
     }
 }
 
+impl From<i32> for Term {
+    fn from(value: i32) -> Self {
+        Self::Constant(value.into())
+    }
+}
+
 impl Neg for Term {
     type Output = Self;
     fn neg(self) -> Self {

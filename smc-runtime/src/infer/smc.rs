@@ -249,7 +249,33 @@ impl Inference for Smc {
     }
 }
 
-/// Everything that a run has become so far; with the same settings and data it goes on from here bit for bit.
+/// Everything that a run has become so far; with the same settings and data it goes on from here bit for bit, if the format
+/// that it is saved in keeps every bit of a number (`serde_json` does with its feature `float_roundtrip`).
+///
+/// ```
+/// use smc_runtime::engine::{Engine, bind};
+/// use smc_runtime::infer::{SmcRun, SmcState};
+/// use smc_runtime::prelude::*;
+/// use smc_runtime::rng::Streams;
+///
+/// #[bayes_model]
+/// #[likelihood(Normal(mean = output, sd = 0.1))]
+/// struct Line {
+///     output: Linear<1, 1>,
+/// }
+///
+/// let data = Dataset::new(1, vec![-1.0, 0.0, 1.0], vec![-0.9, 0.1, 1.1])?;
+/// let bound = bind(Line::default(), &data, Engine::fused(), 1)?;
+/// let mut run = SmcRun::new(smc().particles(8), &*bound.problem, Streams::new(1))?;
+/// run.step()?;
+/// let saved = serde_json::to_string(&run.state()).unwrap();
+///
+/// let state: SmcState = serde_json::from_str(&saved).unwrap();
+/// let mut run = SmcRun::resume(smc().particles(8), &*bound.problem, state)?;
+/// while run.step()?.is_some() {}
+/// assert!(run.into_draws().log_evidence.is_some());
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SmcState {
     streams: Streams,
@@ -609,7 +635,7 @@ impl<'a> SmcRun<'a> {
         let ancestors = distinct(&state.roots);
         if ancestors < FEW.min(state.roots.len()) {
             cautions.push(format!(
-                "only {ancestors} of {} initial particles have descendants: the draws are moves from few starts; take more particles or more moves",
+                "only {ancestors} of {} initial particles have descendants: the draws are moves from few starts, and the log-evidence varies from seed to seed; take more moves, and compare seeds or islands",
                 state.roots.len()
             ));
         }
