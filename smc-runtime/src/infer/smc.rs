@@ -566,7 +566,8 @@ impl<'a> SmcRun<'a> {
     fn go_on(&mut self) -> Result<Option<Step>> {
         const PARTS: usize = 20;
         let all = self.settings.final_moves;
-        let some = all.div_ceil(PARTS).min(all - self.state.after);
+        let left = all.saturating_sub(self.state.after);
+        let some = all.div_ceil(PARTS).min(left);
         if some == 0 || !self.state.stage.is_posterior(self.problem.rows()) {
             return Ok(None);
         }
