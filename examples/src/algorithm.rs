@@ -1,6 +1,7 @@
 //! Algorithms by name, with settings that follow from the size of the problem and from nothing else.
 
 use clap::ValueEnum;
+use smc_runtime::infer::Smc;
 use smc_runtime::prelude::*;
 
 use crate::Flags;
@@ -40,6 +41,18 @@ fn moves(budget: usize, size: usize, particles: usize) -> usize {
     budget / size / (particles * LEAPFROGS)
 }
 
+/// Islands that count equally, and so many moves on the posterior, which are recycled.
+fn populations(flags: &Flags, islands: usize, particles: usize, moves: usize) -> Smc {
+    smc()
+        .islands(islands)
+        .particles(particles)
+        .combine(Combine::Equally)
+        .moves(flags.size(2, 1))
+        .final_moves(flags.size(moves, 1))
+        .recycle(true)
+        .thin(flags.size(moves.div_ceil(GENERATIONS), 1))
+}
+
 /// Parameters of a network with one hidden layer, but for its scales.
 pub fn parameters(features: usize, hidden: usize, outputs: usize) -> usize {
     hidden
@@ -57,34 +70,16 @@ impl Algorithm {
             Self::Smc if size <= LARGE => {
                 let (islands, particles) = (flags.size(8, 2), 2);
                 let moves = moves(BUDGET, size, islands * particles).clamp(10, 5000);
-                Box::new(
-                    smc()
-                        .particles(particles)
-                        .islands(islands)
-                        .combine(Combine::Equally)
-                        .annealing(SmoothDataAnnealing::geometric())
-                        .kernel(kernel)
-                        .moves(flags.size(2, 1))
-                        .final_moves(flags.size(moves, 1))
-                        .recycle(true)
-                        .thin(flags.size(moves.div_ceil(GENERATIONS), 1)),
-                )
+                let smc = populations(flags, islands, particles, moves).kernel(kernel);
+                Box::new(smc.annealing(SmoothDataAnnealing::geometric()))
             }
             Self::Smc => {
                 let members = flags.size(16, 2);
                 let moves = moves(LARGE_BUDGET, size, members).clamp(10, 200);
+                let smc = populations(flags, members, 1, moves).kernel(kernel);
                 Box::new(
-                    smc()
-                        .particles(1)
-                        .islands(members)
-                        .combine(Combine::Equally)
-                        .warm(ensemble().members(members), 0.3)
-                        .annealing(Tempering::stages(flags.size(4, 2)))
-                        .kernel(kernel)
-                        .moves(flags.size(2, 1))
-                        .final_moves(flags.size(moves, 1))
-                        .recycle(true)
-                        .thin(flags.size(moves.div_ceil(GENERATIONS), 1)),
+                    smc.warm(ensemble().members(members), 0.3)
+                        .annealing(Tempering::stages(flags.size(4, 2))),
                 )
             }
             Self::Mcmc => {

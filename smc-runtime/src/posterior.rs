@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::data::{Dataset, Features, Standardise};
-use crate::diagnostics::{r_hat, weighted_r_hat};
 use crate::engine::Bound;
 use crate::error::{Error, Result};
 use crate::infer::Draws;
@@ -19,7 +18,7 @@ use crate::summary::Summary;
 pub struct Posterior<M> {
     model: M,
     problem: Arc<dyn Problem>,
-    draws: Draws,
+    pub(crate) draws: Draws,
     report: Report,
     scale: Option<Standardise>,
     classes: Vec<String>,
@@ -68,7 +67,7 @@ impl<M: Model> Posterior<M> {
 
     /// The weights of the draws, which sum to 1.
     pub fn weights(&self) -> Vec<f64> {
-        self.draws.log_weights.iter().map(|w| w.exp()).collect()
+        self.draws.weights()
     }
 
     /// Logarithms of [`Posterior::weights`].
@@ -104,26 +103,9 @@ impl<M: Model> Posterior<M> {
         Ok(rows
             .map(|row| {
                 let values: Vec<f64> = (0..draws).map(|i| prediction.function(i, row)).collect();
-                self.r_hat(&values)
+                self.draws.r_hat(&values)
             })
             .collect())
-    }
-
-    /// R-hat of a scalar with one value per draw, across the chains or islands of the run.
-    pub(crate) fn r_hat(&self, values: &[f64]) -> Option<f64> {
-        let islands = self.draws.islands.len();
-        let groups = self.draws.chains.max(islands);
-        let size = self.len() / groups.max(1);
-        if groups < 2 || size == 0 {
-            return None;
-        }
-        let groups = values.chunks_exact(size).take(groups).map(<[f64]>::to_vec);
-        if islands < 2 {
-            return r_hat(&groups.collect::<Vec<_>>());
-        }
-        let weights = self.weights();
-        let weights = weights.chunks_exact(size).map(<[f64]>::to_vec);
-        weighted_r_hat(&groups.zip(weights).collect::<Vec<_>>())
     }
 
     /// The parameters in a table: mean, standard deviation, quantiles, effective sample size and, where it means something,

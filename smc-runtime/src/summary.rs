@@ -125,7 +125,7 @@ impl Quantity {
             sd: expect(&|x| (x - mean).powi(2)).sqrt(),
             quantiles: quantiles(values, weights, [0.05, 0.5, 0.95]),
             ess,
-            r_hat: posterior.r_hat(values),
+            r_hat: posterior.draws.r_hat(values),
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::{Draws, Inference, Session};
 use crate::adapt::{self, Adaptation};
 use crate::cloud::{Cloud, Target};
-use crate::diagnostics::r_hat;
 use crate::error::{Error, Result};
 use crate::kernel::{At, Hmc, Kernel, Tuning};
 use crate::layout::Layout;
@@ -307,32 +306,31 @@ impl<'a> Chains<'a> {
                     .copy_from_slice(self.cloud.positions.row(chain));
             }
         }
-        let cautions = disagreement(self.problem.layout(), &positions, chains);
-        Ok(Draws {
+        let mut draws = Draws {
             log_weights: Weights::uniform(chains * draws).log().to_vec(),
             positions,
             log_evidence: None,
             chains,
             islands: Vec::new(),
-            cautions: cautions.into_iter().collect(),
-        })
+            cautions: Vec::new(),
+        };
+        draws.cautions = disagreement(self.problem.layout(), &draws)
+            .into_iter()
+            .collect();
+        Ok(draws)
     }
 }
 
 /// Whether the chains disagree on a single parameter, and where most. The weights of a network mean nothing one by one.
-fn disagreement(layout: &Layout, positions: &Population, chains: usize) -> Option<String> {
+fn disagreement(layout: &Layout, draws: &Draws) -> Option<String> {
     /// The R-hat that Gelman and Rubin (1992) tolerate; today one asks for less.
     const TOLERABLE: f64 = 1.1;
-    let draws = positions.len() / chains;
     let single = layout.blocks().iter().filter(|b| b.shape.is_empty());
     let found = single.filter_map(|block| {
-        let of = |chain: usize| {
-            let draws = chain * draws..(chain + 1) * draws;
-            let values = draws.map(|i| f64::from(positions.row(i)[block.range.start]));
-            values.collect::<Vec<_>>()
-        };
-        let chains: Vec<_> = (0..chains).map(of).collect();
-        Some((r_hat(&chains).filter(|_| chains.len() > 1)?, &block.name))
+        let all = 0..draws.positions.len();
+        let value = |i| f64::from(draws.positions.row(i)[block.range.start]);
+        let values: Vec<f64> = all.map(value).collect();
+        Some((draws.r_hat(&values)?, &block.name))
     });
     let (worst, name) = found.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (worst > TOLERABLE).then(|| {
@@ -407,18 +405,26 @@ mod tests {
             ("weights", vec![block(vec![1])], None),
             ("noise", vec![block(vec![])], None),
         ]);
-        let positions = |weights: f32, noise: f32| {
+        let found = |weights: f32, noise: f32, chains: usize| {
             let mut positions = Population::zeros(40, 2);
             for i in 0..40 {
                 let (chain, draw) = ((i / 20) as f32, (i * 7 % 11) as f32);
                 let at = positions.row_mut(i);
                 (at[0], at[1]) = (draw + weights * chain, draw + noise * chain);
             }
-            positions
+            let draws = Draws {
+                log_weights: Weights::uniform(40).log().to_vec(),
+                positions,
+                log_evidence: None,
+                chains,
+                islands: Vec::new(),
+                cautions: Vec::new(),
+            };
+            disagreement(&layout, &draws)
         };
-        assert_eq!(disagreement(&layout, &positions(50.0, 0.0), 2), None);
-        let told = disagreement(&layout, &positions(0.0, 50.0), 2).unwrap();
+        assert_eq!(found(50.0, 0.0, 2), None);
+        let told = found(0.0, 50.0, 2).unwrap();
         assert!(told.starts_with("R-hat of `noise` is "), "{told}");
-        assert_eq!(disagreement(&layout, &positions(0.0, 50.0), 1), None);
+        assert_eq!(found(0.0, 50.0, 1), None);
     }
 }

@@ -18,6 +18,7 @@ use std::fmt::Debug;
 use std::time::Instant;
 
 use crate::anneal::Plan;
+use crate::diagnostics::{r_hat, weighted_r_hat};
 use crate::error::{Error, Result};
 use crate::observe::{Observer, Step};
 use crate::population::Population;
@@ -125,6 +126,30 @@ pub struct Draws {
     pub islands: Vec<Island>,
     /// Words of caution about these draws.
     pub cautions: Vec<String>,
+}
+
+impl Draws {
+    /// The weights of the draws, which sum to 1.
+    pub(crate) fn weights(&self) -> Vec<f64> {
+        self.log_weights.iter().map(|w| w.exp()).collect()
+    }
+
+    /// R-hat of a scalar with one value per draw, across the chains or islands of the run.
+    pub(crate) fn r_hat(&self, values: &[f64]) -> Option<f64> {
+        let islands = self.islands.len();
+        let groups = self.chains.max(islands);
+        let size = self.positions.len() / groups.max(1);
+        if groups < 2 || size == 0 {
+            return None;
+        }
+        let groups = values.chunks_exact(size).take(groups).map(<[f64]>::to_vec);
+        if islands < 2 {
+            return r_hat(&groups.collect::<Vec<_>>());
+        }
+        let weights = self.weights();
+        let weights = weights.chunks_exact(size).map(<[f64]>::to_vec);
+        weighted_r_hat(&groups.zip(weights).collect::<Vec<_>>())
+    }
 }
 
 /// One of the independent populations of a run.

@@ -22,10 +22,10 @@ impl Prediction<'_> {
         const HALVINGS: usize = 200;
         if self.counts() {
             let cdf = |k: f64| self.inner_cdf(row, k).unwrap_or(f64::NAN);
-            let mean = self.moments(row).0;
+            let mean = self.mixture(row, |a| self.predictive.mean(a));
             return Some(discrete::quantile(cdf, p, mean).unwrap_or(f64::NAN));
         }
-        let (mut low, mut high) = self.around(row, p)?;
+        let (mut low, mut high) = self.around(row, p, self.place(row))?;
         for _ in 0..HALVINGS {
             let middle = 0.5 * (low + high);
             if middle <= low || middle >= high {
@@ -41,12 +41,15 @@ impl Prediction<'_> {
     }
 
     /// A number below the quantile of real targets and one that is not, by steps of 1, 2, 4, ... widths outwards from the
-    /// mean; NaN where there are none.
-    pub(super) fn around(&self, row: usize, p: f64) -> Option<(f64, f64)> {
+    /// centre; NaN where there are none.
+    pub(super) fn around(
+        &self,
+        row: usize,
+        p: f64,
+        (centre, width): (f64, f64),
+    ) -> Option<(f64, f64)> {
         const DOUBLINGS: usize = 200;
         let cdf = |z: f64| self.inner_cdf(row, z);
-        let (mean, width) = (self.moments(row).0, self.width(row));
-        let centre = if mean.is_finite() { mean } else { 0.0 };
         if !cdf(centre)?.is_finite() {
             return Some((f64::NAN, f64::NAN));
         }
@@ -59,11 +62,13 @@ impl Prediction<'_> {
         Some(low.zip(high).unwrap_or((f64::NAN, f64::NAN)))
     }
 
-    /// The standard deviation of a row's target, or 1 if that is no positive number.
-    pub(super) fn width(&self, row: usize) -> f64 {
-        let (_, spread, noise) = self.moments(row);
+    /// The mean of a row's target, or 0 if that is no finite number, and its standard deviation, or 1 if that is no positive one.
+    pub(super) fn place(&self, row: usize) -> (f64, f64) {
+        let (mean, spread, noise) = self.moments(row);
+        let centre = if mean.is_finite() { mean } else { 0.0 };
         let sd = (spread + noise).sqrt();
-        if sd > 0.0 && sd.is_finite() { sd } else { 1.0 }
+        let width = if sd > 0.0 && sd.is_finite() { sd } else { 1.0 };
+        (centre, width)
     }
 
     /// The central interval of probability `level` at every row, between the quantiles (1 − level)/2 and (1 + level)/2.

@@ -113,8 +113,10 @@ impl Scored<'_> {
                 let end = |p: f64| self.inner_quantile(i, p);
                 return Some(discrete::crps(cdf, end(TAIL)?, end(1.0 - TAIL)?, y));
             }
-            let (low, high) = (self.around(i, TAIL)?.0, self.around(i, 1.0 - TAIL)?.1);
-            Some(self.sd * scores::crps(cdf, low, high, y, self.width(i)))
+            let place = self.place(i);
+            let low = self.around(i, TAIL, place)?.0;
+            let high = self.around(i, 1.0 - TAIL, place)?.1;
+            Some(self.sd * scores::crps(cdf, low, high, y, place.1))
         };
         let total: Option<f64> = exec::map(self.rows(), row).into_iter().sum();
         total.map(|t| t / self.rows() as f64)
