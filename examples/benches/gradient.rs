@@ -3,7 +3,7 @@
 use divan::Bencher;
 use examples::cases::Case;
 use smc_runtime::engine::Engine;
-use smc_runtime::population::Population;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Problem, Segment};
 
 fn main() {

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use examples::cases::Case;
-use smc_runtime::algebra::Num;
-use smc_runtime::cloud::{Cloud, Target};
+use smc_runtime::base::rng::{Purpose, Stream, Streams};
 use smc_runtime::engine::Engine;
-use smc_runtime::kernel::{At, Hmc, Kernel, Proposal, Tuning, metropolis};
-use smc_runtime::population::Population;
+use smc_runtime::model::algebra::Num;
+use smc_runtime::model::transform::Support;
 use smc_runtime::prelude::{Normal, Prior};
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Problem, Segment};
-use smc_runtime::resample::{Resample, Systematic};
-use smc_runtime::rng::{Purpose, Stream, Streams};
-use smc_runtime::stage::Stage;
-use smc_runtime::transform::Support;
-use smc_runtime::weights::Weights;
+use smc_runtime::sampling::cloud::{Cloud, Target};
+use smc_runtime::sampling::kernel::{At, Hmc, Kernel, Proposal, Tuning, metropolis};
+use smc_runtime::sampling::resample::{Resample, Systematic};
+use smc_runtime::sampling::stage::Stage;
+use smc_runtime::sampling::weights::Weights;
 
 fn main() {
     divan::main();

@@ -11,10 +11,10 @@ use std::time::Instant;
 use clap::Parser;
 use examples::{Flags, Prepared, exit, prepare, wine};
 use serde_json::{Value, json};
-use smc_runtime::anneal::Annealing;
 use smc_runtime::data::Table;
 use smc_runtime::infer::Smc;
 use smc_runtime::prelude::*;
+use smc_runtime::sampling::anneal::Annealing;
 
 #[derive(Clone, Debug, Parser)]
 struct Args {

@@ -9,11 +9,11 @@ use examples::cases::Case;
 use examples::exit;
 use gemm::Parallelism;
 use serde_json::json;
-use smc_runtime::exec;
-use smc_runtime::population::Population;
+use smc_runtime::base::exec;
+use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::prelude::*;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Segment};
-use smc_runtime::rng::{Purpose, Streams};
 
 #[derive(Parser)]
 struct Args {

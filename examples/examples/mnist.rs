@@ -8,10 +8,10 @@ use clap::{Parser, ValueEnum};
 use examples::uci::file;
 use examples::{Flags, exit, word};
 use serde_json::json;
-use smc_runtime::anneal::Plan;
 use smc_runtime::data::read_idx;
 use smc_runtime::infer::Smc;
 use smc_runtime::prelude::*;
+use smc_runtime::sampling::anneal::Plan;
 
 #[derive(Clone, Debug, Parser)]
 struct Args {

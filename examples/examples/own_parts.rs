@@ -5,16 +5,16 @@ use std::process::ExitCode;
 use clap::Parser;
 use examples::{Flags, exit};
 use serde_json::json;
-use smc_runtime::algebra::Num;
-use smc_runtime::anneal::{Annealing, Lookahead};
-use smc_runtime::cloud::{Cloud, Target};
-use smc_runtime::kernel::{Aim, At, Kernel, Moved, Proposal, Tuning, metropolis};
+use smc_runtime::base::rng::{Purpose, Stream, Streams};
 use smc_runtime::layers::{Act, Device, Field, FieldParams, Float, Tape};
-use smc_runtime::population::Population;
+use smc_runtime::model::algebra::Num;
+use smc_runtime::model::transform::Support;
 use smc_runtime::prelude::*;
-use smc_runtime::rng::{Purpose, Stream, Streams};
-use smc_runtime::stage::Stage;
-use smc_runtime::transform::Support;
+use smc_runtime::problem::population::Population;
+use smc_runtime::sampling::anneal::{Annealing, Lookahead};
+use smc_runtime::sampling::cloud::{Cloud, Target};
+use smc_runtime::sampling::kernel::{Aim, At, Kernel, Moved, Proposal, Tuning, metropolis};
+use smc_runtime::sampling::stage::Stage;
 
 /// A layer: x + sin²(x), an activation for periodic functions. No gradient code.
 #[derive(Clone, Copy, Debug, Default)]

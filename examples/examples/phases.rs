@@ -9,17 +9,17 @@ use clap::Parser;
 use examples::cases::Case;
 use examples::{Flags, exit};
 use serde_json::json;
-use smc_runtime::architecture::Architecture;
-use smc_runtime::cloud::{Cloud, Target};
-use smc_runtime::dist::Predictive;
-use smc_runtime::exec;
-use smc_runtime::kernel::{At, Kernel};
-use smc_runtime::layout::Layout;
-use smc_runtime::population::Population;
+use smc_runtime::base::exec;
+use smc_runtime::base::rng::Streams;
+use smc_runtime::model::architecture::Architecture;
+use smc_runtime::model::dist::Predictive;
+use smc_runtime::model::layout::Layout;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Arguments, Counts, Problem, RowSums, Segment};
-use smc_runtime::rng::Streams;
-use smc_runtime::stage::Stage;
+use smc_runtime::sampling::cloud::{Cloud, Target};
+use smc_runtime::sampling::kernel::{At, Kernel};
+use smc_runtime::sampling::stage::Stage;
 
 #[derive(Parser)]
 struct Args {
@@ -183,7 +183,7 @@ impl Problem for Timed<'_> {
         self.problem.order()
     }
 
-    fn engine(&self) -> &smc_runtime::engine::Choice {
+    fn engine(&self) -> &smc_runtime::problem::Choice {
         self.problem.engine()
     }
 

@@ -11,7 +11,7 @@ use examples::picture::{self, AFTER, BEFORE, Drawn, Panel, Picture, tint};
 use examples::{Flags, exit};
 use plotters::prelude::*;
 use serde_json::json;
-use smc_runtime::predict::Prediction;
+use smc_runtime::posterior::predict::Prediction;
 use smc_runtime::prelude::*;
 
 #[derive(Clone, Debug, Parser)]

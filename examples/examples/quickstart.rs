@@ -9,7 +9,7 @@ use clap::Parser;
 use examples::{Flags, Prepared, exit, prepare, wine};
 use models::LinearRegression;
 use serde_json::{Value, json};
-use smc_runtime::predict::Prediction;
+use smc_runtime::posterior::predict::Prediction;
 use smc_runtime::prelude::*;
 
 /// Red-wine quality from eleven measurements.

@@ -11,7 +11,7 @@ use examples::uci::UciSet;
 use examples::{Flags, choice, exit, wine, word};
 use models::{LinearRegression, MlpRegressor};
 use serde_json::json;
-use smc_runtime::predict::Scores;
+use smc_runtime::posterior::predict::Scores;
 use smc_runtime::prelude::*;
 
 #[derive(Clone, Debug, Parser)]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::engine::bind;
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
-use smc_runtime::rng::{Purpose, Streams};
+use smc_runtime::problem::population::Population;
 
 /// 784-H-10, tanh, categorical.
 #[bayes_model]

@@ -1,7 +1,7 @@
 //! A curve with a gap: the one-dimensional regression that the pictures show.
 
+use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::prelude::*;
-use smc_runtime::rng::{Purpose, Streams};
 
 use crate::Flags;
 

@@ -13,7 +13,7 @@ use crate::ctxt::Ctxt;
 use crate::names::{self, Mention, Place};
 use crate::sugar::{self, Outer, Setting};
 
-/// Parameters that one prior can name: one derivative lane each in `smc_runtime::algebra::Num`.
+/// Parameters that one prior can name: one derivative lane each in `smc_runtime::model::algebra::Num`.
 const MOST_NAMED: usize = 7;
 
 /// What other libraries call the targets, which a likelihood here does not name.

@@ -67,6 +67,9 @@ fn stub(ident: &Ident, generics: &Generics) -> TokenStream {
         }
 
         #[automatically_derived]
+        impl #impl_generics #p::Infers for #ident #ty_generics #where_clause {}
+
+        #[automatically_derived]
         #[allow(dead_code, unused_variables, clippy::all, clippy::pedantic)]
         impl #impl_generics #ident #ty_generics #where_clause {
             /// Never run.

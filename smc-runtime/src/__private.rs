@@ -1,16 +1,18 @@
 //! The only names that generated code may use. Not part of the public interface: they change without notice.
 
 pub use crate::data::Dataset;
-pub use crate::dist::{Likelihood, Prior, Term};
 pub use crate::infer::Inference;
+pub use crate::model::check;
+pub use crate::model::dist::{Likelihood, Prior, Term};
+pub use crate::model::nn::{Dyn, DynField, Field};
+pub use crate::model::prior::{Priors, Scope};
 pub use crate::model::{FieldSpec, Model, Views, resolve};
-pub use crate::nn::check;
-pub use crate::nn::{Dyn, DynField, Field};
-pub use crate::prior::{Priors, Scope};
-pub use crate::run::Run;
+pub use crate::run::{Infers, Run};
 
 #[cfg(feature = "autodiff")]
-pub use crate::engine::autodiff::{Act, Device, Float, Network, Params, Tape};
+pub use crate::model::Network;
+#[cfg(feature = "autodiff")]
+pub use crate::model::tensor::{Act, Device, Float, Params, Tape};
 
 /// The key list of a likelihood expression, without evaluating it.
 pub const fn keys_of<L: Likelihood>(_: fn() -> L) -> &'static [check::Key] {
@@ -18,7 +20,9 @@ pub const fn keys_of<L: Likelihood>(_: fn() -> L) -> &'static [check::Key] {
 }
 
 /// The support of a prior expression, without evaluating it; `None` for one that may stand on any field.
-pub const fn support_of<P: Prior>(_: fn(&Scope<'_>) -> P) -> Option<crate::transform::Support> {
+pub const fn support_of<P: Prior>(
+    _: fn(&Scope<'_>) -> P,
+) -> Option<crate::model::transform::Support> {
     if P::ANYWHERE { None } else { Some(P::SUPPORT) }
 }
 
@@ -47,7 +51,7 @@ impl<I: Inference + 'static> Algorithm for I {
 
 /// In place of a likelihood that has been reported; never run.
 pub fn no_likelihood() -> impl Likelihood {
-    crate::dist::Normal::<Term>::default()
+    crate::model::dist::Normal::<Term>::default()
 }
 
 /// Its tokens where the feature `autodiff` is on, nothing elsewhere: generated code cannot see this crate's features.

@@ -1,12 +1,15 @@
 //! What a person who writes a layer imports: `use smc_runtime::layers::*;`.
 
-pub use crate::engine::fused::{FusedLayer, LayerSize, PANEL};
-pub use crate::layout::BlockSpec;
-pub use crate::nn::{BlockSlices, Dyn, DynField, Field, Matrix, Rule, View};
-pub use crate::transform::Support;
+pub use crate::model::fused::{FusedLayer, LayerSize};
+pub use crate::model::layout::BlockSpec;
+pub use crate::model::nn::{BlockSlices, Dyn, DynField, Field, Matrix, Rule, View};
+pub use crate::model::transform::Support;
+pub use crate::numerics::PANEL;
 
 #[cfg(feature = "autodiff")]
-pub use crate::engine::autodiff::{Act, Device, FieldParams, Float, Leaf, Network, Params, Tape};
+pub use crate::model::Network;
+#[cfg(feature = "autodiff")]
+pub use crate::model::tensor::{Act, Device, FieldParams, Float, Leaf, Params, Tape};
 /// dfdx's operations on tensors, without its `Shape`, `Linear` and `Tanh`.
 #[cfg(feature = "autodiff")]
 pub use dfdx::prelude::{

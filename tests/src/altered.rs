@@ -1,13 +1,13 @@
 //! A problem with one of its answers replaced: how a fault is planted, and how rows are made impossible.
 
-use smc_runtime::architecture::Architecture;
-use smc_runtime::dist::Predictive;
-use smc_runtime::engine::Choice;
-use smc_runtime::layout::Layout;
-use smc_runtime::population::Population;
+use smc_runtime::base::rng::Streams;
+use smc_runtime::model::architecture::Architecture;
+use smc_runtime::model::dist::Predictive;
+use smc_runtime::model::layout::Layout;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::Choice;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Arguments, Counts, Problem, RowSums, Segment};
-use smc_runtime::rng::Streams;
 
 type LogPrior<'a> = dyn Fn(&Population, Option<&mut Population>) -> Vec<f64> + Send + Sync + 'a;
 type LogLikelihood<'a> =

@@ -1,12 +1,12 @@
 //! Bayesian linear regression with known noise as a model of the engine: posterior and evidence in closed form.
 
-use smc_runtime::dist::Likelihood;
-use smc_runtime::engine::autodiff::Params;
 use smc_runtime::layers::{Act, Device, Float, Tape};
+use smc_runtime::model::dist::Likelihood;
+use smc_runtime::model::nn::{Field, Linear, LinearView};
+use smc_runtime::model::prior::Priors;
+use smc_runtime::model::tensor::Params;
 use smc_runtime::model::{FieldSpec, Model, Views};
-use smc_runtime::nn::{Field, Linear, LinearView};
 use smc_runtime::prelude::*;
-use smc_runtime::prior::Priors;
 use smc_runtime::testing::{Exact, Regression};
 
 use crate::{normals, table};
@@ -76,3 +76,5 @@ pub fn exact(data: &Dataset) -> Exact {
         Dataset::new(data.columns() + 1, rows, data.targets().to_vec()).expect("a table");
     Regression::new(with_ones, NOISE, PRIOR).posterior()
 }
+
+impl<const D: usize> Infers for Line<D> {}

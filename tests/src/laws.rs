@@ -1,16 +1,16 @@
 //! The laws as functions of the part under test: each says in words what is wrong, so that it can be shown to hold for a
 //! right part and to fail for a faulty one.
 
-use smc_runtime::anneal::Annealing;
-use smc_runtime::cloud::{Cloud, Target};
-use smc_runtime::dist::{Predictive, Response};
+use smc_runtime::base::rng::Streams;
 use smc_runtime::infer::Smc;
-use smc_runtime::kernel::{At, Kernel};
-use smc_runtime::population::Population;
+use smc_runtime::model::dist::{Predictive, Response};
 use smc_runtime::prelude::*;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Problem, Segment};
-use smc_runtime::rng::Streams;
-use smc_runtime::stage::Stage;
+use smc_runtime::sampling::anneal::Annealing;
+use smc_runtime::sampling::cloud::{Cloud, Target};
+use smc_runtime::sampling::kernel::{At, Kernel};
+use smc_runtime::sampling::stage::Stage;
 use smc_runtime::testing::{Exact, Perfect, Regression};
 
 use crate::textbook::Textbook;
@@ -315,7 +315,7 @@ pub fn predictive_is_consistent(
             Err(format!("{what}: {a} against {b}"))
         }
     };
-    let mut stream = Streams::new(45).stream(smc_runtime::rng::Purpose::Simulate, 0, 0, 0);
+    let mut stream = Streams::new(45).stream(smc_runtime::base::rng::Purpose::Simulate, 0, 0, 0);
     let draws: Vec<f64> = (0..40_000)
         .map(|_| predictive.sample(arguments, &mut stream))
         .collect();

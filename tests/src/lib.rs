@@ -6,11 +6,11 @@ pub mod laws;
 pub mod models;
 pub mod textbook;
 
-use smc_runtime::exec;
+use smc_runtime::base::exec;
+use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::infer::{Draws, Inference, Session};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
-use smc_runtime::rng::{Purpose, Streams};
 
 /// Mean and standard error of independent values.
 pub fn mean_se(values: &[f64]) -> (f64, f64) {

@@ -1,12 +1,12 @@
 //! Models written by hand, on which the laws are tried.
 
-use smc_runtime::dist::Likelihood;
-use smc_runtime::engine::autodiff::Params;
 use smc_runtime::layers::{Act, Device, Float, Tape};
+use smc_runtime::model::dist::Likelihood;
+use smc_runtime::model::nn::Field;
+use smc_runtime::model::prior::Priors;
+use smc_runtime::model::tensor::Params;
 use smc_runtime::model::{FieldSpec, Model, Views};
-use smc_runtime::nn::Field;
 use smc_runtime::prelude::*;
-use smc_runtime::prior::Priors;
 
 /// A regression network with one hidden layer of three and its noise: 11 parameters.
 #[derive(Clone, Debug, Default)]
@@ -185,3 +185,11 @@ impl Model for Noise {
         x
     }
 }
+
+impl Infers for Net {}
+
+impl Infers for Hierarchical {}
+
+impl<const D: usize, const K: usize> Infers for Softmax<D, K> {}
+
+impl Infers for Noise {}

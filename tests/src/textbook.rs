@@ -1,15 +1,15 @@
 //! The weighting of sequential Monte Carlo as Del Moral et al. (2006) write it, with the places where it can go wrong as
 //! parts, so that a law can be shown to catch each fault.
 
-use smc_runtime::cloud::{Cloud, Target};
-use smc_runtime::kernel::{At, Kernel};
-use smc_runtime::population::Population;
+use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::problem::Problem;
-use smc_runtime::resample::{Resample, Systematic};
-use smc_runtime::rng::{Purpose, Streams};
-use smc_runtime::stage::{Stage, Terms};
+use smc_runtime::problem::population::Population;
+use smc_runtime::sampling::cloud::{Cloud, Target};
+use smc_runtime::sampling::kernel::{At, Kernel};
+use smc_runtime::sampling::resample::{Resample, Systematic};
+use smc_runtime::sampling::stage::{Stage, Terms};
+use smc_runtime::sampling::weights::Weights;
 use smc_runtime::testing::{Perfect, Regression};
-use smc_runtime::weights::Weights;
 
 /// When the weights of a stage are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use std::ops::Range;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use smc_runtime::base::exec;
+use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::engine::bind;
-use smc_runtime::exec;
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Segment};
-use smc_runtime::rng::{Purpose, Streams};
 
 /// The system's allocator, which also adds up what is asked for.
 struct Counting;

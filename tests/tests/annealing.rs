@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use laws::conjugate::{Line, data};
 use laws::infer;
 use laws::laws::{evidence_bias_falls_as_one_over_j, evidence_is_unbiased};
-use smc_runtime::anneal::{Annealing, Plan};
+use smc_runtime::base::rng::Streams;
 use smc_runtime::engine::{Engine, bind, bind_in_order};
+use smc_runtime::infer::observe::{Observer, Step};
 use smc_runtime::infer::{Draws, Smc, SmcRun, SmcState};
-use smc_runtime::observe::{Observer, Step};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::{Part, Problem, Segment};
-use smc_runtime::rng::Streams;
+use smc_runtime::sampling::anneal::{Annealing, Plan};
 use smc_runtime::testing::{Perfect, Regression};
 
 const ROWS: usize = 40;
@@ -162,7 +162,8 @@ fn a_known_cost_is_told_first_and_reported() {
     let bands = report.bands();
     let rows: Vec<_> = bands.iter().map(|b| (b.rows, b.steps)).collect();
     assert_eq!(rows, [(10, 1), (40, 1), (160, 1), (640, 2)]);
-    let total = |f: &dyn Fn(&smc_runtime::report::Band) -> f64| bands.iter().map(f).sum::<f64>();
+    let total =
+        |f: &dyn Fn(&smc_runtime::posterior::report::Band) -> f64| bands.iter().map(f).sum::<f64>();
     assert_eq!(
         total(&|b| b.row_gradients as f64),
         report.counts.row_gradients as f64
@@ -346,7 +347,7 @@ fn rows_enter_in_the_order_asked_for() {
     let shuffled = bind(model(), &table, engine(), 1).unwrap();
     assert_eq!(bound.problem.order(), curriculum);
     let thetas = {
-        let mut thetas = smc_runtime::population::Population::zeros(2, 3);
+        let mut thetas = smc_runtime::problem::population::Population::zeros(2, 3);
         bound.problem.sample_prior(Streams::new(2), 0, &mut thetas);
         thetas
     };

@@ -7,12 +7,12 @@ use laws::altered::Altered;
 use laws::conjugate::{Line, data};
 use laws::infer;
 use laws::models::{Noise, Softmax};
-use smc_runtime::anneal::{Annealing, Lookahead};
 use smc_runtime::data::Findings;
-use smc_runtime::observe::{Observer, Step};
+use smc_runtime::infer::observe::{Observer, Step};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::{Problem, RowSums};
-use smc_runtime::stage::Stage;
+use smc_runtime::sampling::anneal::{Annealing, Lookahead};
+use smc_runtime::sampling::stage::Stage;
 use smc_runtime::testing::Regression;
 
 /// The text of an error.

@@ -5,13 +5,13 @@
 //! particles of one cloud are dependent and would make false shapes.
 
 use laws::models::Net;
+use smc_runtime::base::exec;
+use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::engine::{Engine, bind};
-use smc_runtime::exec;
 use smc_runtime::infer::{Draws, Session};
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
-use smc_runtime::rng::{Purpose, Streams};
+use smc_runtime::problem::population::Population;
 
 /// Simulated data sets.
 const RUNS: usize = 320;

@@ -4,16 +4,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use laws::altered::Altered;
 use laws::normals;
-use smc_runtime::adapt::Adaptation;
-use smc_runtime::cloud::{Cloud, Target};
-use smc_runtime::kernel::{At, Kernel, Trajectory, Tuning, leapfrog};
-use smc_runtime::population::Population;
+use smc_runtime::base::rng::Streams;
 use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
-use smc_runtime::rng::Streams;
-use smc_runtime::stage::Stage;
+use smc_runtime::problem::population::Population;
+use smc_runtime::sampling::adapt::Adaptation;
+use smc_runtime::sampling::cloud::{Cloud, Target};
+use smc_runtime::sampling::kernel::{At, Kernel, Trajectory, Tuning, leapfrog};
+use smc_runtime::sampling::stage::Stage;
+use smc_runtime::sampling::weights::Weights;
 use smc_runtime::testing::Regression;
-use smc_runtime::weights::Weights;
 
 /// Features that are nearly one another: one direction of the posterior is 30 times as narrow as the others, and no
 /// scale of coordinates helps.

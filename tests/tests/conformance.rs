@@ -1,18 +1,18 @@
 //! The workspace's own kernels, policies and schemes pass the conformance kit that third parties run on theirs.
 
-use smc_runtime::adapt::Adaptation;
-use smc_runtime::cloud::{Cloud, Target};
+use smc_runtime::base::rng::Streams;
 use smc_runtime::infer::Session;
-use smc_runtime::kernel::{At, Kernel, Tuning};
-use smc_runtime::observe::Step;
+use smc_runtime::infer::observe::Step;
 use smc_runtime::prelude::*;
-use smc_runtime::resample::Resample;
-use smc_runtime::rng::Streams;
-use smc_runtime::stage::Stage;
+use smc_runtime::sampling::adapt::Adaptation;
+use smc_runtime::sampling::cloud::{Cloud, Target};
+use smc_runtime::sampling::kernel::{At, Kernel, Tuning};
+use smc_runtime::sampling::resample::Resample;
+use smc_runtime::sampling::stage::Stage;
+use smc_runtime::sampling::weights::{Weights, cess};
 use smc_runtime::testing::{
     Perfect, Regression, check_adaptation, check_annealing, check_kernel, check_resampler,
 };
-use smc_runtime::weights::{Weights, cess};
 
 #[test]
 fn resampling_schemes_conform() {

@@ -1,11 +1,11 @@
 //! The same expression on a CUDA device as on the CPU; skipped aloud where there is no device.
 #![cfg(feature = "cuda")]
 
+use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::engine::{Bound, bind};
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Segment};
-use smc_runtime::rng::{Purpose, Streams};
 
 /// Both activations, classes, a hierarchy.
 #[bayes_model]

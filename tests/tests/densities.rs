@@ -4,8 +4,8 @@
 use laws::laws::{predictive_is_consistent, prior_integrates_to_one};
 use laws::models::Noise;
 use laws::table;
-use smc_runtime::dist::Predictive;
 use smc_runtime::engine::{Engine, bind};
+use smc_runtime::model::dist::Predictive;
 use smc_runtime::prelude::*;
 
 #[test]

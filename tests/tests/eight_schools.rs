@@ -1,20 +1,20 @@
 //! Eight schools, non-centred, as a model written by hand, against posteriordb's reference posterior.
 
 use laws::{expectation, infer};
-use smc_runtime::dist::Likelihood;
-use smc_runtime::engine::autodiff::Params;
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::infer::Draws;
 use smc_runtime::layers::{
     Act, Axes2, BroadcastTo, Device, Float, HasShape, Leaf, RealizeTo, ReshapeTo, Rule, Tape,
     TryMatMul,
 };
+use smc_runtime::model::dist::Likelihood;
+use smc_runtime::model::nn::Field;
+use smc_runtime::model::prior::Priors;
+use smc_runtime::model::tensor::Params;
+use smc_runtime::model::transform::Support;
 use smc_runtime::model::{FieldSpec, Views};
-use smc_runtime::nn::Field;
 use smc_runtime::prelude::*;
-use smc_runtime::prior::Priors;
 use smc_runtime::testing::check_model;
-use smc_runtime::transform::Support;
 
 /// Turns the features of a row (which school it is, and its standard error) into one number.
 #[derive(Clone, Debug, Default)]

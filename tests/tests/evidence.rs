@@ -5,8 +5,8 @@ use laws::laws::{evidence_bias_falls_as_one_over_j, evidence_is_unbiased, poster
 use laws::{infer, near};
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::infer::Smc;
-use smc_runtime::kernel::Kernel;
 use smc_runtime::prelude::*;
+use smc_runtime::sampling::kernel::Kernel;
 use smc_runtime::testing::Regression;
 
 fn regression() -> (Regression, f64) {

@@ -2,16 +2,16 @@
 //! rows and segments; a particle's bits in any company and on any number of threads; extreme parameters.
 
 use proptest::prelude::*;
-use smc_runtime::dist::Likelihood;
-use smc_runtime::engine::autodiff::Params;
+use smc_runtime::base::rng::{Purpose, Stream, Streams};
 use smc_runtime::engine::{Bound, Instructions, bind};
 use smc_runtime::layers::{Act, Device, Field, Float, Tape};
+use smc_runtime::model::dist::Likelihood;
+use smc_runtime::model::prior::Priors;
+use smc_runtime::model::tensor::Params;
 use smc_runtime::model::{FieldSpec, Views};
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
-use smc_runtime::prior::Priors;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Problem, RowSums, Segment};
-use smc_runtime::rng::{Purpose, Stream, Streams};
 use smc_runtime::testing::{Errors, Reference};
 
 const EVERY: [Instructions; 3] = [
@@ -699,7 +699,7 @@ fn threads_change_no_bit() {
     fn check<M: Model + Default>(columns: usize, count: usize) {
         let data = normal_data(columns, 1300, 3);
         let on = |threads: usize| {
-            smc_runtime::exec::with_threads(Some(threads), || {
+            smc_runtime::base::exec::with_threads(Some(threads), || {
                 let bound = bind(M::default(), &data, Engine::fused(), 1).unwrap();
                 let thetas = normal_thetas(&*bound.problem, count, 0.2);
                 let segments = [

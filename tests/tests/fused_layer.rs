@@ -4,15 +4,15 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::engine::bind;
-use smc_runtime::engine::fused::PANEL;
+use smc_runtime::layers::PANEL;
 use smc_runtime::layers::*;
-use smc_runtime::population::Population;
 use smc_runtime::prelude::{
     Categorical, Dataset, Engine, HalfNormal, Linear, Normal, Relu, Scale, bayes_model,
 };
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, RowSums, Segment};
-use smc_runtime::rng::{Purpose, Streams};
 use smc_runtime::testing::{check_fused, check_model};
 
 /// yᵢ = gainᵢ·xᵢ + shiftᵢ for each of N features.

@@ -1,11 +1,11 @@
 //! What generated code does at run time: names and layout of parameters, sizes from data and from values, the order of
 //! priors, and the algorithm.
 
+use smc_runtime::base::rng::Streams;
 use smc_runtime::engine::bind;
-use smc_runtime::nn::{LinearShaped, Matrix};
-use smc_runtime::population::Population;
+use smc_runtime::model::nn::{LinearShaped, Matrix};
 use smc_runtime::prelude::*;
-use smc_runtime::rng::Streams;
+use smc_runtime::problem::population::Population;
 
 /// Red-wine quality from eleven measurements.
 #[bayes_model]
@@ -233,7 +233,7 @@ fn the_gradient_of_a_prior_reaches_what_it_names() {
 
 #[test]
 fn the_algorithm_is_the_attributes() {
-    let inference = format!("{:?}", Wine::default().inference());
+    let inference = format!("{:?}", Wine::default().algorithm());
     assert!(inference.contains("particles: 7"), "{inference}");
 }
 

@@ -4,18 +4,18 @@
 
 use laws::models::Softmax;
 use laws::{near, normals};
-use smc_runtime::dist::{Predictive, Response};
-use smc_runtime::engine::autodiff::{Heads, Params, PerRow, Targets};
-use smc_runtime::engine::fused::FusedHead;
+use smc_runtime::base::rng::{Purpose, Stream, Streams};
 use smc_runtime::engine::{Instructions, bind, bind_in_order};
 use smc_runtime::layers::{Act, Device, Float, Network, Tape};
+use smc_runtime::model::check::Key;
+use smc_runtime::model::dist::FusedHead;
+use smc_runtime::model::dist::{Predictive, Response};
+use smc_runtime::model::prior::Priors;
+use smc_runtime::model::tensor::{Heads, Params, PerRow, Targets};
 use smc_runtime::model::{FieldSpec, Views};
-use smc_runtime::nn::check::Key;
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
-use smc_runtime::prior::Priors;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Problem, Segment};
-use smc_runtime::rng::{Purpose, Stream, Streams};
 use smc_runtime::testing::{Reference, check_fused, check_model};
 
 // The distributions themselves.

@@ -1,10 +1,10 @@
 //! Memory does not grow from call to call, and an engine's working memory does not depend on the number of rows.
 
+use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::engine::bind;
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Problem, Segment};
-use smc_runtime::rng::{Purpose, Streams};
 
 /// Classes, so that every kind of tensor that a tile needs is made.
 #[bayes_model]

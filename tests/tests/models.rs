@@ -24,7 +24,7 @@ struct Case<M> {
 }
 
 trait Law {
-    fn holds<M: Model>(case: &Case<M>);
+    fn holds<M: Infers>(case: &Case<M>);
 }
 
 /// Red wine, every eighth row: eleven measurements and the quality, standardised.
@@ -52,7 +52,7 @@ fn quality(as_what: impl Fn(usize) -> usize) -> Dataset {
 }
 
 fn every<L: Law>() {
-    fn check<L: Law, M: Model>(model: M, real: Dataset, kind: Kind) {
+    fn check<L: Law, M: Infers>(model: M, real: Dataset, kind: Kind) {
         println!("{}", model.name());
         L::holds(&Case { model, real, kind });
     }
@@ -130,7 +130,7 @@ fn log_posteriors<M: Model>(posterior: &Posterior<M>) -> Vec<f64> {
 struct EveryAlgorithmLearns;
 
 impl Law for EveryAlgorithmLearns {
-    fn holds<M: Model>(case: &Case<M>) {
+    fn holds<M: Infers>(case: &Case<M>) {
         let run = || case.model.clone().infer_on(&case.real).seed(3).threads(1);
         let prior = run().sample_prior(200).unwrap();
         let before = prior.predict(&case.real).unwrap().lppd();
@@ -196,7 +196,7 @@ struct Calibrated;
 impl Law for Calibrated {
     /// Parameters from the prior, data from the parameters, predictions of further data: whatever was drawn, targets fall
     /// into central intervals as often as these say, and classes come as often as they are given probability.
-    fn holds<M: Model>(case: &Case<M>) {
+    fn holds<M: Infers>(case: &Case<M>) {
         const DATA_SETS: u64 = 24;
         let of = |seed: u64| -> f64 {
             let [learn, ask] = inputs(case, seed);
@@ -250,10 +250,10 @@ fn predictions_are_calibrated_on_data_of_the_model() {
 }
 
 /// `infer_with` is of the macro's making; here a model is any.
-trait InferOn: Model {
+trait InferOn: Infers {
     fn infer_on(self, data: &Dataset) -> Run<'_, Self> {
         Run::new(self, data)
     }
 }
 
-impl<M: Model> InferOn for M {}
+impl<M: Infers> InferOn for M {}

@@ -9,16 +9,16 @@ use laws::laws::{
 use laws::models::Noise;
 use laws::table;
 use laws::textbook::{Order, Textbook};
-use smc_runtime::anneal::{Annealing, Lookahead};
-use smc_runtime::cloud::{Cloud, Target};
+use smc_runtime::base::rng::{Purpose, Stream};
 use smc_runtime::engine::{Engine, bind};
-use smc_runtime::kernel::{At, Kernel, Moved, Tuning};
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Problem, RowSums, Segment};
-use smc_runtime::resample::{Resample, Systematic};
-use smc_runtime::rng::{Purpose, Stream};
-use smc_runtime::stage::Stage;
+use smc_runtime::sampling::anneal::{Annealing, Lookahead};
+use smc_runtime::sampling::cloud::{Cloud, Target};
+use smc_runtime::sampling::kernel::{At, Kernel, Moved, Tuning};
+use smc_runtime::sampling::resample::{Resample, Systematic};
+use smc_runtime::sampling::stage::Stage;
 use smc_runtime::testing::{Regression, check_kernel, check_resampler};
 
 /// The law holds for the right part and fails for the faulty one, for the reason given.

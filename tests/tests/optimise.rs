@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use laws::altered::Altered;
 use laws::models::Softmax;
 use laws::{infer, table};
-use smc_runtime::cloud::Target;
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::infer::Session;
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Problem, RowSums};
-use smc_runtime::stage::Stage;
+use smc_runtime::sampling::cloud::Target;
+use smc_runtime::sampling::stage::Stage;
 use smc_runtime::testing::Regression;
 
 fn regression() -> Regression {

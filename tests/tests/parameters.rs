@@ -2,12 +2,12 @@
 //! layers without bias or prior. Each is compared with the same model written another way, or with its own formula.
 
 use laws::{normals, table};
+use smc_runtime::base::rng::Streams;
 use smc_runtime::engine::bind;
 use smc_runtime::model::Model;
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Problem, Segment};
-use smc_runtime::rng::Streams;
 use smc_runtime::testing::check_model;
 use std::sync::Arc;
 

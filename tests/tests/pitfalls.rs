@@ -3,9 +3,9 @@
 use laws::laws::weighting_is_exact;
 use laws::textbook::{Order, Textbook};
 use laws::{expectation, infer, near};
-use smc_runtime::anneal::{Annealing, Lookahead};
 use smc_runtime::prelude::*;
-use smc_runtime::stage::Stage;
+use smc_runtime::sampling::anneal::{Annealing, Lookahead};
+use smc_runtime::sampling::stage::Stage;
 use smc_runtime::testing::{Perfect, Regression};
 
 /// y ~ N(θ, 1), θ ~ N(0, 1), eight rows. Exactly: mean 1.646, log Z −11.21.

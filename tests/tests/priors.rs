@@ -2,11 +2,11 @@
 //! form over a block is the sum, and it says which argument is out of range.
 
 use laws::normals;
-use smc_runtime::algebra::Num;
+use smc_runtime::base::rng::{Purpose, Stream, Streams};
+use smc_runtime::model::algebra::Num;
+use smc_runtime::model::transform::Support;
 use smc_runtime::prelude::*;
-use smc_runtime::rng::{Purpose, Stream, Streams};
 use smc_runtime::testing::check_model;
-use smc_runtime::transform::Support;
 
 /// What an argument may be.
 #[derive(Clone, Copy, PartialEq)]

@@ -4,14 +4,14 @@
 use laws::conjugate::{Line, data};
 use laws::models::Softmax;
 use laws::table;
-use smc_runtime::cloud::Target;
+use smc_runtime::base::exec;
+use smc_runtime::base::rng::Streams;
 use smc_runtime::engine::{Engine, bind};
-use smc_runtime::exec;
 use smc_runtime::infer::{Smc, SmcRun, SmcState};
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
-use smc_runtime::rng::Streams;
-use smc_runtime::stage::Stage;
+use smc_runtime::problem::population::Population;
+use smc_runtime::sampling::cloud::Target;
+use smc_runtime::sampling::stage::Stage;
 
 /// Two full tiles of narrow rows and a remainder.
 fn narrow() -> Dataset {
@@ -76,7 +76,7 @@ fn values_and_gradients_have_the_same_bits_on_any_number_of_threads() {
     values_and_gradients(&Softmax::<784, 3>::default(), &wide());
 }
 
-fn posteriors<M: Model>(model: &M, data: &Dataset, algorithm: &(impl Inference + Clone + 'static)) {
+fn posteriors<M: Infers>(model: &M, data: &Dataset, algorithm: &(impl Inference + Clone + 'static)) {
     same_with_any_number_of_threads(|threads| {
         let run = Run::new(model.clone(), data)
             .with(algorithm.clone())
@@ -270,10 +270,10 @@ fn final_moves_are_told_as_they_are_made() {
 
 #[test]
 fn a_state_with_lost_particles_survives_json() {
-    let mut weights = smc_runtime::weights::Weights::uniform(3);
+    let mut weights = smc_runtime::sampling::weights::Weights::uniform(3);
     weights.reweight(&[0.0, f64::NEG_INFINITY, 1.0]).unwrap();
     let saved = serde_json::to_string(&weights).unwrap();
-    let back: smc_runtime::weights::Weights = serde_json::from_str(&saved).unwrap();
+    let back: smc_runtime::sampling::weights::Weights = serde_json::from_str(&saved).unwrap();
     assert_eq!(back, weights);
 }
 

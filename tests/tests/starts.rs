@@ -4,9 +4,9 @@ use laws::laws::evidence_is_unbiased;
 use laws::{infer, mean_se, table};
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::infer::Smc;
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
-use smc_runtime::start::Gaussians;
+use smc_runtime::problem::population::Population;
+use smc_runtime::sampling::start::Gaussians;
 use smc_runtime::testing::Regression;
 
 /// A network of ten parameters.

@@ -1,16 +1,16 @@
 //! Fused layers as operations of the dfdx tape: a model with parts of the user's own still has the gradients of its
 //! expression, and says which engine it runs on and why.
 
-use smc_runtime::dist::{Likelihood, Predictive, Response};
-use smc_runtime::engine::autodiff::{Heads, PerRow, Targets};
+use smc_runtime::base::rng::{Purpose, Stream, Streams};
 use smc_runtime::engine::{Bound, bind};
 use smc_runtime::layers::*;
+use smc_runtime::model::dist::{Likelihood, Predictive, Response};
+use smc_runtime::model::prior::Priors;
+use smc_runtime::model::tensor::{Heads, PerRow, Targets};
 use smc_runtime::model::{FieldSpec, Views};
-use smc_runtime::population::Population;
 use smc_runtime::prelude::*;
-use smc_runtime::prior::Priors;
+use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Part, Segment};
-use smc_runtime::rng::{Purpose, Stream, Streams};
 use smc_runtime::testing::check_model;
 
 /// sin(x): a layer that only its expression knows.
@@ -84,7 +84,7 @@ impl Predictive for Own {
 }
 
 impl Likelihood for Own {
-    const KEYS: &'static [smc_runtime::nn::check::Key] = Normal::<Term>::KEYS;
+    const KEYS: &'static [smc_runtime::model::check::Key] = Normal::<Term>::KEYS;
 
     fn terms(&self) -> Vec<Term> {
         self.0.terms()

@@ -1,5 +1,5 @@
 //! The rules of the language as constants, each judged at the token that it is about. They are visible under
-//! `cargo check`; the rules themselves live in `smc_runtime::nn::check`.
+//! `cargo check`; the rules themselves live in `smc_runtime::model::check`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};

@@ -24,7 +24,7 @@ pub(super) fn likelihood_function() -> Ident {
     format_ident!("__smc_likelihood")
 }
 
-/// `impl Model for Wine`.
+/// `impl Model for Wine`, and its algorithm.
 pub(super) fn implementation(model: &Model) -> TokenStream {
     let (p, unjudged) = (private(), unjudged());
     let ident = model.source.ident();
@@ -32,12 +32,8 @@ pub(super) fn implementation(model: &Model) -> TokenStream {
     let sizes = model.source.sizes();
     let (draw, name) = (draw::name(model), model.source.name());
     let (fields, resolve, draws) = (fields(model), resolve(model), draws(model));
-    let (priors, likelihood, inference, output) = (
-        priors(model),
-        likelihood(model),
-        inference(model),
-        output(model),
-    );
+    let (priors, likelihood, output) = (priors(model), likelihood(model), output(model));
+    let algorithm = algorithm(model);
     quote! {
         #[automatically_derived]
         #unjudged
@@ -56,8 +52,13 @@ pub(super) fn implementation(model: &Model) -> TokenStream {
                 true
             }
             #draws
-            #inference
             #output
+        }
+
+        #[automatically_derived]
+        #unjudged
+        impl #impl_generics #p::Infers for #ident #ty_generics {
+            #algorithm
         }
     }
 }
@@ -159,10 +160,10 @@ fn draws(model: &Model) -> TokenStream {
     }
 }
 
-fn inference(model: &Model) -> Option<TokenStream> {
+fn algorithm(model: &Model) -> Option<TokenStream> {
     let (p, value) = (private(), model.infer.as_ref()?);
     Some(quote! {
-        fn inference(&self) -> ::std::boxed::Box<dyn #p::Inference> {
+        fn algorithm(&self) -> ::std::boxed::Box<dyn #p::Inference> {
             #p::boxed(#value)
         }
     })

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::Dataset;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 impl Dataset {
     /// A table from an array of rows × columns and one target per row; both are copied.

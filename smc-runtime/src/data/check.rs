@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::{Dataset, class};
-use crate::exec;
+use crate::base::exec;
 
 /// How far out a value is extreme, in interquartile ranges from the nearer quartile, or in standard deviations from the mean
 /// where the quartiles coincide.

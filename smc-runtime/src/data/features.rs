@@ -1,7 +1,7 @@
 //! Features alone: what a prediction needs.
 
 use super::{Dataset, TargetScale};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// A table of N rows of features, without targets: what predictions are asked for where the targets are not known yet.
 /// A [`Dataset`] holds one beside its targets.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Dataset;
 use super::source::Source;
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// Reads images and their labels from a pair of IDX files of unsigned bytes, as MNIST and Fashion-MNIST come.
 ///

@@ -22,7 +22,7 @@ pub use source::read_text;
 pub use standardise::{Standardise, TargetScale};
 pub use table::{Column, Schema, Table};
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// A table of N rows: features (row-major) and one target per row.
 ///

@@ -1,7 +1,7 @@
 //! Records of a text table: fields apart by a separator, quoted where they hold one, with the line that each record begins in.
 
 use super::source::Source;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// What stands between the fields of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

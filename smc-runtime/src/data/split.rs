@@ -1,8 +1,8 @@
 //! Seeded splits of a data set: two parts or K folds, of any rows or with every class in its share.
 
 use super::{Dataset, class};
-use crate::error::{Error, Result};
-use crate::rng::{Purpose, Streams};
+use crate::base::error::{Error, Result};
+use crate::base::rng::{Purpose, Streams};
 
 impl Dataset {
     /// A seeded random split; the second part gets `fraction` of the rows, rounded, and at least one.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Dataset, Features};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// The scale that targets are on, and with them predictions, scores and the evidence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -8,7 +8,7 @@ use super::levels::{self, Levels};
 use super::records::{Records, Separator};
 use super::source::Source;
 use super::{Dataset, Features};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// A column of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What data say of each row beside features and target: an offset, and how much the row counts.
 
 use super::{Dataset, class};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 impl Dataset {
     /// A known number per row that the likelihood adds to what the network gives, such as the logarithm of an exposure:

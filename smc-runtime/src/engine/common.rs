@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::architecture::Architecture;
+use crate::base::error::{Error, Result};
+use crate::base::rng::{Purpose, Streams};
 use crate::data::{Dataset, Features, TargetScale};
-use crate::dist::{Likelihood, Predictive, Response, Term};
-use crate::error::{Error, Result};
-use crate::layout::Layout;
+use crate::model::architecture::Architecture;
+use crate::model::check::Takes;
+use crate::model::dist::{Likelihood, Predictive, Response, Term};
+use crate::model::layout::Layout;
+use crate::model::nn::Rule;
+use crate::model::prior;
 use crate::model::{Model, settle};
-use crate::nn::Rule;
-use crate::nn::check::Takes;
-use crate::population::Population;
-use crate::prior;
+use crate::problem::population::Population;
 use crate::problem::{Counts, Segment};
-use crate::rng::{Purpose, Streams};
 
 pub(crate) struct Common<M> {
     pub(crate) model: M,
@@ -275,7 +275,7 @@ impl<M: Model> Common<M> {
         };
         match gradient {
             Some(gradient) => gradient.map_rows(|i, row| at(i, Some(row))),
-            None => crate::exec::map(thetas.len(), |i| at(i, None)),
+            None => crate::base::exec::map(thetas.len(), |i| at(i, None)),
         }
     }
 }

@@ -5,15 +5,14 @@ pub mod autodiff;
 mod common;
 pub mod fused;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::base::error::{Error, Result};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::problem::Problem;
 
-pub use fused::Instructions;
+pub use crate::numerics::Instructions;
 
 /// Which engine computes densities and gradients.
 ///
@@ -102,21 +101,6 @@ impl std::str::FromStr for Engine {
                 "one of auto, fused, fused-avx512, fused-avx2, fused-portable, mixed, autodiff, cuda",
             )),
         }
-    }
-}
-
-/// The engine that a model runs on, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// The engine's name.
-    pub name: &'static str,
-    /// Why it was chosen.
-    pub reason: Cow<'static, str>,
-}
-
-impl std::fmt::Display for Choice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.name, self.reason)
     }
 }
 

@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use super::Session;
 use super::batches::Batches;
-use crate::error::{Error, Result};
-use crate::observe::Step;
-use crate::population::{AdamStep, Population};
+use crate::base::error::{Error, Result};
+use crate::infer::observe::Step;
+use crate::problem::population::{AdamStep, Population};
 use crate::problem::{Counts, Part, Problem, Segment};
 
 /// The settings; where there is `None`, the problem decides.

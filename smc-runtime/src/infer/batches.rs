@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use crate::engine::fused::PANEL;
+use crate::base::rng::{Purpose, Streams};
+use crate::numerics::PANEL;
 use crate::problem::{Part, Segment};
-use crate::rng::{Purpose, Streams};
 
 /// How `rows` rows are cut into `count` batches, equal but for one grain.
 #[derive(Clone, Debug, PartialEq)]

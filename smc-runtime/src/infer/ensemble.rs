@@ -2,9 +2,9 @@
 
 use super::adam::{Adam, adam_setters};
 use super::{Draws, Inference, Session};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::problem::Problem;
-use crate::weights::Weights;
+use crate::sampling::weights::Weights;
 
 /// A deep ensemble (B. Lakshminarayanan, A. Pritzel, C. Blundell, *Simple and scalable predictive uncertainty estimation*,
 /// NeurIPS 2017): 16 members unless set, each a [`map`](super::map()) from its own draw of the prior, stopped for itself,

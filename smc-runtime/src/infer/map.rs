@@ -2,7 +2,7 @@
 
 use super::adam::{Adam, adam_setters};
 use super::{Draws, Inference, Session};
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::problem::Problem;
 
 /// The maximum a posteriori: one vector of unconstrained coordinates that maximises log p(θ) + Σ ℓᵢ(θ), by

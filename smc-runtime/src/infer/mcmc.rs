@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::{Draws, Inference, Session};
-use crate::adapt::{self, Adaptation};
-use crate::cloud::{Cloud, Target};
-use crate::error::{Error, Result};
-use crate::kernel::{At, Hmc, Kernel, Tuning};
-use crate::layout::Layout;
-use crate::observe::Step;
-use crate::population::Population;
+use crate::base::error::{Error, Result};
+use crate::infer::observe::Step;
+use crate::model::layout::Layout;
+use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
-use crate::stage::Stage;
-use crate::weights::Weights;
+use crate::sampling::adapt::{self, Adaptation};
+use crate::sampling::cloud::{Cloud, Target};
+use crate::sampling::kernel::{At, Hmc, Kernel, Tuning};
+use crate::sampling::stage::Stage;
+use crate::sampling::weights::Weights;
 
 /// 8 chains of HMC from the prior, 500 warm-up moves and 500 draws each, unless set otherwise.
 ///
@@ -173,7 +173,7 @@ impl<'a> Chains<'a> {
         })
     }
 
-    fn advance(&mut self, session: &mut Session<'_>) -> Result<crate::kernel::Moved> {
+    fn advance(&mut self, session: &mut Session<'_>) -> Result<crate::sampling::kernel::Moved> {
         let target = Target::new(self.problem, &self.stage);
         let at = At {
             streams: session.streams(),
@@ -377,7 +377,7 @@ impl Visited {
     fn into_cloud(self, dim: usize) -> Option<Cloud> {
         let positions = Population::from_values(dim, self.values)?;
         (positions.len() > 1).then(|| Cloud {
-            terms: vec![crate::stage::Terms::default(); positions.len()],
+            terms: vec![crate::sampling::stage::Terms::default(); positions.len()],
             positions,
             gradient: None,
         })
@@ -387,8 +387,8 @@ impl Visited {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::BlockSpec;
-    use crate::transform::Support;
+    use crate::model::layout::BlockSpec;
+    use crate::model::transform::Support;
 
     fn block(shape: Vec<usize>) -> BlockSpec {
         BlockSpec {

@@ -5,6 +5,7 @@ mod batches;
 mod ensemble;
 mod map;
 mod mcmc;
+pub mod observe;
 mod prior;
 mod smc;
 
@@ -17,13 +18,13 @@ pub use smc::{Smc, SmcRun, SmcState, smc};
 use std::fmt::Debug;
 use std::time::Instant;
 
-use crate::anneal::Plan;
-use crate::diagnostics::{r_hat, weighted_r_hat};
-use crate::error::{Error, Result};
-use crate::observe::{Observer, Step};
-use crate::population::Population;
+use crate::base::diagnostics::{r_hat, weighted_r_hat};
+use crate::base::error::{Error, Result};
+use crate::base::rng::Streams;
+use crate::infer::observe::{Observer, Step};
 use crate::problem::Problem;
-use crate::rng::Streams;
+use crate::problem::population::Population;
+use crate::sampling::anneal::Plan;
 
 /// An algorithm that turns a problem into posterior draws: what `#[infer(..)]` takes.
 ///

@@ -1,9 +1,9 @@
 //! Draws from the prior in the place of a posterior's.
 
 use super::{Draws, Inference, Island, Session};
-use crate::error::{Error, Result};
-use crate::population::Population;
+use crate::base::error::{Error, Result};
 use crate::problem::Problem;
+use crate::problem::population::Population;
 
 /// Independent draws from the prior, of equal weight; the rows are not looked at.
 #[derive(Clone, Copy, Debug)]

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Draws, Inference, Island, Session};
-use crate::adapt::{self, Adaptation};
-use crate::anneal::{Annealing, Lookahead, Place, Plan, SmoothDataAnnealing};
-use crate::cloud::{Cloud, Target};
-use crate::error::{Error, Result};
-use crate::kernel::{At, Hmc, Kernel, Moved, Tuning};
-use crate::moves::{Made, Moves};
-use crate::observe::Step;
-use crate::population::Population;
+use crate::base::error::{Error, Result};
+use crate::base::rng::{Purpose, Streams};
+use crate::infer::observe::Step;
+use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
-use crate::resample::{Resample, Systematic};
-use crate::rng::{Purpose, Streams};
-use crate::stage::Stage;
-use crate::start::Gaussians;
-use crate::weights::{Combine, Islands, Reweighted, Weights};
+use crate::sampling::adapt::{self, Adaptation};
+use crate::sampling::anneal::{Annealing, Lookahead, Place, Plan, SmoothDataAnnealing};
+use crate::sampling::cloud::{Cloud, Target};
+use crate::sampling::kernel::{At, Hmc, Kernel, Moved, Tuning};
+use crate::sampling::moves::{Made, Moves};
+use crate::sampling::resample::{Resample, Systematic};
+use crate::sampling::stage::Stage;
+use crate::sampling::start::Gaussians;
+use crate::sampling::weights::{Combine, Islands, Reweighted, Weights};
 
 /// Sequential Monte Carlo with 64 particles, smooth data annealing and HMC, unless set otherwise.
 ///
@@ -118,7 +118,7 @@ impl Smc {
         self
     }
 
-    /// Moves per stage: a number, 3 unless set, or a policy such as [`AdaptiveMoves`](crate::moves::AdaptiveMoves). More
+    /// Moves per stage: a number, 3 unless set, or a policy such as [`AdaptiveMoves`](crate::sampling::moves::AdaptiveMoves). More
     /// moves where the posterior is stiff: too few leave particles behind the target, and the evidence too low.
     pub fn moves(mut self, moves: impl Moves + 'static) -> Self {
         self.moves = Arc::new(moves);
@@ -158,7 +158,7 @@ impl Smc {
     }
 
     /// Begins at these Gaussians in place of the prior; every stage of the policy is then
-    /// [bridged](crate::stage::Stage::bridged).
+    /// [bridged](crate::sampling::stage::Stage::bridged).
     pub fn start(mut self, start: Gaussians) -> Self {
         self.start = Some(Arc::new(start));
         self
@@ -256,7 +256,7 @@ impl Inference for Smc {
 /// use smc_runtime::engine::{Engine, bind};
 /// use smc_runtime::infer::{SmcRun, SmcState};
 /// use smc_runtime::prelude::*;
-/// use smc_runtime::rng::Streams;
+/// use smc_runtime::base::rng::Streams;
 ///
 /// #[bayes_model]
 /// #[likelihood(Normal(mean = output, sd = 0.1))]

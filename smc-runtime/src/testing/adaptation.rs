@@ -1,13 +1,13 @@
 //! The laws of an adaptation.
 
 use super::{Regression, caches};
-use crate::adapt::{self, Adaptation};
-use crate::cloud::{Cloud, Target};
-use crate::exec;
-use crate::kernel::{At, Kernel, Tuning};
-use crate::rng::Streams;
-use crate::stage::Stage;
-use crate::weights::Weights;
+use crate::base::exec;
+use crate::base::rng::Streams;
+use crate::sampling::adapt::{self, Adaptation};
+use crate::sampling::cloud::{Cloud, Target};
+use crate::sampling::kernel::{At, Kernel, Tuning};
+use crate::sampling::stage::Stage;
+use crate::sampling::weights::Weights;
 
 /// Checks an adaptation, with a kernel that it makes sense for, on 1000 exact draws from a [`Regression`] at a stage
 /// half-way up a ramp, over 14 stages of 5 moves and one of 60.

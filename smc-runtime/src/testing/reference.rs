@@ -4,15 +4,15 @@ use std::ops::Range;
 
 use dfdx::prelude::Cpu;
 
+use crate::base::error::{Error, Result};
+use crate::base::exec;
+use crate::base::rng::Streams;
 use crate::data::Dataset;
 use crate::engine::autodiff::Autodiff;
 use crate::engine::{self, Engine, Instructions};
-use crate::error::{Error, Result};
-use crate::exec;
 use crate::model::Model;
-use crate::population::Population;
+use crate::problem::population::Population;
 use crate::problem::{Part, Problem, RowSums, Segment};
-use crate::rng::Streams;
 
 /// A model bound to data whose expression is evaluated in `f64`, with the gradient by automatic differentiation: what a
 /// fused form, or any other engine, is held to.
@@ -26,7 +26,7 @@ use crate::rng::Streams;
 ///
 /// ```
 /// use smc_runtime::engine::{Engine, bind};
-/// use smc_runtime::population::Population;
+/// use smc_runtime::problem::population::Population;
 /// use smc_runtime::prelude::*;
 /// use smc_runtime::problem::{Part, Segment};
 /// use smc_runtime::testing::Reference;

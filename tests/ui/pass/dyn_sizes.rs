@@ -1,5 +1,5 @@
 //! A size written `Dyn` comes with the data or with the model's value; its view carries it.
-use smc_runtime::nn::Matrix;
+use smc_runtime::model::nn::Matrix;
 use smc_runtime::prelude::*;
 
 #[bayes_model]

@@ -1,7 +1,8 @@
 //! A layer, a prior, a likelihood and an algorithm of the user's need nothing of the macro.
 use smc_runtime::layers::*;
 use smc_runtime::prelude::*;
-use smc_runtime::{algebra::Num, rng::Stream};
+use smc_runtime::base::rng::Stream;
+use smc_runtime::model::algebra::Num;
 
 /// sin(x), element by element.
 #[derive(Clone, Debug, Default)]

@@ -4,38 +4,32 @@
 //! the tape does not depend on N and a particle's bits do not depend on the group. Each thread has a device and a tape
 //! of its own.
 
-mod network;
-mod tape;
-mod tensor;
-
-pub use network::Network;
-pub use tape::{SharedTape, Tape};
-pub(crate) use tensor::tangent;
-pub use tensor::{Act, Device, FieldParams, Float, Heads, Leaf, Params, PerRow, Targets};
-
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
 use dfdx::prelude::{Axis, BroadcastTo, Cpu, Gradients, Merge, NoneTape, PutTape, SplitTape};
 
-use self::network::{Fusing, Operations};
-use self::tensor::{from_vec, repeated};
-use super::Choice;
 use super::common::{Common, keyed};
-use crate::architecture::Architecture;
-use crate::data::{Dataset, Features};
-use crate::dist::{Likelihood, Predictive};
+use super::fused::operation::Operations;
 #[cfg(feature = "cuda")]
-use crate::error::Error;
-use crate::error::Result;
-use crate::layout::Layout;
+use crate::base::error::Error;
+use crate::base::error::Result;
+use crate::base::rng::Streams;
+use crate::data::{Dataset, Features};
 use crate::model::Model;
-use crate::nn::check::Takes;
-use crate::population::Population;
+use crate::model::architecture::Architecture;
+use crate::model::check::Takes;
+use crate::model::dist::{Likelihood, Predictive};
+use crate::model::layout::Layout;
+use crate::model::tensor::{
+    Act, Device, Float, Fuses, Fusing, Heads, Leaf, Params, SharedTape, Tape, Targets, from_vec,
+    repeated,
+};
+use crate::model::transform::Support;
+use crate::problem::Choice;
+use crate::problem::population::Population;
 use crate::problem::{Arguments, Counts, Part, Problem, RowSums, Segment};
-use crate::rng::Streams;
-use crate::transform::Support;
 
 /// Where the tensors live, and how the work is cut for it.
 pub(crate) trait Backend<E: Float>: Device<E> {
@@ -125,7 +119,7 @@ pub(crate) struct Autodiff<M, D> {
     data: Dataset,
     choice: Choice,
     /// The fused form of layers that have one, unless the expression alone was asked for.
-    operations: Option<Arc<Operations>>,
+    operations: Option<Arc<dyn Fuses>>,
     ordinal: usize,
     tile: usize,
     device: PhantomData<fn() -> D>,
@@ -219,7 +213,7 @@ impl<M: Model, D> Autodiff<M, D> {
     where
         D: Device<E>,
     {
-        let leaf = |block: &crate::layout::Block| {
+        let leaf = |block: &crate::model::layout::Block| {
             let of = |theta: &&[E]| {
                 let values = theta[block.range.clone()].iter();
                 values
@@ -460,7 +454,7 @@ impl<M: Model, D> Autodiff<M, D> {
         D: Backend<f32>,
     {
         let group = D::group(thetas.len()).max(1);
-        crate::exec::map(thetas.len().div_ceil(group), |g| {
+        crate::base::exec::map(thetas.len().div_ceil(group), |g| {
             let end = ((g + 1) * group).min(thetas.len());
             let thetas: Vec<&[f32]> = (g * group..end).map(|i| thetas.row(i)).collect();
             D::with(self.ordinal, |device| {

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::isa::Isa;
-use super::layer::{Activation, FusedLayer, LayerSize};
-use super::panel::PANEL;
-use super::product::{self, Size};
-use crate::architecture::{Node, Op};
-use crate::layout::Layout;
 use crate::model::FieldSpec;
-use crate::transform::Support;
+use crate::model::architecture::{Node, Op};
+use crate::model::fused::{Activation, FusedLayer, LayerSize};
+use crate::model::layout::Layout;
+use crate::model::transform::Support;
+use crate::numerics::isa::Isa;
+use crate::numerics::panel::PANEL;
+use crate::numerics::product::{self, Size};
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {

@@ -11,51 +11,37 @@
 
 mod chain;
 mod head;
-mod isa;
-mod lanes;
-mod layer;
-mod math;
 #[cfg(feature = "autodiff")]
 pub(super) mod operation;
 mod panel;
-mod product;
 mod scratch;
-mod simd;
 #[cfg(test)]
 mod tests;
-mod wide;
-
-pub use head::FusedHead;
-pub use isa::Instructions;
-pub use lanes::RowDensity;
-pub(crate) use layer::{Activation, Gate};
-pub use layer::{FusedLayer, LayerSize};
-#[cfg(feature = "autodiff")]
-pub(crate) use math::LEAK;
-pub use panel::PANEL;
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use self::chain::{Buffers, Chain, grow};
 use self::head::{At, Back, Head, Named};
-use self::isa::Isa;
 use self::panel::{Panels, Piece, pieces};
 use self::scratch::Scratch;
-use super::Choice;
 use super::common::Common;
-use crate::architecture::Architecture;
+use crate::base::error::Result;
+use crate::base::exec;
+use crate::base::rng::Streams;
 use crate::data::{Dataset, Features};
-use crate::dist::{Likelihood, Predictive, Term};
-use crate::error::Result;
-use crate::exec;
-use crate::layout::Layout;
 use crate::model::Model;
-use crate::nn::Rule;
-use crate::population::Population;
+use crate::model::architecture::Architecture;
+use crate::model::dist::{Likelihood, Predictive, Term};
+use crate::model::layout::Layout;
+use crate::model::nn::Rule;
+use crate::model::transform::Support;
+use crate::numerics::isa::{Instructions, Isa};
+use crate::numerics::math;
+use crate::numerics::panel::PANEL;
+use crate::problem::Choice;
+use crate::problem::population::Population;
 use crate::problem::{Arguments, Counts, Part, Problem, RowSums, Segment};
-use crate::rng::Streams;
-use crate::transform::Support;
 
 /// Particles that share the packed copy of a tile, and the tile in the cache.
 const GROUP: usize = 8;

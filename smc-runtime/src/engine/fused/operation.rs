@@ -1,45 +1,123 @@
-//! A run of layers as one operation that keeps what its backward pass needs: what the dfdx engine puts on its tape.
+//! Runs of layers as one operation that keeps what its backward pass needs: what the dfdx engine puts on its tape.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::chain::{Buffers, Chain, grow};
-use super::isa::Isa;
-use super::panel::{PANEL, Panels, into_panels};
-use crate::architecture::Node;
+use super::chain::{Buffers, Chain};
+use super::panel::Panels;
 use crate::data::Dataset;
-use crate::layout::Layout;
 use crate::model::FieldSpec;
+use crate::model::architecture::{Architecture, Node, Op};
+use crate::model::layout::Layout;
+use crate::model::nn::Rule;
+use crate::model::tensor::{Fuses, Input, Operation, Pass};
+use crate::model::transform::Support;
+use crate::numerics::isa::Isa;
+use crate::numerics::panel::{PANEL, into_panels, out_of_panels};
 
-/// The data as the operation reads them.
-#[derive(Clone)]
-pub(in crate::engine) struct Rows(Arc<Panels>);
+/// The fused operations of a bound model, made when they are first used.
+pub(crate) struct Operations {
+    fields: Vec<FieldSpec>,
+    architecture: Architecture,
+    data: Arc<Panels>,
+    made: Mutex<HashMap<Range<usize>, Option<Arc<LayerRun>>>>,
+}
 
-impl Rows {
-    pub(in crate::engine) fn new(data: &Dataset) -> Self {
-        Self(Arc::new(Panels::new(data)))
+impl Operations {
+    /// `None` if no layer of the model has a fused form.
+    pub(crate) fn new(
+        fields: Vec<FieldSpec>,
+        architecture: &Architecture,
+        data: &Dataset,
+    ) -> Option<Self> {
+        let any = fields.iter().any(has_form);
+        any.then(|| Self {
+            architecture: architecture.clone(),
+            data: Arc::new(Panels::new(data)),
+            made: Mutex::default(),
+            fields,
+        })
+    }
+
+    fn make(&self, fields: &Range<usize>) -> Option<LayerRun> {
+        let skipped = self.fields[..fields.start]
+            .iter()
+            .filter(|f| is_layer(f))
+            .count();
+        let layers: Vec<&FieldSpec> = self.fields[fields.clone()]
+            .iter()
+            .filter(|f| is_layer(f))
+            .collect();
+        let mut nodes = self.architecture.nodes[skipped..][..layers.len()].to_vec();
+        let mut block = 0;
+        for (node, field) in nodes.iter_mut().zip(&layers) {
+            node.blocks = block..block + field.blocks.len();
+            block = node.blocks.end;
+        }
+        let layout = Layout::new(
+            layers
+                .iter()
+                .map(|f| (f.shape.name, f.blocks.clone(), None)),
+        );
+        let pairs: Vec<_> = nodes.iter().zip(layers).collect();
+        LayerRun::new(&pairs, &layout, self.data.clone()).ok()
     }
 }
 
-/// What an operation is applied to.
-pub(in crate::engine) enum Input<'a> {
-    /// These rows of the data, with respect to which nobody asks for derivatives.
-    Data(Rows, Range<usize>),
-    /// So many values, row by row.
-    Values(&'a [f32]),
+impl Fuses for Operations {
+    fn begins(&self, number: usize, width: usize) -> bool {
+        let fields = self.fields.get(..=number).unwrap_or_default();
+        let Some((field, before)) = fields.split_last() else {
+            return false;
+        };
+        let node = &self
+            .architecture
+            .nodes
+            .get(before.iter().filter(|f| is_layer(f)).count());
+        is_layer(field) && has_form(field) && node.is_some_and(|n| n.inputs == width)
+    }
+
+    fn follows(&self, number: usize, end: usize) -> bool {
+        number >= end
+            && number < self.fields.len()
+            && !self.fields[end..number].iter().any(is_layer)
+            && is_layer(&self.fields[number])
+            && has_form(&self.fields[number])
+    }
+
+    fn operation(&self, fields: &Range<usize>) -> Option<Arc<dyn Operation>> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.entry(fields.clone())
+            .or_insert_with(|| self.make(fields).map(Arc::new))
+            .clone()
+            .map(|run| run as Arc<dyn Operation>)
+    }
+}
+
+fn is_layer(field: &FieldSpec) -> bool {
+    field.shape.rule != Rule::Parameter
+}
+
+/// Whether a layer has a fused form, on parameters as they are.
+fn has_form(field: &FieldSpec) -> bool {
+    let real = field.blocks.iter().all(|b| b.support == Support::Real);
+    real && (field.op == Op::Linear || field.fused.is_some())
 }
 
 /// Layers that all have a fused form, with parameters of their own.
-pub(in crate::engine) struct Operation {
-    chain: Chain,
+struct LayerRun {
+    chain: Arc<Chain>,
+    data: Arc<Panels>,
     inputs: usize,
-    /// Length of the parameter vector.
-    pub(in crate::engine) dim: usize,
+    dim: usize,
 }
 
-/// One forward pass, for one particle.
-pub(in crate::engine) struct Pass {
+/// One forward pass, for one particle. Its working memory goes to the next pass of the thread.
+struct Passed {
+    chain: Arc<Chain>,
+    inputs: usize,
     buffers: Buffers,
     x: X,
     panels: usize,
@@ -47,14 +125,14 @@ pub(in crate::engine) struct Pass {
 }
 
 enum X {
-    Data(Rows, Range<usize>),
+    Data(Arc<Panels>, Range<usize>),
     Own(Vec<f32>),
 }
 
 impl X {
     fn values(&self) -> &[f32] {
         match self {
-            Self::Data(rows, panels) => rows.0.features(panels.clone()),
+            Self::Data(data, panels) => data.features(panels.clone()),
             Self::Own(values) => values,
         }
     }
@@ -64,32 +142,50 @@ thread_local! {
     static SPARE: RefCell<Vec<Buffers>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Operation {
-    /// The operation of some nodes, whose blocks are those of `layout`; or the name of a node that has no fused form.
-    pub(in crate::engine) fn new(
+impl Drop for Passed {
+    fn drop(&mut self) {
+        let buffers = std::mem::take(&mut self.buffers);
+        SPARE.with_borrow_mut(|spare| spare.push(buffers));
+    }
+}
+
+impl LayerRun {
+    /// The run of some nodes, whose blocks are those of `layout`; or the name of a node that has no fused form.
+    fn new(
         nodes: &[(&Node, &FieldSpec)],
         layout: &Layout,
+        data: Arc<Panels>,
     ) -> Result<Self, &'static str> {
         Ok(Self {
-            chain: Chain::new(nodes, layout, Isa::best())?,
+            chain: Arc::new(Chain::new(nodes, layout, Isa::best())?),
+            data,
             inputs: nodes.first().map_or(0, |(node, _)| node.inputs),
             dim: layout.dim(),
         })
     }
+}
 
-    /// The outputs, row by row, and what [`Operation::backward`] needs.
-    pub(in crate::engine) fn forward(
+impl Operation for LayerRun {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn forward(
         &self,
         theta: &[f32],
         input: Input<'_>,
         backward: bool,
-    ) -> (Vec<f32>, Pass) {
+    ) -> (Vec<f32>, Box<dyn Pass>) {
         let (x, panels, live) = match input {
-            Input::Data(data, rows) => {
+            Input::Data(rows) => {
                 let panels = rows.start / PANEL..rows.end.div_ceil(PANEL);
                 let first = panels.start * PANEL;
                 let live = rows.start - first..rows.end - first;
-                (X::Data(data, panels.clone()), panels.len(), live)
+                (
+                    X::Data(self.data.clone(), panels.clone()),
+                    panels.len(),
+                    live,
+                )
             }
             Input::Values(values) => {
                 let rows = values.len() / self.inputs;
@@ -101,68 +197,52 @@ impl Operation {
                 (X::Own(own), panels, 0..rows)
             }
         };
+        let chain = &self.chain;
         let mut buffers = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
-        self.chain.prepare(&mut buffers, panels, backward);
+        chain.prepare(&mut buffers, panels, backward);
         buffers.turn_to_next_tile();
-        self.chain
-            .forward(theta, x.values(), live.end, &mut buffers);
-        let outputs = self.chain.outputs();
-        let (output, _) = buffers.output_and_delta(&self.chain, panels);
-        let rows = out_of_panels(output, outputs, &live);
-        let pass = Pass {
+        chain.forward(theta, x.values(), live.end, &mut buffers);
+        let (output, _) = buffers.output_and_delta(chain, panels);
+        let rows = out_of_panels(output, chain.outputs(), &live);
+        let pass = Passed {
+            chain: chain.clone(),
+            inputs: self.inputs,
             buffers,
             x,
             panels,
             live,
         };
-        (rows, pass)
+        (rows, Box::new(pass))
     }
+}
 
-    /// Adds to `gradient` from the derivatives with respect to the outputs, and to `dx` if there is one; both row by row.
-    pub(in crate::engine) fn backward(
-        &self,
+impl Pass for Passed {
+    fn backward(
+        mut self: Box<Self>,
         theta: &[f32],
-        mut pass: Pass,
         dy: &[f32],
         gradient: &mut [f32],
         dx: Option<&mut [f32]>,
     ) {
-        let outputs = self.chain.outputs();
-        let (_, delta) = pass.buffers.output_and_delta(&self.chain, pass.panels);
-        for (row, dy) in pass.live.clone().zip(dy.chunks(outputs)) {
+        let Self {
+            chain,
+            inputs,
+            buffers,
+            x,
+            panels,
+            live,
+        } = &mut *self;
+        let outputs = chain.outputs();
+        let (_, delta) = buffers.output_and_delta(chain, *panels);
+        for (row, dy) in live.clone().zip(dy.chunks(outputs)) {
             into_panels(delta, outputs, row, dy);
         }
-        let (x, live, buffers) = (pass.x.values(), &pass.live, &mut pass.buffers);
-        let wanted = dx.is_some();
-        let by_x = self
-            .chain
-            .backward(theta, x, live, wanted, buffers, gradient);
+        let by_x = chain.backward(theta, x.values(), live, dx.is_some(), buffers, gradient);
         if let Some(dx) = dx {
-            let by_x = out_of_panels(by_x, self.inputs, live);
+            let by_x = out_of_panels(by_x, *inputs, live);
             for (d, by_x) in dx.iter_mut().zip(by_x) {
                 *d += by_x;
             }
         }
-        pass.recycle();
     }
-}
-
-impl Pass {
-    /// Gives the working memory to the next pass of this thread.
-    pub(in crate::engine) fn recycle(self) {
-        SPARE.with_borrow_mut(|spare| spare.push(self.buffers));
-    }
-}
-
-/// The live rows, one after the other.
-fn out_of_panels(panels: &[f32], features: usize, live: &Range<usize>) -> Vec<f32> {
-    let mut rows = Vec::new();
-    grow(&mut rows, live.len() * features);
-    for (values, row) in rows.chunks_mut(features).zip(live.clone()) {
-        let first = row / PANEL * features * PANEL + row % PANEL;
-        for (i, x) in values.iter_mut().enumerate() {
-            *x = panels[first + i * PANEL];
-        }
-    }
-    rows
 }

@@ -1,15 +1,10 @@
-//! Rows in panels: 32 rows stored feature by feature, one panel after the other.
-//!
-//! The same layout holds the data and every activation, so that a product reads it in one stream and every elementwise
-//! loop is over contiguous memory. What lies behind the last row is zero.
+//! The data in panels, and segments of rows cut at the borders of tiles.
 
 use std::ops::Range;
 
 use crate::data::{Dataset, Features};
+use crate::numerics::panel::{PANEL, into_panels};
 use crate::problem::{Part, Segment};
-
-/// Rows of a panel. Feature i of row t among n features is at `(t / 32 · n + i) · 32 + t % 32`.
-pub const PANEL: usize = 32;
 
 /// Features and targets in panels, and what else the data say of each row.
 pub(super) struct Panels {
@@ -108,14 +103,6 @@ impl Panels {
     /// What the likelihood's formula leaves out at the targets of some panels; empty if that is nothing.
     pub(super) fn base(&self, panels: Range<usize>) -> &[f64] {
         of_panels(&self.base, panels)
-    }
-}
-
-/// Puts row number `row`, of `columns` features, in its place.
-pub(super) fn into_panels(panels: &mut [f32], columns: usize, row: usize, features: &[f32]) {
-    let first = row / PANEL * columns * PANEL + row % PANEL;
-    for (c, &x) in features.iter().enumerate() {
-        panels[first + c * PANEL] = x;
     }
 }
 

@@ -1,22 +1,22 @@
 //! The whole engine on a case small enough for Miri: values and gradients on every instruction set against the same
 //! network written out in f64, and its finite differences. It needs no other engine.
 
-use super::isa::Isa;
-use super::{Fused, Instructions};
+use super::Fused;
+use crate::base::exec;
+use crate::base::rng::{Purpose, Streams};
 use crate::data::Dataset;
-use crate::dist::{Categorical, HalfNormal, Likelihood, NegativeBinomial, Normal, Term};
-#[cfg(feature = "autodiff")]
-use crate::engine::autodiff::{Act, Device, Float, Params, Tape};
 use crate::engine::common::Common;
-use crate::exec;
-use crate::model::{FieldSpec, Model, Views};
+use crate::model::dist::{Categorical, HalfNormal, Likelihood, NegativeBinomial, Normal, Term};
 #[cfg(feature = "autodiff")]
-use crate::nn::Field;
-use crate::nn::{Linear, Scale, Tanh};
-use crate::population::Population;
-use crate::prior::Priors;
+use crate::model::nn::Field;
+use crate::model::nn::{Linear, Scale, Tanh};
+use crate::model::prior::Priors;
+#[cfg(feature = "autodiff")]
+use crate::model::tensor::{Act, Device, Float, Params, Tape};
+use crate::model::{FieldSpec, Model, Views};
+use crate::numerics::isa::{Instructions, Isa};
+use crate::problem::population::Population;
 use crate::problem::{Part, Problem, Segment};
-use crate::rng::{Purpose, Streams};
 
 const INPUTS: usize = 13;
 const HIDDEN: usize = 7;

@@ -1,0 +1,165 @@
+//! Convergence across independent chains, of scalars such as predictions. In weight space R-hat means nothing for a
+//! network: its symmetries give every chain another, equally good, labelling.
+
+/// Split R-hat of one scalar: `chains` holds its draws chain by chain (Gelman et al., Bayesian Data Analysis, 3rd ed.).
+///
+/// `None` with fewer than four draws per chain, or if nothing varies.
+///
+/// ```
+/// use smc_runtime::base::diagnostics::r_hat;
+/// let apart = [vec![0.0, 0.1, 0.0, 0.1], vec![5.0, 5.1, 5.0, 5.1]];
+/// assert!(r_hat(&apart).unwrap() > 5.0);
+/// ```
+pub fn r_hat(chains: &[Vec<f64>]) -> Option<f64> {
+    let half = chains.iter().map(Vec::len).min()? / 2;
+    if half < 2 {
+        return None;
+    }
+    let halves: Vec<&[f64]> = chains
+        .iter()
+        .flat_map(|c| [&c[..half], &c[c.len() - half..]])
+        .collect();
+    let moments: Vec<(f64, f64)> = halves
+        .iter()
+        .map(|h| mean_variance(h.iter().copied()))
+        .collect();
+    let within = moments.iter().map(|m| m.1).sum::<f64>() / moments.len() as f64;
+    let (_, between) = mean_variance(moments.iter().map(|m| m.0));
+    let n = half as f64;
+    let value = (((n - 1.0) / n * within + between) / within).sqrt();
+    value.is_finite().then_some(value)
+}
+
+/// Effective sample size of one scalar in `chains`, its draws chain by chain: the number of independent draws whose mean would be
+/// as far off (Geyer, 1992; Vehtari et al., 2021, without their ranks). Autocorrelations are summed over pairs of lags for as
+/// long as pairs are positive, and never rise; each chain is halved, so that drift counts against it.
+///
+/// `None` with fewer than eight draws per chain, or if nothing varies.
+///
+/// ```
+/// use smc_runtime::base::diagnostics::effective_sample_size;
+/// // Every draw comes twice.
+/// let chain: Vec<f64> = (0..2000).map(|i| f64::from(((i / 2) * 7919) % 1009)).collect();
+/// let size = effective_sample_size(&[chain]).unwrap();
+/// assert!(size > 700.0 && size < 1300.0, "{size}");
+/// ```
+pub fn effective_sample_size(chains: &[Vec<f64>]) -> Option<f64> {
+    let half = chains.iter().map(Vec::len).min()? / 2;
+    if half < 4 {
+        return None;
+    }
+    let halves: Vec<&[f64]> = chains
+        .iter()
+        .flat_map(|c| [&c[..half], &c[c.len() - half..]])
+        .collect();
+    let n = half as f64;
+    let means: Vec<f64> = halves.iter().map(|h| h.iter().sum::<f64>() / n).collect();
+    // The mean over halves of the autocovariance at `lag`.
+    let covariance = |lag: usize| {
+        let of = |(h, mean): (&&[f64], &f64)| {
+            let pairs = h.iter().zip(&h[lag..]);
+            pairs.map(|(x, y)| (x - mean) * (y - mean)).sum::<f64>() / n
+        };
+        halves.iter().zip(&means).map(of).sum::<f64>() / halves.len() as f64
+    };
+    let within = covariance(0) * n / (n - 1.0);
+    let (_, between) = mean_variance(means.iter().copied());
+    let total = within * (n - 1.0) / n + between;
+    if !(total > 0.0 && total.is_finite()) {
+        return None;
+    }
+    let correlation = |lag: usize| 1.0 - (within - covariance(lag)) / total;
+    let (mut sum, mut last) = (0.0, f64::INFINITY);
+    for lag in (0..half - 1).step_by(2) {
+        // At lag 0 it is 1, whatever the halves' means say.
+        let even = if lag == 0 { 1.0 } else { correlation(lag) };
+        last = (even + correlation(lag + 1)).min(last);
+        if last <= 0.0 {
+            break;
+        }
+        sum += last;
+    }
+    let draws = n * halves.len() as f64;
+    // Draws that repel each other look better than independent ones; more than this cannot be told from few draws.
+    Some((draws / (2.0 * sum - 1.0).max(1.0 / draws.log10())).min(draws * draws.log10()))
+}
+
+/// R-hat of one scalar across weighted groups, such as islands: √((W + B)/W) with W the mean of the variances within groups
+/// and B the variance of their means. Each group is its draws and their weights, which need not sum to 1.
+///
+/// Groups do not count by their own evidence here: R-hat asks whether they found the same. `None` with fewer than two
+/// groups that have weight, if one of them is a single draw, or if nothing varies.
+///
+/// ```
+/// use smc_runtime::base::diagnostics::weighted_r_hat;
+/// let same = [(vec![0.0, 1.0, 2.0], vec![0.2, 0.6, 0.2]), (vec![2.0, 1.0, 0.0], vec![1.0, 3.0, 1.0])];
+/// assert_eq!(weighted_r_hat(&same), Some(1.0));
+/// ```
+pub fn weighted_r_hat(groups: &[(Vec<f64>, Vec<f64>)]) -> Option<f64> {
+    let moments = groups.iter().filter_map(|(values, weights)| {
+        let total: f64 = weights.iter().sum();
+        let expect = |f: &dyn Fn(f64) -> f64| {
+            let products = values.iter().zip(weights).map(|(&x, w)| w * f(x));
+            products.sum::<f64>() / total
+        };
+        let mean = expect(&|x| x);
+        let squares: f64 = weights.iter().map(|w| (w / total).powi(2)).sum();
+        let variance = expect(&|x| (x - mean).powi(2)) / (1.0 - squares);
+        (total > 0.0).then_some((mean, variance))
+    });
+    let moments: Vec<(f64, f64)> = moments.collect();
+    if moments.len() < 2 {
+        return None;
+    }
+    let within = moments.iter().map(|m| m.1).sum::<f64>() / moments.len() as f64;
+    let (_, between) = mean_variance(moments.iter().map(|m| m.0));
+    let value = ((within + between) / within).sqrt();
+    value.is_finite().then_some(value)
+}
+
+pub(crate) fn mean_variance(x: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let n = x.clone().count() as f64;
+    let mean = x.clone().sum::<f64>() / n;
+    (mean, x.map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::{Purpose, Streams};
+
+    /// Four chains of a first-order autoregression, which start at `spread` times their number.
+    fn autoregression(rho: f64, length: usize, spread: f64) -> Vec<Vec<f64>> {
+        let chain = |c: usize| {
+            let mut stream = Streams::new(3).stream(Purpose::Simulate, 0, c, 0);
+            let mut x = stream.normal();
+            let step = |_| {
+                x = rho * x + (1.0 - rho * rho).sqrt() * stream.normal();
+                x + spread * c as f64
+            };
+            (0..length).map(step).collect()
+        };
+        (0..4).map(chain).collect()
+    }
+
+    #[test]
+    fn an_autoregression_has_the_effective_size_of_its_correlation() {
+        for rho in [0.0, 0.5, 0.9] {
+            let found = effective_sample_size(&autoregression(rho, 10_000, 0.0)).unwrap();
+            let expected = 40_000.0 * (1.0 - rho) / (1.0 + rho);
+            assert!(
+                (found / expected - 1.0).abs() < 0.15,
+                "{rho}: {found}, expected {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn chains_apart_have_the_effective_size_of_their_number() {
+        let found = effective_sample_size(&autoregression(0.0, 1000, 20.0)).unwrap();
+        assert!(found < 10.0, "{found}");
+        assert_eq!(effective_sample_size(&[vec![1.0; 100]]), None);
+        assert_eq!(effective_sample_size(&[vec![1.0; 7]]), None);
+        assert_eq!(effective_sample_size(&[]), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! What a model is made of: layers and parameters. One per file; each states its shape rule, its parameter blocks and
+//! its mathematics as a tensor expression. No gradient code lives here.
+
+mod activation;
+mod fixed;
+mod linear;
+mod parameter;
+mod view;
+
+pub use super::rule::{Dyn, Rule};
+pub use activation::{Gelu, LeakyRelu, Relu, Sigmoid, Silu, Softplus, Tanh};
+pub use fixed::Fixed;
+pub use linear::{
+    Linear, LinearNoBias, LinearNoBiasShaped, LinearNoBiasView, LinearShaped, LinearView,
+};
+pub use parameter::{Real, Scale, UnitInterval, Values};
+pub use view::{BlockSlices, Matrix, View};
+
+use crate::model::architecture::Op;
+use crate::model::fused::FusedLayer;
+use crate::model::layout::BlockSpec;
+#[cfg(feature = "autodiff")]
+use crate::model::tensor::{Act, Device, FieldParams, Float, Tape};
+use crate::model::transform::Support;
+
+/// A field of a model: a layer, an activation or a parameter.
+///
+/// Fields chain in the order in which they are declared, except those whose rule is [`Rule::Parameter`]. A layer of
+/// your own needs nothing of the macro:
+///
+/// ```
+/// use smc_runtime::layers::*;
+///
+/// /// sin(x), element by element.
+/// #[derive(Clone, Debug, Default)]
+/// struct Sine;
+///
+/// impl Field for Sine {
+///     type View<'a> = ();
+///     fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
+///         &self,
+///         _: FieldParams<'_, E, D, T>,
+///         x: Act<E, D, T>,
+///     ) -> Act<E, D, T> {
+///         x.sin()
+///     }
+/// }
+/// ```
+///
+/// A layer with parameters also states [`Field::SUPPORT`], [`Field::RULE`] and [`Field::blocks`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a field of a model: it does not implement `Field`",
+    label = "not a layer, an activation or a parameter",
+    note = "a model's fields are layers such as `Linear<11, 32>`, activations such as `Tanh`, and parameters: `Real`, `Scale` for what is positive, `UnitInterval`, and `Fixed` for a number that is given"
+)]
+pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
+    /// The compile-time shape rule; sizes that are known only at run time are [`Dyn`] in it.
+    const RULE: Rule = Rule::Same;
+
+    /// Where the parameters live, or `None` for a field without parameters. A prior must fit it.
+    const SUPPORT: Option<Support> = None;
+
+    /// How many numbers a [`Rule::Parameter`] is; [`Dyn`] where that is known only at run time.
+    const ELEMENTS: usize = 1;
+
+    /// Names of the parameter tensors, so that `#[prior(weight = .., bias = ..)]` is checked while the model compiles;
+    /// otherwise `bind` checks it.
+    const BLOCKS: &'static [&'static str] = &[];
+
+    /// What `posterior.draw(i).field` is: `()` without parameters, [`Matrix`]-like or your own type with them.
+    type View<'a>: View<'a>;
+
+    /// The rule with run-time sizes filled in.
+    fn rule(&self) -> Rule {
+        Self::RULE
+    }
+
+    /// Learns at `bind` how many features arrive where the field stands.
+    fn resolve(&mut self, inputs: usize) {
+        let _ = inputs;
+    }
+
+    /// The parameter tensors, in the order in which [`Field::expr`] takes them.
+    fn blocks(&self) -> Vec<BlockSpec> {
+        Vec::new()
+    }
+
+    /// The value of a parameter that is given and not learned.
+    fn fixed(&self) -> Option<f64> {
+        None
+    }
+
+    /// What the architecture says of this field.
+    fn op(&self) -> Op {
+        Op::Other(std::any::type_name::<Self>())
+    }
+
+    /// Its form for the fused engine, if it has one; a model with a layer that has none runs on autodiff.
+    fn fused(&self) -> Option<&'static dyn FusedLayer> {
+        None
+    }
+
+    /// The mathematics, on activations of shape (particles, rows, features). Defaults to the identity.
+    #[cfg(feature = "autodiff")]
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
+        &self,
+        parameters: FieldParams<'_, E, D, T>,
+        x: Act<E, D, T>,
+    ) -> Act<E, D, T> {
+        let _ = parameters;
+        x
+    }
+}
+
+/// A field whose sizes may be written [`Dyn`]: its view then carries them at run time.
+pub trait DynField: Field {
+    /// What `posterior.draw(i).field` is where the macro sees `Dyn` in the field's type.
+    type Shaped<'a>: View<'a>;
+}

@@ -1,0 +1,332 @@
+//! The tensors of a model expression: activations, one number per row, parameters, heads and targets.
+
+mod operation;
+mod tape;
+
+pub(crate) use operation::{Fuses, Fusing, Input, Operation, Pass};
+pub use tape::{SharedTape, Tape};
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::rc::Rc;
+
+use dfdx::prelude::{
+    Axis, BroadcastTo, Dtype, HasShape, NoneTape, RealizeTo, ReshapeTo, Shape, Tensor,
+    TensorFromVec,
+};
+
+use crate::model::algebra::{Algebra, LnGamma, Num};
+use crate::model::term::Term;
+
+/// `f32` or `f64`: the law "gradients agree with finite differences" needs the second.
+pub trait Float: Dtype {
+    /// From an `f64`, rounded.
+    fn narrow(x: f64) -> Self;
+    /// To an `f64`, exactly.
+    fn widen(self) -> f64;
+}
+
+impl Float for f32 {
+    fn narrow(x: f64) -> Self {
+        x as Self
+    }
+    fn widen(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Float for f64 {
+    fn narrow(x: f64) -> Self {
+        x
+    }
+    fn widen(self) -> f64 {
+        self
+    }
+}
+
+/// A dfdx device that has every operation for `E`.
+pub trait Device<E: Float>: dfdx::prelude::Device<E> {}
+
+impl<E: Float, D: dfdx::prelude::Device<E>> Device<E> for D {}
+
+/// Activations of shape (particles, rows, features).
+pub type Act<E, D, T> = Tensor<(usize, usize, usize), E, D, T>;
+
+/// A dfdx tensor with run-time sizes (particles, elements): a parameter block of every particle.
+pub type Leaf<E, D, T> = Tensor<(usize, usize), E, D, T>;
+
+/// One number for each (particle, row), with arithmetic.
+#[derive(Clone, Debug)]
+pub struct PerRow<E: Float, D: Device<E>, T: Tape<E, D>> {
+    tensor: Leaf<E, D, T>,
+    /// Shared by clones, and only by them.
+    identity: Rc<()>,
+}
+
+impl<E: Float, D: Device<E>, T: Tape<E, D>> PerRow<E, D, T> {
+    /// From a tensor of shape (particles, rows).
+    pub fn new(tensor: Leaf<E, D, T>) -> Self {
+        Self {
+            tensor,
+            identity: Rc::default(),
+        }
+    }
+
+    /// The tensor of shape (particles, rows).
+    pub fn into_tensor(self) -> Leaf<E, D, T> {
+        self.tensor
+    }
+
+    /// dfdx cannot take one tensor on both sides of an operation; a copy with its own identity can.
+    fn apart_from(self, other: &Self) -> Self {
+        if Rc::ptr_eq(&self.identity, &other.identity) {
+            Self::new(self.tensor * E::narrow(1.0))
+        } else {
+            self
+        }
+    }
+}
+
+macro_rules! per_row_ops {
+    ($($trait:ident $method:ident;)*) => {$(
+        impl<E: Float, D: Device<E>, T: Tape<E, D>> $trait for PerRow<E, D, T> {
+            type Output = Self;
+            fn $method(self, other: Self) -> Self {
+                let other = other.apart_from(&self);
+                Self::new($trait::$method(self.tensor, other.tensor))
+            }
+        }
+        impl<E: Float, D: Device<E>, T: Tape<E, D>> $trait<f64> for PerRow<E, D, T> {
+            type Output = Self;
+            fn $method(self, other: f64) -> Self {
+                Self::new($trait::$method(self.tensor, E::narrow(other)))
+            }
+        }
+    )*};
+}
+
+per_row_ops! {
+    Add add;
+    Sub sub;
+    Mul mul;
+    Div div;
+}
+
+impl<E: Float, D: Device<E>, T: Tape<E, D>> Neg for PerRow<E, D, T> {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self::new(-self.tensor)
+    }
+}
+
+impl<E: Float, D: Device<E>, T: Tape<E, D>> Algebra for PerRow<E, D, T> {
+    fn exp(self) -> Self {
+        Self::new(self.tensor.exp())
+    }
+    fn ln(self) -> Self {
+        Self::new(self.tensor.ln())
+    }
+    fn sqrt(self) -> Self {
+        Self::new(self.tensor.sqrt())
+    }
+    fn square(self) -> Self {
+        Self::new(self.tensor.square())
+    }
+    fn abs(self) -> Self {
+        Self::new(self.tensor.abs())
+    }
+    fn tanh(self) -> Self {
+        Self::new(self.tensor.tanh())
+    }
+}
+
+impl<E: Float, D: Device<E>, T: Tape<E, D>> LnGamma for PerRow<E, D, T> {
+    fn ln_gamma(self) -> Self {
+        Self::new(tangent(self.tensor, |x| {
+            let y = Num::variable(x, 0).ln_gamma();
+            (y.value(), y.partial(0))
+        }))
+    }
+}
+
+/// A function that dfdx does not have, element by element, as its tangent f(a) + f'(a)·(x − a) at a = x: there both the
+/// value and the slope are those of the function. `f` gives both.
+pub(crate) fn tangent<S: Shape, E: Float, D: Device<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    f: impl Fn(f64) -> (f64, f64),
+) -> Tensor<S, E, D, T> {
+    let (shape, device) = (*x.shape(), x.device().clone());
+    let at = x.as_vec();
+    let (values, slopes): (Vec<E>, Vec<E>) = at
+        .iter()
+        .map(|x| f(x.widen()))
+        .map(|(y, slope)| (E::narrow(y), E::narrow(slope)))
+        .unzip();
+    let [at, values, slopes] =
+        [at, values, slopes].map(|numbers| from_vec(&device, &numbers, shape).retaped::<T>());
+    (x - at) * slopes + values
+}
+
+/// The parameters of a group of particles, in constrained coordinates.
+pub struct Params<E: Float, D: Device<E>, T: Tape<E, D>> {
+    pub(crate) particles: usize,
+    pub(crate) blocks: Vec<Leaf<E, D, T>>,
+    pub(crate) fields: Vec<std::ops::Range<usize>>,
+    pub(crate) parameters: Vec<bool>,
+    /// For each field, the value of a parameter that is given and not learned.
+    pub(crate) fixed: Vec<Option<f64>>,
+    /// Where runs of layers may be fused.
+    pub(crate) fusing: Option<Fusing>,
+}
+
+impl<E: Float, D: Device<E>, T: Tape<E, D>> Params<E, D, T> {
+    /// Number of particles in the group.
+    pub fn particles(&self) -> usize {
+        self.particles
+    }
+
+    /// The parameters of field number `field`.
+    pub fn field(&self, field: usize) -> FieldParams<'_, E, D, T> {
+        FieldParams {
+            blocks: &self.blocks[self.fields[field].clone()],
+        }
+    }
+}
+
+/// The parameter blocks of one field.
+#[derive(Clone, Copy)]
+pub struct FieldParams<'a, E: Float, D: Device<E>, T: Tape<E, D>> {
+    blocks: &'a [Leaf<E, D, T>],
+}
+
+impl<E: Float, D: Device<E>, T: Tape<E, D>> FieldParams<'_, E, D, T> {
+    /// Block number `i` of the field, of shape (particles, elements).
+    pub fn block(&self, i: usize) -> Leaf<E, D, T> {
+        self.blocks[i].clone()
+    }
+}
+
+/// What a likelihood can refer to at a tile of rows.
+pub struct Heads<'a, E: Float, D: Device<E>, T: Tape<E, D>> {
+    pub(crate) params: &'a Params<E, D, T>,
+    pub(crate) features: &'a Act<E, D, T>,
+    pub(crate) output: &'a Act<E, D, T>,
+    /// One number for each row of the tile, if the data have an offset.
+    pub(crate) offset: &'a [f64],
+}
+
+impl<E: Float, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
+    /// The term as one number per (particle, row).
+    pub fn column(&self, term: &Term) -> PerRow<E, D, T> {
+        term.evaluate(&mut |leaf| match leaf {
+            Term::Field(field) if self.params.parameters[*field] => self.parameter(*field, 0),
+            Term::Column(field, i) if self.params.parameters[*field] => self.parameter(*field, *i),
+            Term::Column(_, c) => column(self.output, *c),
+            Term::Feature(c) => column(self.features, *c),
+            Term::Constant(c) => self.rows(&vec![*c; self.shape().1]),
+            Term::Offset => self.rows(self.offset),
+            _ => column(self.output, 0),
+        })
+    }
+
+    /// All outputs of each (particle, row), for a term that is the network's output.
+    pub fn row(&self, term: &Term) -> Act<E, D, T> {
+        let _ = term;
+        self.output.clone()
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        let &(particles, rows, _) = self.output.shape();
+        (particles, rows)
+    }
+
+    fn parameter(&self, field: usize, element: usize) -> PerRow<E, D, T> {
+        let (particles, rows) = self.shape();
+        if let Some(value) = self.params.fixed[field] {
+            return self.rows(&vec![value; rows]);
+        }
+        let mut value = self.params.field(field).block(0);
+        if value.shape().1 > 1 {
+            value = value.slice((.., element..=element)).realize();
+        }
+        let value = value.reshape_like(&(particles,));
+        PerRow::new(value.broadcast_like::<_, Axis<1>>(&(particles, rows)))
+    }
+
+    /// The same number of a row for every particle.
+    fn rows(&self, values: &[f64]) -> PerRow<E, D, T> {
+        PerRow::new(repeated(self.output.device(), values, self.shape().0).retaped::<T>())
+    }
+}
+
+fn column<E: Float, D: Device<E>, T: Tape<E, D>>(x: &Act<E, D, T>, c: usize) -> PerRow<E, D, T> {
+    let &(particles, rows, width) = x.shape();
+    let x = x.clone();
+    if width == 1 {
+        return PerRow::new(x.reshape_like(&(particles, rows)));
+    }
+    let one = x.slice((.., .., c..=c)).realize::<(usize, usize, usize)>();
+    PerRow::new(one.reshape_like(&(particles, rows)))
+}
+
+/// The targets of a tile of rows.
+pub struct Targets<E: Float, D: Device<E>> {
+    pub(crate) particles: usize,
+    pub(crate) device: D,
+    pub(crate) values: Vec<f32>,
+    pub(crate) marker: std::marker::PhantomData<E>,
+}
+
+impl<E: Float, D: Device<E>> Targets<E, D> {
+    /// The targets as numbers, for each (particle, row).
+    pub fn values<T: Tape<E, D>>(&self) -> PerRow<E, D, T> {
+        self.rows(
+            &self
+                .values
+                .iter()
+                .map(|&y| f64::from(y))
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    /// A function of each target, for each (particle, row); `None` if it is 0 at all of them.
+    pub(crate) fn each<T: Tape<E, D>>(&self, f: impl Fn(f64) -> f64) -> Option<PerRow<E, D, T>> {
+        let values: Vec<f64> = self.values.iter().map(|&y| f(f64::from(y))).collect();
+        values.iter().any(|&x| x != 0.0).then(|| self.rows(&values))
+    }
+
+    fn rows<T: Tape<E, D>>(&self, values: &[f64]) -> PerRow<E, D, T> {
+        PerRow::new(repeated(&self.device, values, self.particles).retaped::<T>())
+    }
+
+    /// The targets as classes, for each (particle, row).
+    pub fn classes(&self) -> Tensor<(usize, usize), usize, D, NoneTape> {
+        // dfdx has no way to fill indices into cached memory; the CPU's cache is emptied now and then for them.
+        let shape = (self.particles, self.values.len());
+        let classes: Vec<usize> = self.values.iter().map(|&y| y as usize).collect();
+        TensorFromVec::<usize>::tensor_from_vec(&self.device, classes.repeat(self.particles), shape)
+    }
+}
+
+/// A tensor of shape (particles, rows) with the same numbers for every particle.
+pub(crate) fn repeated<E: Float, D: Device<E>>(
+    device: &D,
+    values: &[f64],
+    particles: usize,
+) -> Leaf<E, D, NoneTape> {
+    let all: Vec<E> = values.iter().map(|&x| E::narrow(x)).collect();
+    from_vec(device, &all.repeat(particles), (particles, values.len()))
+}
+
+/// A tensor of `values`, in memory from the device's cache.
+///
+/// dfdx puts the memory of every dropped tensor into the cache, also of one that was made from a `Vec` and took nothing
+/// out: a tensor made that way in each tile would let the cache grow without end.
+pub(crate) fn from_vec<E: Float, D: Device<E>, S: dfdx::prelude::Shape>(
+    device: &D,
+    values: &[E],
+    shape: S,
+) -> Tensor<S, E, D> {
+    let mut tensor = dfdx::prelude::ZerosTensor::<E>::zeros_like(device, &shape);
+    tensor.copy_from(values);
+    tensor
+}

@@ -1,0 +1,226 @@
+//! One posterior type for every algorithm: weighted draws, read through typed views, with predictions and evidence.
+
+pub mod predict;
+pub mod report;
+pub mod summary;
+
+use std::sync::Arc;
+
+use crate::base::error::{Error, Result};
+use crate::data::{Dataset, Features, Standardise};
+use crate::engine::Bound;
+use crate::infer::Draws;
+use crate::model::layout::Layout;
+use crate::model::{Model, Views};
+use crate::posterior::predict::{Prediction, Scored};
+use crate::posterior::report::Report;
+use crate::posterior::summary::Summary;
+use crate::problem::Problem;
+use crate::problem::population::Population;
+
+/// Weighted draws from the posterior of a model.
+pub struct Posterior<M> {
+    model: M,
+    problem: Arc<dyn Problem>,
+    pub(crate) draws: Draws,
+    report: Report,
+    scale: Option<Standardise>,
+    classes: Vec<String>,
+}
+
+impl<M: Model> Posterior<M> {
+    pub(crate) fn new(bound: Bound<M>, draws: Draws, report: Report) -> Self {
+        Self {
+            model: bound.model,
+            problem: bound.problem,
+            draws,
+            report,
+            scale: None,
+            classes: Vec::new(),
+        }
+    }
+
+    /// With the standardisation between the user's numbers and the network's, and the classes of the training rows.
+    pub(crate) fn given(mut self, scale: Option<Standardise>, classes: Vec<String>) -> Self {
+        (self.scale, self.classes) = (scale, classes);
+        self
+    }
+
+    /// The model, with all sizes filled in.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// Number of draws.
+    pub fn len(&self) -> usize {
+        self.draws.positions.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.draws.positions.is_empty()
+    }
+
+    /// A typed view of draw number `i`: `posterior.draw(0).hidden.weight`. Nothing is copied.
+    pub fn draw(&self, i: usize) -> M::Draw<'_> {
+        self.model.draw(Views::new(
+            self.problem.layout(),
+            self.draws.positions.row(i),
+        ))
+    }
+
+    /// The weights of the draws, which sum to 1.
+    pub fn weights(&self) -> Vec<f64> {
+        self.draws.weights()
+    }
+
+    /// Logarithms of [`Posterior::weights`].
+    pub fn log_weights(&self) -> &[f64] {
+        &self.draws.log_weights
+    }
+
+    /// The draws as flat, unconstrained vectors.
+    pub fn positions(&self) -> &Population {
+        &self.draws.positions
+    }
+
+    /// log p(targets | features, model), where the algorithm has one, on the scale that the report names
+    /// ([`Report::target_scale`]).
+    pub fn log_evidence(&self) -> Option<f64> {
+        self.draws.log_evidence
+    }
+
+    /// Number of independent chains, whose draws follow one another; 1 for a weighted cloud.
+    pub fn chains(&self) -> usize {
+        self.draws.chains
+    }
+
+    /// R-hat of the predicted function at every row of `data`, across the chains or islands of the run: whether they agree on
+    /// the function, where weights of a network cannot agree. `None` without two of them, or with too few draws in each.
+    ///
+    /// # Errors
+    /// As [`Posterior::predict`].
+    pub fn function_r_hat(&self, data: &impl AsRef<Features>) -> Result<Option<Vec<f64>>> {
+        let prediction = self.prediction(data.as_ref())?;
+        let draws = self.len();
+        let rows = 0..prediction.rows();
+        Ok(rows
+            .map(|row| {
+                let values: Vec<f64> = (0..draws).map(|i| prediction.function(i, row)).collect();
+                self.draws.r_hat(&values)
+            })
+            .collect())
+    }
+
+    /// The parameters in a table: mean, standard deviation, quantiles, effective sample size and, where it means something,
+    /// R-hat.
+    pub fn summary(&self) -> Summary {
+        Summary::of(self)
+    }
+
+    /// Whether the draws are a weighted cloud rather than chains.
+    pub(crate) fn is_cloud(&self) -> bool {
+        !self.draws.islands.is_empty()
+    }
+
+    /// Names, shapes and places of the parameters; prints as a table.
+    pub fn layout(&self) -> &Layout {
+        self.problem.layout()
+    }
+
+    /// The model bound to its data.
+    pub fn problem(&self) -> &dyn Problem {
+        &*self.problem
+    }
+
+    /// What the run did and what it cost.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The predictive distribution at some rows: a [`Prediction`] at [`Features`], and a [`Scored`] one at a [`Dataset`],
+    /// whose targets are used for scores only.
+    ///
+    /// # Errors
+    /// If there are more or fewer features than in the training rows. Of a data set also if its targets are on another scale,
+    /// its classes have other names, or a target is no class of the likelihood.
+    pub fn predict<I: Inputs>(&self, inputs: &I) -> Result<I::Predicted<'_>> {
+        inputs.predicted_by(self)
+    }
+
+    fn prediction(&self, features: &Features) -> Result<Prediction<'_>> {
+        let scaled = self.scale.as_ref().map(|s| s.apply_features(features));
+        let scaled = scaled.transpose()?;
+        let prediction = Prediction::new(
+            self.problem
+                .arguments(&self.draws.positions, scaled.as_ref().unwrap_or(features))?,
+            &self.draws.log_weights,
+            self.problem.predictive(),
+        )
+        .described(self.report.target_scale, &self.classes);
+        Ok(match &self.scale {
+            Some(scale) => prediction.standardised_by(scale),
+            None => prediction,
+        })
+    }
+
+    /// Whether the targets of `data` mean what those of the training rows mean.
+    fn check_kind(&self, data: &Dataset) -> Result<()> {
+        let (trained, found) = (self.report.target_scale, data.target_scale());
+        if trained != found {
+            return Err(Error::shape(
+                "targets to predict",
+                format!("the {trained} scale, as in training"),
+                format!("the {found} scale"),
+            ));
+        }
+        let known = [&self.classes[..], data.classes()];
+        if known[0] != known[1] && known.iter().all(|names| !names.is_empty()) {
+            return Err(Error::shape(
+                "classes to predict",
+                format!("{:?}, as in training", known[0]),
+                format!("{:?}", known[1]),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What a posterior predicts at: [`Features`] alone, or a [`Dataset`], for scores.
+pub trait Inputs: sealed::Sealed {
+    /// What comes of it.
+    type Predicted<'a>;
+
+    #[doc(hidden)]
+    fn predicted_by<'a, M: Model>(
+        &self,
+        posterior: &'a Posterior<M>,
+    ) -> Result<Self::Predicted<'a>>;
+}
+
+impl Inputs for Features {
+    type Predicted<'a> = Prediction<'a>;
+
+    fn predicted_by<'a, M: Model>(&self, posterior: &'a Posterior<M>) -> Result<Prediction<'a>> {
+        posterior.prediction(self)
+    }
+}
+
+impl Inputs for Dataset {
+    type Predicted<'a> = Scored<'a>;
+
+    fn predicted_by<'a, M: Model>(&self, posterior: &'a Posterior<M>) -> Result<Scored<'a>> {
+        posterior.problem.check_targets(self)?;
+        posterior.check_kind(self)?;
+        let prediction = posterior.prediction(self.inputs())?;
+        Ok(Scored::new(prediction, self.targets().to_vec()))
+    }
+}
+
+mod sealed {
+    use crate::data::{Dataset, Features};
+
+    pub trait Sealed {}
+    impl Sealed for Features {}
+    impl Sealed for Dataset {}
+}

@@ -1,0 +1,195 @@
+//! What a run did and what it cost, for people to read.
+
+use std::fmt;
+
+use crate::base::diagnostics::mean_variance;
+use crate::data::{Findings, TargetScale};
+use crate::infer::Island;
+use crate::infer::observe::Step;
+use crate::problem::Choice;
+use crate::problem::Counts;
+use crate::sampling::anneal::Plan;
+use crate::sampling::weights::log_sum_exp;
+
+/// The account of a run. Its `Display` is a few lines for a terminal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The algorithm.
+    pub algorithm: &'static str,
+    /// The engine, and why it was chosen.
+    pub engine: Choice,
+    /// Wall time.
+    pub seconds: f64,
+    /// What the engine computed.
+    pub counts: Counts,
+    /// Rows of the data.
+    pub rows: usize,
+    /// What is of note in the data, as they were given.
+    pub data: Findings,
+    /// The scale of the targets that predictions, scores and log-evidences are stated on. Log-evidences within
+    /// [`Report::steps`] are on the network's scale, which is another where a standardisation is carried.
+    pub target_scale: TargetScale,
+    /// What the run was going to cost, if its stages were known beforehand.
+    pub plan: Option<Plan>,
+    /// Every step.
+    pub steps: Vec<Step>,
+    /// The islands of a run that has an evidence.
+    pub islands: Vec<Island>,
+    /// Words of caution about the draws.
+    pub cautions: Vec<String>,
+}
+
+/// What was spent on targets of some number of rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Band {
+    /// The targets touched at most so many rows, and more than those of the band before.
+    pub rows: usize,
+    /// Steps.
+    pub steps: usize,
+    /// Row-gradients of all particles.
+    pub row_gradients: u64,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+impl Report {
+    /// What was spent where: on targets of up to 1/64, 1/16 and 1/4 of the rows, of fewer than all, and of all. Only bands
+    /// in which something happened.
+    pub fn bands(&self) -> Vec<Band> {
+        let ends = [64, 16, 4].map(|share| self.rows / share);
+        let ends = [ends[0], ends[1], ends[2], self.rows.saturating_sub(1)];
+        let band = |rows| Band {
+            rows,
+            steps: 0,
+            row_gradients: 0,
+            seconds: 0.0,
+        };
+        let mut bands: Vec<Band> = ends.into_iter().chain([self.rows]).map(band).collect();
+        let (mut row_gradients, mut seconds) = (0, 0.0);
+        for step in &self.steps {
+            // The first whose bound is not passed; nothing touches more than all rows.
+            let at = bands.iter_mut().find(|b| step.touched <= b.rows);
+            if let Some(band) = at {
+                band.steps += 1;
+                band.row_gradients += step.counts.row_gradients.saturating_sub(row_gradients);
+                band.seconds += step.seconds - seconds;
+            }
+            (row_gradients, seconds) = (step.counts.row_gradients, step.seconds);
+        }
+        bands.retain(|b| b.steps > 0);
+        bands
+    }
+
+    /// Mean acceptance over all moves; `None` if nothing was accepted or rejected, as in `map`.
+    pub fn acceptance(&self) -> Option<f64> {
+        let of = |s: &Step| s.acceptance.map(|a| (a * s.moves as f64, s.moves));
+        let (sum, moves) = self
+            .steps
+            .iter()
+            .filter_map(of)
+            .fold((0.0, 0), |(a, m), (b, n)| (a + b, m + n));
+        (moves > 0).then(|| sum / moves as f64)
+    }
+
+    /// Smallest effective sample size before a resampling, as a fraction of J.
+    pub fn ess_min(&self) -> f64 {
+        self.steps.iter().map(|s| s.ess).fold(1.0, f64::min)
+    }
+
+    /// Smallest conditional effective sample size of a step, as a fraction of J.
+    pub fn cess_min(&self) -> f64 {
+        self.steps.iter().map(|s| s.cess).fold(1.0, f64::min)
+    }
+
+    /// Initial particles that have descendants at the end.
+    pub fn ancestors(&self) -> usize {
+        self.steps.last().map_or(0, |s| s.ancestors)
+    }
+
+    /// Standard deviation of the islands' log-evidences; `None` with fewer than two that live.
+    pub fn evidence_spread(&self) -> Option<f64> {
+        let logs = self.islands.iter().map(|i| i.log_evidence);
+        let logs: Vec<f64> = logs.filter(|z| z.is_finite()).collect();
+        (logs.len() > 1).then(|| mean_variance(logs.iter().copied()).1.sqrt())
+    }
+
+    /// Effective number of islands where they count by their evidence, (ΣẐ)²/ΣẐ²; `None` without islands.
+    pub fn effective_islands(&self) -> Option<f64> {
+        let logs: Vec<f64> = self.islands.iter().map(|i| i.log_evidence).collect();
+        let squares: Vec<f64> = logs.iter().map(|z| 2.0 * z).collect();
+        let islands = 2.0 * log_sum_exp(&logs) - log_sum_exp(&squares);
+        (!logs.is_empty()).then(|| islands.exp())
+    }
+
+    /// Log-densities that were not finite.
+    pub fn non_finite(&self) -> usize {
+        self.steps.iter().map(|s| s.non_finite).sum()
+    }
+
+    /// Row-gradients in units of one gradient of all rows for one particle.
+    pub fn full_gradients(&self) -> f64 {
+        self.counts.row_gradients as f64 / self.rows.max(1) as f64
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = vec![
+            format!(
+                "{}, {:.1} s, {} steps",
+                self.algorithm,
+                self.seconds,
+                self.steps.len()
+            ),
+            format!("  engine      {}", self.engine),
+            format!(
+                "  cost        {} row-gradients ({:.0} gradients of all {} rows), {} row-values",
+                self.counts.row_gradients,
+                self.full_gradients(),
+                self.rows,
+                self.counts.row_values
+            ),
+            format!("  targets     on the {} scale", self.target_scale),
+        ];
+        let notes = self.data.notes().into_iter();
+        lines.extend(notes.map(|note| format!("  data        {note}")));
+        lines.extend(self.plan.iter().map(|p| format!("  plan        {p}")));
+        let bands = self.bands();
+        // One band says nothing that is not above.
+        lines.extend(bands.iter().filter(|_| bands.len() > 1).map(|band| {
+            format!(
+                "  up to {:>7} rows: {:>4} steps, {:>3.0} % of the gradients, {:.1} s",
+                band.rows,
+                band.steps,
+                100.0 * band.row_gradients as f64 / self.counts.row_gradients.max(1) as f64,
+                band.seconds
+            )
+        }));
+        let acceptance = self.acceptance();
+        lines.extend(acceptance.map(|a| format!("  acceptance  {a:.2}")));
+        if self.steps.last().is_some_and(|s| s.log_evidence.is_some()) {
+            lines.push(format!(
+                "  particles   ESS at least {:.2}, CESS at least {:.2}, {} initial particles have descendants",
+                self.ess_min(),
+                self.cess_min(),
+                self.ancestors()
+            ));
+        }
+        if let (Some(spread), Some(effective)) = (self.evidence_spread(), self.effective_islands())
+        {
+            lines.push(format!(
+                "  islands     {}, log-evidences {spread:.2} apart (sd), {effective:.1} islands carry the weight",
+                self.islands.len()
+            ));
+        }
+        if self.non_finite() > 0 {
+            lines.push(format!(
+                "  caution     {} log-densities were not finite and count as -inf",
+                self.non_finite()
+            ));
+        }
+        let cautions = self.cautions.iter();
+        lines.extend(cautions.map(|text| format!("  caution     {text}")));
+        f.write_str(&lines.join("\n"))
+    }
+}

@@ -1,0 +1,244 @@
+//! A posterior's parameters as a table: mean, standard deviation, quantiles, effective sample size, R-hat.
+
+use std::fmt;
+
+use crate::base::diagnostics::effective_sample_size;
+use crate::model::Model;
+use crate::model::architecture::{Architecture, Op};
+use crate::model::layout::Block;
+use crate::posterior::Posterior;
+
+/// The longest block whose elements have a line each.
+const ELEMENTS: usize = 16;
+
+/// One scalar of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantity {
+    /// `noise`, `output.weight[0][3]`, or `rms hidden.weight`.
+    pub name: String,
+    /// Posterior mean.
+    pub mean: f64,
+    /// Posterior standard deviation.
+    pub sd: f64,
+    /// The quantiles at 5, 50 and 95 %: the smallest draw that reaches the probability.
+    pub quantiles: [f64; 3],
+    /// Effective sample size. Of chains, by their autocorrelations
+    /// ([`effective_sample_size`]); of a weighted cloud, 1/ΣW², which knows nothing of ancestors in common.
+    /// `None` with too few draws, or if nothing varies.
+    pub ess: Option<f64>,
+    /// R-hat across chains or islands; `None` without two of them.
+    pub r_hat: Option<f64>,
+}
+
+/// The parameters of a posterior; its `Display` is the table.
+///
+/// A parameter that every draw means the same by has a line. The weights of hidden layers have no meaning one by one: hidden
+/// units can change places, and with an odd activation their signs, without changing the function, so that their means and
+/// R-hats would compare unlike things. Such a block has one line, for the root mean square of its elements, which those
+/// symmetries leave alone; so has any block of more than 16 elements. Of a network, look at
+/// [`Posterior::function_r_hat`] first.
+///
+/// Parameters are on their own (constrained) scale, and on the network's where a standardisation is carried.
+///
+/// ```
+/// use smc_runtime::prelude::*;
+///
+/// #[bayes_model]
+/// #[likelihood(Normal(mean = output, sd = noise))]
+/// #[infer(smc(particles = 64))]
+/// pub struct Line {
+///     #[prior(Normal(0.0, 1.0))]
+///     output: Linear<1, 1>,
+///     #[prior(HalfNormal(1.0))]
+///     noise: Scale,
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let data = Dataset::new(1, vec![-1.0, 0.0, 1.0], vec![-0.9, 0.1, 1.1])?;
+/// let summary = Line::infer(&data).seed(1).run()?.summary();
+/// let names: Vec<&str> = summary.quantities.iter().map(|q| q.name.as_str()).collect();
+/// assert_eq!(names, ["output.weight[0][0]", "output.bias[0]", "noise"]);
+/// println!("{summary}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// The lines, in the order of the layout.
+    pub quantities: Vec<Quantity>,
+}
+
+impl Summary {
+    pub(crate) fn of<M: Model>(posterior: &Posterior<M>) -> Self {
+        let architecture = posterior.problem().architecture();
+        let weights = posterior.weights();
+        let mut quantities = Vec::new();
+        for (number, block) in posterior.layout().blocks().iter().enumerate() {
+            let value = |draw: usize, element: usize| {
+                let u = posterior.positions().row(draw)[element];
+                block.support.constrain(f64::from(u))
+            };
+            let draws = 0..posterior.len();
+            let mut add = |name: String, values: Vec<f64>| {
+                quantities.push(Quantity::of(posterior, name, &values, &weights));
+            };
+            if has_meaning(architecture, number) && block.range.len() <= ELEMENTS {
+                for element in block.range.clone() {
+                    let values = draws.clone().map(|draw| value(draw, element)).collect();
+                    add(element_name(block, element), values);
+                }
+            } else {
+                let size = block.range.len() as f64;
+                let rms = |draw| {
+                    let squares = block.range.clone().map(|e| value(draw, e).powi(2));
+                    (squares.sum::<f64>() / size).sqrt()
+                };
+                add(format!("rms {}", block.name), draws.map(rms).collect());
+            }
+        }
+        Self { quantities }
+    }
+}
+
+impl Quantity {
+    fn of<M: Model>(
+        posterior: &Posterior<M>,
+        name: String,
+        values: &[f64],
+        weights: &[f64],
+    ) -> Self {
+        let expect = |f: &dyn Fn(f64) -> f64| {
+            let terms = values.iter().zip(weights);
+            terms.map(|(&x, w)| w * f(x)).sum::<f64>()
+        };
+        let mean = expect(&|x| x);
+        let ess = if posterior.is_cloud() {
+            Some(1.0 / weights.iter().map(|w| w * w).sum::<f64>())
+        } else {
+            let size = (values.len() / posterior.chains().max(1)).max(1);
+            let chains = values.chunks_exact(size).map(<[f64]>::to_vec);
+            effective_sample_size(&chains.collect::<Vec<_>>())
+        };
+        Self {
+            name,
+            mean,
+            sd: expect(&|x| (x - mean).powi(2)).sqrt(),
+            quantiles: quantiles(values, weights, [0.05, 0.5, 0.95]),
+            ess,
+            r_hat: posterior.draws.r_hat(values),
+        }
+    }
+}
+
+/// Whether the elements of block `number` mean the same in every draw: those outside the network do, those of its only layer,
+/// and the bias of a last layer, whose units cannot change places.
+fn has_meaning(architecture: &Architecture, number: usize) -> bool {
+    let mut layers = architecture.nodes.iter().filter(|n| !n.blocks.is_empty());
+    let Some(layer) = layers.clone().find(|n| n.blocks.contains(&number)) else {
+        return true;
+    };
+    let (only, last) = (
+        layers.clone().count() == 1,
+        layers.next_back() == Some(layer),
+    );
+    let bias = number > layer.blocks.start;
+    layer.op == Op::Linear && (only || last && bias)
+}
+
+/// `output.weight[0][3]`, or the block's name where it is one number.
+fn element_name(block: &Block, element: usize) -> String {
+    let mut left = element - block.range.start;
+    let mut places: Vec<String> = Vec::new();
+    for &size in block.shape.iter().rev() {
+        places.push(format!("[{}]", left % size));
+        left /= size;
+    }
+    places.reverse();
+    block.name.clone() + &places.concat()
+}
+
+/// The smallest values at which the cumulative weight reaches each probability.
+pub(crate) fn quantiles<const K: usize>(
+    values: &[f64],
+    weights: &[f64],
+    probabilities: [f64; K],
+) -> [f64; K] {
+    let mut sorted: Vec<(f64, f64)> = values
+        .iter()
+        .copied()
+        .zip(weights.iter().copied())
+        .collect();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    probabilities.map(|p| {
+        let mut below = 0.0;
+        let reached = sorted.iter().find(|(_, w)| {
+            below += w;
+            below >= p
+        });
+        reached.or(sorted.last()).map_or(f64::NAN, |(x, _)| *x)
+    })
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.quantities.iter().map(|q| q.name.chars().count());
+        let width = names.max().unwrap_or(0).max(9);
+        write!(f, "{:width$}", "parameter")?;
+        for title in ["mean", "sd", "5 %", "50 %", "95 %", "ESS", "R-hat"] {
+            write!(f, "  {title:>9}")?;
+        }
+        for q in &self.quantities {
+            write!(f, "\n{:width$}", q.name)?;
+            for x in [q.mean, q.sd].iter().chain(&q.quantiles) {
+                write!(f, "  {x:>9.3}")?;
+            }
+            let ess = q.ess.map_or_else(|| "-".to_owned(), |x| format!("{x:.0}"));
+            let r_hat = q
+                .r_hat
+                .map_or_else(|| "-".to_owned(), |x| format!("{x:.3}"));
+            write!(f, "  {ess:>9}  {r_hat:>9}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::architecture::Node;
+
+    #[test]
+    fn quantiles_go_by_weight() {
+        let found = quantiles(&[3.0, 1.0, 2.0], &[0.2, 0.1, 0.7], [0.05, 0.5, 0.95]);
+        assert_eq!(found, [1.0, 2.0, 3.0]);
+        let even = quantiles(&[4.0, 2.0, 1.0, 3.0], &[0.25; 4], [0.25, 0.5, 0.75]);
+        assert_eq!(even, [1.0, 2.0, 3.0]);
+        assert!(quantiles(&[], &[], [0.5])[0].is_nan());
+    }
+
+    #[test]
+    fn weights_of_hidden_layers_have_no_meaning_one_by_one() {
+        let node = |name, op, blocks| Node {
+            name,
+            op,
+            inputs: 2,
+            outputs: 2,
+            blocks,
+        };
+        let (first, last) = (
+            node("hidden", Op::Linear, 0..2),
+            node("output", Op::Linear, 2..4),
+        );
+        let deep = Architecture {
+            inputs: 2,
+            nodes: vec![first.clone(), node("tanh", Op::Tanh, 2..2), last],
+        };
+        let meant: Vec<bool> = (0..5).map(|b| has_meaning(&deep, b)).collect();
+        assert_eq!(meant, [false, false, false, true, true]);
+        let shallow = Architecture {
+            inputs: 2,
+            nodes: vec![first],
+        };
+        assert!(has_meaning(&shallow, 0) && has_meaning(&shallow, 1));
+    }
+}

@@ -1,0 +1,217 @@
+//! Kernels: how particles move on a target. One kernel per file.
+
+mod chees;
+mod hmc;
+mod langevin;
+mod leapfrog;
+mod mala;
+mod metropolis;
+mod random_walk;
+mod tuning;
+
+pub use chees::Chees;
+pub use hmc::Hmc;
+pub use langevin::UnadjustedLangevin;
+pub use leapfrog::{Ends, Trajectory, leapfrog};
+pub use mala::Mala;
+pub use metropolis::{Proposal, arrive, metropolis};
+pub use random_walk::RandomWalk;
+pub use tuning::Tuning;
+
+use std::fmt::Debug;
+
+use crate::base::rng::Streams;
+use crate::sampling::cloud::{Cloud, Target};
+
+/// Where in a run a move happens: keys its random streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// The run's streams.
+    pub streams: Streams,
+    /// The stage, counted from 1.
+    pub stage: usize,
+    /// The move within the stage, counted from 0.
+    pub draw: usize,
+}
+
+/// What a move did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Moved {
+    /// Log-weight correction of each particle; `None` for a kernel that leaves the target invariant.
+    pub corrections: Option<Vec<f64>>,
+    /// Each particle's probability of acceptance; 1 for a kernel that has no rejection.
+    pub acceptance: Vec<f64>,
+    /// Each particle's expected squared jump Σ ((θ'−θ)/s)², acceptance included; empty if the kernel does not say.
+    pub jumps: Vec<f64>,
+    /// Slope, by the logarithm of the length of trajectories, of what the kernel wants to be large, in units of its
+    /// own; 0 for a kernel that does not learn a length.
+    pub length_slope: f64,
+    /// Proposals whose log-density was not finite.
+    pub non_finite: usize,
+}
+
+impl Moved {
+    /// Mean probability of acceptance.
+    pub fn mean_acceptance(&self) -> f64 {
+        self.acceptance.iter().sum::<f64>() / self.acceptance.len().max(1) as f64
+    }
+
+    /// Mean expected squared jump, in squared scales.
+    pub fn mean_jump(&self) -> f64 {
+        self.jumps.iter().sum::<f64>() / self.jumps.len().max(1) as f64
+    }
+}
+
+/// What the step size of a kernel is best steered to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Aim {
+    /// A mean probability of acceptance.
+    Acceptance(f64),
+    /// A conditional effective sample size of the corrections of one move, as a fraction of J.
+    Cess(f64),
+    /// The kernel has no step size.
+    Nothing,
+}
+
+/// Moves every particle of a cloud once.
+///
+/// Contract. A kernel either leaves the target invariant, or returns for every particle the log-weight correction that
+/// makes the weighted cloud right (minus the energy error for an unadjusted proposal). It leaves `cloud.terms` those of
+/// the new positions, and `cloud.gradient` that of the new positions or `None`. Random numbers come from `at.streams`
+/// only. Its step size and scales are in the [`Tuning`], which belongs to the run, is saved with it, and is the business
+/// of an [`Adaptation`](crate::sampling::adapt::Adaptation).
+pub trait Kernel: Debug + Send + Sync {
+    /// Whether moves leave the target invariant. A kernel that does not returns corrections at every move, and needs an
+    /// algorithm that has weights.
+    fn invariant(&self) -> bool {
+        true
+    }
+
+    /// What its step size is best steered to, unless the user says otherwise.
+    fn aim(&self) -> Aim {
+        Aim::Nothing
+    }
+
+    /// Whether all particles are to share one step, as a kernel wants that learns from how they move together. Otherwise
+    /// chains that never exchange places may have one each.
+    fn in_step(&self) -> bool {
+        false
+    }
+
+    /// Settings before the first move, in `dim` dimensions.
+    fn start(&self, dim: usize) -> Tuning {
+        Tuning::new(dim)
+    }
+
+    /// Moves every particle once.
+    fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved;
+
+    /// Learns what is the kernel's own, such as the length of trajectories, from what a move did. Steps and scales are
+    /// not.
+    fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
+        let _ = (tuning, moved, gain);
+    }
+
+    /// Why the settings are impossible, if they are.
+    ///
+    /// # Errors
+    /// For a setting that no move can honour.
+    fn check(&self) -> crate::base::error::Result<()> {
+        Ok(())
+    }
+}
+
+const _: fn(&dyn Kernel) = |_| ();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::{Inference, Session, mcmc};
+    use crate::problem::population::Population;
+    use crate::sampling::stage::Stage;
+    use crate::testing::Regression;
+
+    /// The correlation of where exact draws from the posterior of one parameter were and where one move took them.
+    fn correlation(kernel: &Hmc, length: f64) -> f64 {
+        const PARTICLES: usize = 4000;
+        let problem = Regression::simulated(10, 1, 0.8, 1.0, 5).unwrap();
+        let stage = Stage::of(0..10);
+        let target = Target::new(&problem, &stage);
+        let exact = problem.exact(&stage);
+        let positions = problem.draws(&stage, PARTICLES, Streams::new(1));
+        let mut cloud = Cloud::at(&target, positions.clone());
+        let at = At {
+            streams: Streams::new(2),
+            stage: 1,
+            draw: 0,
+        };
+        let (mean, sd) = (exact.mean[0], exact.sd()[0]);
+        let tuning = Tuning::new(1).at(length * sd / 60.0);
+        kernel.step(&tuning, &target, &mut cloud, at);
+        let centred = |p: &Population, i: usize| (f64::from(p.row(i)[0]) - mean) / sd;
+        let product = |i: usize| centred(&positions, i) * centred(&cloud.positions, i);
+        (0..PARTICLES).map(product).sum::<f64>() / PARTICLES as f64
+    }
+
+    #[test]
+    fn jitter_breaks_the_period_of_a_trajectory() {
+        // A trajectory of length 2π standard deviations ends where it began; of lengths uniform between π and 3π of them,
+        // at a place whose correlation with the start is the mean of cos, 0.
+        let stuck = correlation(&Hmc::leapfrogs(60), std::f64::consts::TAU);
+        assert!(stuck > 0.9, "{stuck}");
+        let free = correlation(&Hmc::leapfrogs(60).jitter(0.5), std::f64::consts::TAU);
+        assert!(free.abs() < 0.1, "{free}");
+    }
+
+    #[test]
+    fn mcmc_refuses_a_kernel_that_needs_weights() {
+        let problem = Regression::simulated(10, 1, 0.8, 1.0, 5).unwrap();
+        let algorithm = mcmc().kernel(UnadjustedLangevin);
+        let error = algorithm.infer(&problem, &mut Session::new(1, &mut []));
+        let text = error.unwrap_err().to_string();
+        assert!(text.starts_with("kernel = UnadjustedLangevin"), "{text}");
+        assert!(
+            text.ends_with(
+                "mcmc has no weights; it needs a kernel that leaves the posterior invariant"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn impossible_settings_are_named() {
+        let text = |kernel: &dyn Kernel| kernel.check().unwrap_err().to_string();
+        assert_eq!(
+            text(&Hmc::leapfrogs(0)),
+            "leapfrogs = 0: at least one leapfrog step is needed"
+        );
+        assert_eq!(
+            text(&Hmc::leapfrogs(1).gradient_rows(0)),
+            "gradient_rows = 0: at least one row is needed"
+        );
+        assert_eq!(
+            text(&Hmc::leapfrogs(3).jitter(1.0)),
+            "jitter = 1: a fraction of at least 0 and below 1 is needed"
+        );
+    }
+
+    #[test]
+    fn a_langevin_particle_that_flies_off_stays_without_weight() {
+        let problem = Regression::simulated(10, 1, 0.8, 1.0, 5).unwrap();
+        let stage = Stage::of(0..10);
+        let target = Target::new(&problem, &stage);
+        let positions = problem.draws(&stage, 5, Streams::new(1));
+        let mut cloud = Cloud::at(&target, positions.clone());
+        let at = At {
+            streams: Streams::new(2),
+            stage: 1,
+            draw: 0,
+        };
+        let tuning = Tuning::new(1).at(1e30);
+        let moved = UnadjustedLangevin.step(&tuning, &target, &mut cloud, at);
+        assert_eq!(moved.corrections, Some(vec![f64::NEG_INFINITY; 5]));
+        assert_eq!(moved.non_finite, 5);
+        assert_eq!(cloud.positions, positions);
+        assert_eq!(cloud.terms, target.value(&positions));
+    }
+}

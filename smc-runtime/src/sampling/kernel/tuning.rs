@@ -1,0 +1,150 @@
+//! What has been learned of a kernel in a run: a step size, a scale for every coordinate, a length.
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of a kernel that change in a run. They belong to the run, so that kernels and adaptations are plain
+/// values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tuning {
+    /// Step size, in units of [`Tuning::scale`].
+    #[serde(with = "crate::base::bits")]
+    pub step: f64,
+    /// Each particle's factor on the step, or empty where all share it.
+    #[serde(with = "crate::base::bits::many")]
+    own: Vec<f64>,
+    /// A standard deviation for every coordinate (a diagonal metric is its inverse square).
+    pub scale: Vec<f32>,
+    /// Length of trajectories, in units of [`Tuning::scale`], for a kernel that learns it; 0 for any other.
+    #[serde(with = "crate::base::bits")]
+    pub length: f64,
+    /// What an adaptation remembers, in a form of its own.
+    #[serde(with = "crate::base::bits::many")]
+    pub memory: Vec<f64>,
+    /// What a kernel remembers, in a form of its own.
+    #[serde(with = "crate::base::bits::many")]
+    pub kernel_memory: Vec<f64>,
+    /// Variance of each block before any data were seen.
+    #[serde(with = "crate::base::bits::many")]
+    reference: Vec<f64>,
+    /// Precision of each coordinate, as [`Metric::Scores`](crate::sampling::adapt::Metric::Scores) has it; empty before.
+    #[serde(with = "crate::base::bits::many")]
+    pub(crate) precisions: Vec<f64>,
+}
+
+impl Tuning {
+    /// Unit scales and the step that has about the right order in `dim` dimensions, ½·d^(−1/4).
+    pub fn new(dim: usize) -> Self {
+        Self {
+            step: 0.5 * (dim.max(1) as f64).powf(-0.25),
+            scale: vec![1.0; dim],
+            own: Vec::new(),
+            length: 0.0,
+            memory: Vec::new(),
+            kernel_memory: Vec::new(),
+            reference: Vec::new(),
+            precisions: Vec::new(),
+        }
+    }
+
+    /// The same with the step size `step`.
+    pub fn at(self, step: f64) -> Self {
+        Self { step, ..self }
+    }
+
+    /// The step of each of `particles` particles.
+    pub fn steps(&self, particles: usize) -> Vec<f32> {
+        let factor = |i: usize| self.own.get(i).copied().unwrap_or(1.0);
+        (0..particles)
+            .map(|i| (self.step * factor(i)) as f32)
+            .collect()
+    }
+
+    /// Each particle's factor on the step; empty where all share it.
+    pub fn factors(&self) -> &[f64] {
+        &self.own
+    }
+
+    /// Sets each particle's factor on the step; none for all to share it.
+    pub fn set_factors(&mut self, factors: Vec<f64>) {
+        self.own = factors;
+    }
+
+    /// Gives each of `particles` particles a step size of its own, for chains that never exchange places.
+    pub fn step_apart(&mut self, particles: usize) {
+        self.own.resize(particles, 1.0);
+    }
+
+    /// Sets each particle's step size to `steps`; the common one becomes their geometric mean.
+    pub fn set_steps(&mut self, steps: &[f64]) {
+        if !steps.is_empty() {
+            self.step = geometric_mean(steps);
+            self.own = steps.iter().map(|s| s / self.step).collect();
+        }
+    }
+
+    /// The geometric mean of the factors on the step; 1 where all share it.
+    pub fn middle_factor(&self) -> f64 {
+        if self.own.is_empty() {
+            1.0
+        } else {
+            geometric_mean(&self.own)
+        }
+    }
+
+    /// Multiplies the step by exp(gain · (found − aim)), the difference kept within −½ and 0.2.
+    ///
+    /// What was found is that of each particle where steps are apart, and the mean where they are not. A constant gain
+    /// follows a target that changes from stage to stage; a falling one settles.
+    pub fn follow(&mut self, found: &[f64], aim: f64, gain: f64) {
+        let factor = |found: f64| (gain * (found - aim).clamp(-0.5, 0.2)).exp();
+        if self.own.len() == found.len() {
+            for (own, &found) in self.own.iter_mut().zip(found) {
+                *own *= factor(found);
+            }
+        } else {
+            let mean = found.iter().sum::<f64>() / found.len().max(1) as f64;
+            self.step *= factor(mean);
+        }
+    }
+
+    /// Remembers the variance of each block in a cloud that has seen no data.
+    pub fn refer_to(&mut self, block_variances: Vec<f64>) {
+        self.reference = block_variances;
+    }
+
+    /// The variance of each block before any data were seen, as far as it is known: finite and positive.
+    pub fn reference(&self) -> Vec<f64> {
+        let known = |v: &f64| if *v > 0.0 && v.is_finite() { *v } else { 1.0 };
+        self.reference.iter().map(known).collect()
+    }
+}
+
+fn geometric_mean(values: &[f64]) -> f64 {
+    (values.iter().map(|x| x.ln()).sum::<f64>() / values.len() as f64).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_was_learned_survives_saving() {
+        let mut tuning = Tuning::new(2).at(0.1);
+        tuning.set_factors(vec![1.0 / 3.0, 3.0]);
+        tuning.length = f64::MIN_POSITIVE;
+        (tuning.memory, tuning.kernel_memory) = (vec![f64::INFINITY], vec![0.1, 0.2]);
+        (tuning.reference, tuning.precisions) = (vec![0.3], vec![1.0 / 7.0, 2.0]);
+        tuning.scale = vec![0.1, 1e-30];
+        let saved = serde_json::to_string(&tuning).unwrap();
+        assert_eq!(serde_json::from_str::<Tuning>(&saved).unwrap(), tuning);
+    }
+
+    #[test]
+    fn steps_of_their_own_have_the_common_one_in_their_middle() {
+        let mut tuning = Tuning::new(1).at(7.0);
+        tuning.set_steps(&[0.1, 0.4]);
+        assert!((tuning.step - 0.2).abs() < 1e-12, "{}", tuning.step);
+        assert!((tuning.middle_factor() - 1.0).abs() < 1e-12);
+        assert_eq!(tuning.steps(2), [0.1, 0.4]);
+    }
+}

@@ -1,0 +1,13 @@
+//! What particle methods are made of: weights, intermediate targets, particles with what is known of them, and the policies,
+//! one trait each. It knows nothing of engines.
+
+pub mod adapt;
+pub mod anneal;
+pub mod cloud;
+mod information;
+pub mod kernel;
+pub mod moves;
+pub mod resample;
+pub mod stage;
+pub mod start;
+pub mod weights;

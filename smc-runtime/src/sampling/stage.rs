@@ -1,0 +1,449 @@
+//! The only vocabulary of intermediate targets, and the only weight-increment formula.
+//!
+//! Every target is π(θ) ∝ q0(θ)^{1−β} · p(θ)^β · exp( c · \[ Σ_{i∈full} ℓ_i(θ) + φ · Σ_{i∈ramp} ℓ_i(θ) \] ) over rows in the
+//! bound order. A run from the prior has β = 1 throughout; from a warm start q0 ([`Gaussians`]) β rises from 0 to 1.
+//! One [`Stage`] gives both the increment of the weights and the target of the move, so the two cannot disagree.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::rng::Stream;
+use crate::problem::population::Population;
+use crate::problem::{Part, Problem, Segment};
+use crate::sampling::start::Gaussians;
+
+/// A set of rows: sorted, disjoint, non-adjacent ranges.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rows(Vec<Range<usize>>);
+
+impl Rows {
+    /// No rows.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The rows of some ranges, in any order, which may touch or overlap.
+    ///
+    /// ```
+    /// use smc_runtime::sampling::stage::Rows;
+    /// let rows = Rows::new([5..9, 0..2, 2..3]);
+    /// assert_eq!(rows.ranges(), [0..3, 5..9]);
+    /// assert_eq!(rows.len(), 7);
+    /// ```
+    pub fn new(ranges: impl IntoIterator<Item = Range<usize>>) -> Self {
+        let mut ranges: Vec<_> = ranges.into_iter().filter(|r| !r.is_empty()).collect();
+        ranges.sort_by_key(|r| r.start);
+        let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            match merged.last_mut() {
+                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+                _ => merged.push(range),
+            }
+        }
+        Self(merged)
+    }
+
+    /// The ranges.
+    pub fn ranges(&self) -> &[Range<usize>] {
+        &self.0
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(Range::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether every row of `other` is here.
+    pub fn contains(&self, other: &Self) -> bool {
+        other
+            .0
+            .iter()
+            .all(|o| self.0.iter().any(|s| s.start <= o.start && o.end <= s.end))
+    }
+
+    /// Whether no row is in both.
+    pub fn is_disjoint(&self, other: &Self) -> bool {
+        !self
+            .0
+            .iter()
+            .any(|s| other.0.iter().any(|o| s.start < o.end && o.start < s.end))
+    }
+
+    /// The rows that are here and not in `other`.
+    pub fn without(&self, other: &Self) -> Self {
+        let mut left = self.0.clone();
+        for o in &other.0 {
+            left = left
+                .into_iter()
+                .flat_map(|s| {
+                    [
+                        s.start..s.end.min(o.start.max(s.start)),
+                        s.start.max(o.end.min(s.end))..s.end,
+                    ]
+                })
+                .filter(|r| !r.is_empty())
+                .collect();
+        }
+        Self::new(left)
+    }
+
+    /// `n` of the rows, one after the other from number `start` on, beginning again after the last.
+    fn window(&self, start: usize, n: usize) -> Self {
+        let take = |from: usize, to: usize| {
+            let mut before = 0;
+            let mut taken = Vec::new();
+            for range in &self.0 {
+                let (a, b) = (from.max(before), to.min(before + range.len()));
+                if a < b {
+                    taken.push(range.start + a - before..range.start + b - before);
+                }
+                before += range.len();
+            }
+            taken
+        };
+        let all = self.len();
+        let end = start + n.min(all);
+        let mut ranges = take(start, end.min(all));
+        ranges.extend(take(0, end.saturating_sub(all)));
+        Self::new(ranges)
+    }
+
+    /// The largest row number plus one.
+    pub fn end(&self) -> usize {
+        self.0.last().map_or(0, |r| r.end)
+    }
+}
+
+impl From<Range<usize>> for Rows {
+    fn from(range: Range<usize>) -> Self {
+        Self::new([range])
+    }
+}
+
+/// What the log-density of one particle is made of, cached so that old rows are never evaluated again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// log p(θ).
+    #[serde(with = "crate::base::bits")]
+    pub prior: f64,
+    /// log q0(θ) of the start, while it counts; 0 otherwise.
+    #[serde(with = "crate::base::bits")]
+    pub start: f64,
+    /// Σ ℓ over the stage's full rows.
+    #[serde(with = "crate::base::bits")]
+    pub full: f64,
+    /// Σ ℓ over the stage's ramping rows.
+    #[serde(with = "crate::base::bits")]
+    pub ramp: f64,
+}
+
+/// One intermediate target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    full: Rows,
+    ramp: Rows,
+    #[serde(with = "crate::base::bits")]
+    phi: f64,
+    #[serde(with = "crate::base::bits")]
+    scale: f64,
+    #[serde(with = "crate::base::bits")]
+    beta: f64,
+}
+
+impl Stage {
+    /// The prior: no rows.
+    pub fn prior() -> Self {
+        Self {
+            full: Rows::none(),
+            ramp: Rows::none(),
+            phi: 0.0,
+            scale: 1.0,
+            beta: 1.0,
+        }
+    }
+
+    /// A warm start: q0 alone.
+    pub fn start() -> Self {
+        Self::prior().bridging(0.0)
+    }
+
+    /// The posterior given `full`.
+    pub fn of(full: impl Into<Rows>) -> Self {
+        Self {
+            full: full.into(),
+            ..Self::prior()
+        }
+    }
+
+    /// The posterior given `full`, with the rows of `ramp` to the power `phi`.
+    pub fn ramping(full: impl Into<Rows>, ramp: impl Into<Rows>, phi: f64) -> Self {
+        Self {
+            full: full.into(),
+            ramp: ramp.into(),
+            phi,
+            ..Self::prior()
+        }
+    }
+
+    /// Multiplies all log-likelihoods by `scale` (N/n for a random mini-batch of n rows).
+    pub fn scaled(self, scale: f64) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// The start q0 to the power 1 − `beta` and the prior to the power `beta`.
+    pub fn bridging(self, beta: f64) -> Self {
+        Self { beta, ..self }
+    }
+
+    /// The exponent of the prior.
+    pub fn beta(&self) -> f64 {
+        self.beta
+    }
+
+    /// This stage on the way from a warm start: β is the share c·(|full| + φ·|ramp|)/N of the likelihood that is in, so
+    /// that q0, which stands for the data at first, leaves as they enter.
+    pub fn bridged(self, rows: usize) -> Self {
+        let share = self.scale * self.effective_rows() / rows.max(1) as f64;
+        self.bridging(share.min(1.0))
+    }
+
+    /// Rows that are in, ramping ones counted by their exponent.
+    pub fn effective_rows(&self) -> f64 {
+        self.full.len() as f64 + self.phi * self.ramp.len() as f64
+    }
+
+    /// A stage in which `rows` of these rows, one after the other from a random one on, stand for all: full and ramping
+    /// ones in proportion, scaled up.
+    pub fn sampled(&self, rows: usize, stream: &mut Stream) -> Self {
+        let (full, ramp) = (self.full.len(), self.ramp.len());
+        if rows >= full + ramp {
+            return self.clone();
+        }
+        let share = rows as f64 / (full + ramp) as f64;
+        let mut window = |rows: &Rows| {
+            let all = rows.len();
+            let n = ((share * all as f64).round() as usize).clamp(1.min(all), all);
+            rows.window((stream.uniform() * all as f64) as usize, n)
+        };
+        Self {
+            full: window(&self.full),
+            ramp: window(&self.ramp),
+            scale: self.scale / share,
+            ..self.clone()
+        }
+    }
+
+    /// Rows that are fully in.
+    pub fn full(&self) -> &Rows {
+        &self.full
+    }
+
+    /// Rows that ramp in.
+    pub fn ramp(&self) -> &Rows {
+        &self.ramp
+    }
+
+    /// Exponent of the ramping rows.
+    pub fn phi(&self) -> f64 {
+        self.phi
+    }
+
+    /// Rows whose log-likelihood enters at all: what an evaluation costs.
+    pub fn cost(&self) -> usize {
+        self.full.len() + self.ramp.len()
+    }
+
+    /// Whether this is the posterior given all `rows` rows.
+    pub fn is_posterior(&self, rows: usize) -> bool {
+        let settled = self.settled();
+        self.scale == 1.0
+            && self.beta == 1.0
+            && settled.full == Rows::from(0..rows)
+            && settled.ramp.is_empty()
+    }
+
+    /// The same target where a ramp that has arrived has joined the full rows.
+    pub fn settled(&self) -> Self {
+        if self.phi < 1.0 || self.ramp.is_empty() {
+            return self.clone();
+        }
+        let ranges = self.full.0.iter().chain(&self.ramp.0).cloned();
+        Self {
+            full: Rows::new(ranges),
+            ramp: Rows::none(),
+            phi: 0.0,
+            ..*self
+        }
+    }
+
+    /// log π(θ) up to the target's own constant.
+    pub fn log_density(&self, terms: &Terms) -> f64 {
+        // 0·(−∞) = 0: what has no exponent does not count.
+        let power = |exponent: f64, x: f64| if exponent == 0.0 { 0.0 } else { exponent * x };
+        let priors = power(1.0 - self.beta, terms.start) + power(self.beta, terms.prior);
+        priors + self.scale * (terms.full + power(self.phi, terms.ramp))
+    }
+
+    /// The increment of a log-weight from `self` to `next` at one θ, whose terms are given under both.
+    pub fn increment(&self, terms: &Terms, next: &Self, next_terms: &Terms) -> f64 {
+        let here = self.log_density(terms);
+        if here == f64::NEG_INFINITY {
+            return f64::NEG_INFINITY;
+        }
+        next.log_density(next_terms) - here
+    }
+
+    /// Why no run over `rows` rows can enter this stage, if so.
+    pub(crate) fn problem(&self, rows: usize) -> Option<String> {
+        if self.full.end().max(self.ramp.end()) > rows {
+            Some(format!(
+                "it uses row {} of {rows}",
+                self.full.end().max(self.ramp.end())
+            ))
+        } else if !self.full.is_disjoint(&self.ramp) {
+            Some("a row is both full and ramping".to_owned())
+        } else if !(0.0..=1.0).contains(&self.phi) {
+            Some(format!(
+                "its ramp is at {}; it must be between 0 and 1",
+                self.phi
+            ))
+        } else if !(0.0..=1.0).contains(&self.beta) {
+            Some(format!(
+                "its prior is at {}; it must be between 0 and 1",
+                self.beta
+            ))
+        } else if !(self.scale > 0.0 && self.scale.is_finite()) {
+            Some(format!(
+                "its scale is {}; it must be positive and finite",
+                self.scale
+            ))
+        } else {
+            None
+        }
+    }
+
+    /// Its rows, with the weights of their log-likelihoods.
+    pub(crate) fn segments(&self) -> Vec<Segment> {
+        let of = |rows: &Rows, weight: f64, part: Part| {
+            let segment = move |rows: &Range<usize>| Segment {
+                rows: rows.clone(),
+                weight,
+                part,
+            };
+            rows.0.iter().map(segment).collect::<Vec<_>>()
+        };
+        let mut segments = of(&self.full, self.scale, Part::Full);
+        segments.extend(of(&self.ramp, self.scale * self.phi, Part::Ramp));
+        segments
+    }
+
+    /// The terms of every vector under this stage; the gradient of [`Stage::log_density`] is added to `gradient`. `start`
+    /// is needed while β < 1.
+    pub(crate) fn add_to(
+        &self,
+        problem: &dyn Problem,
+        start: Option<&Gaussians>,
+        thetas: &Population,
+        mut gradient: Option<&mut Population>,
+    ) -> Vec<Terms> {
+        let bridge = start.filter(|_| self.beta < 1.0);
+        let (priors, starts) = match bridge {
+            None => (problem.log_prior(thetas, gradient.as_deref_mut()), None),
+            Some(start) => {
+                // The prior's gradient comes whole, and counts by β.
+                let mut own = gradient
+                    .as_ref()
+                    .map(|g| Population::zeros(g.len(), g.dim()));
+                let priors = problem.log_prior(thetas, own.as_mut());
+                if let (Some(gradient), Some(own)) = (gradient.as_deref_mut(), &own) {
+                    gradient.add_scaled(self.beta as f32, own);
+                }
+                let left = 1.0 - self.beta;
+                let starts = start.log_density(thetas, gradient.as_deref_mut().map(|g| (left, g)));
+                (priors, Some(starts))
+            }
+        };
+        let sums = problem.log_likelihood(thetas, &self.segments(), gradient);
+        let terms = |(i, (prior, sums)): (usize, (f64, crate::problem::RowSums))| Terms {
+            prior,
+            start: starts.as_ref().map_or(0.0, |s| s[i]),
+            full: sums.full,
+            ramp: sums.ramp,
+        };
+        priors
+            .into_iter()
+            .zip(sums)
+            .enumerate()
+            .map(terms)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rows() -> impl Strategy<Value = Rows> {
+        prop::collection::vec((0usize..40, 0usize..10), 0..4)
+            .prop_map(|v| Rows::new(v.into_iter().map(|(a, n)| a..a + n)))
+    }
+
+    fn members(rows: &Rows) -> std::collections::BTreeSet<usize> {
+        rows.ranges().iter().cloned().flatten().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn row_sets_behave_like_sets(a in rows(), b in rows()) {
+            let (x, y) = (members(&a), members(&b));
+            prop_assert_eq!(members(&a.without(&b)), &x - &y);
+            prop_assert_eq!(a.contains(&b), y.is_subset(&x));
+            prop_assert_eq!(a.is_disjoint(&b), x.is_disjoint(&y));
+            prop_assert_eq!(a.len(), x.len());
+        }
+    }
+
+    #[test]
+    fn a_ramp_at_zero_ignores_impossible_rows() {
+        let stage = Stage::ramping(0..1, 1..2, 0.0);
+        let terms = Terms {
+            prior: -1.0,
+            full: -2.0,
+            ramp: f64::NEG_INFINITY,
+            ..Terms::default()
+        };
+        assert_eq!(stage.log_density(&terms), -3.0);
+    }
+
+    #[test]
+    fn rows_that_stand_for_all_are_some_of_them() {
+        let stage = Stage::ramping(0..60, 60..100, 0.5);
+        let mut stream =
+            crate::base::rng::Streams::new(1).stream(crate::base::rng::Purpose::User, 0, 0, 0);
+        let mut seen = [0usize; 100];
+        for _ in 0..400 {
+            let some = stage.sampled(10, &mut stream);
+            assert_eq!((some.full.len(), some.ramp.len(), some.scale), (6, 4, 10.0));
+            assert!(stage.full.contains(&some.full) || some.full.0.len() == 2);
+            for row in members(&some.full).into_iter().chain(members(&some.ramp)) {
+                seen[row] += 1;
+            }
+        }
+        // 40 expected of each.
+        assert!(seen.iter().all(|n| (15..70).contains(n)), "{seen:?}");
+    }
+
+    #[test]
+    fn what_has_arrived_is_the_posterior() {
+        assert!(Stage::ramping(0..5, 5..9, 1.0).is_posterior(9));
+        assert!(!Stage::ramping(0..5, 5..9, 0.5).is_posterior(9));
+        assert!(!Stage::of(0..9).scaled(2.0).is_posterior(9));
+    }
+}

@@ -1,0 +1,245 @@
+//! Warm starts: a normalised density to begin at in place of the prior.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::error::{Error, Result};
+use crate::base::exec;
+use crate::base::rng::{Purpose, Streams};
+use crate::problem::population::Population;
+use crate::problem::{Part, Problem, Segment};
+use crate::sampling::adapt;
+use crate::sampling::information::information;
+use crate::sampling::weights::log_sum_exp;
+
+/// q0(θ) = (1/M) Σ_m N(θ | c_m, diag s²): equally likely Gaussians around M centres, which share their standard
+/// deviations. It is normalised, so a run that begins at it has an evidence.
+///
+/// ```
+/// use smc_runtime::problem::population::Population;
+/// use smc_runtime::sampling::start::Gaussians;
+/// let centres = Population::from_values(1, vec![-1.0, 1.0]).unwrap();
+/// let start = Gaussians::new(centres, vec![0.5])?;
+/// let at_zero = start.log_density(&Population::zeros(1, 1), None)[0];
+/// assert!((at_zero - (-2.0 - 0.5 * std::f64::consts::TAU.ln() - 0.5f64.ln())).abs() < 1e-6);
+/// # Ok::<(), smc_runtime::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gaussians {
+    centres: Population,
+    sd: Vec<f32>,
+}
+
+impl Gaussians {
+    /// Gaussians around `centres` with the standard deviation `sd` of every coordinate.
+    ///
+    /// # Errors
+    /// If there is no centre, if the lengths do not fit, if a centre is not finite or an sd not positive and finite.
+    pub fn new(centres: Population, sd: Vec<f32>) -> Result<Self> {
+        if centres.is_empty() {
+            return Err(Error::config("centres", 0, "at least one is needed"));
+        }
+        if sd.len() != centres.dim() {
+            return Err(Error::shape(
+                "standard deviations of a warm start",
+                format!("{} numbers", centres.dim()),
+                format!("{} numbers", sd.len()),
+            ));
+        }
+        if let Some(i) = sd.iter().position(|s| !(*s > 0.0 && s.is_finite())) {
+            return Err(Error::config(
+                format!("sd[{i}] of a warm start"),
+                sd[i],
+                "a positive, finite number is needed",
+            ));
+        }
+        if let Some(i) = centres.values().iter().position(|x| !x.is_finite()) {
+            let dim = centres.dim();
+            return Err(Error::config(
+                format!("coordinate {} of centre {}", i % dim, i / dim),
+                centres.values()[i],
+                "a finite number is needed",
+            ));
+        }
+        Ok(Self { centres, sd })
+    }
+
+    /// Gaussians around `centres`, such as the members of an ensemble, whose precisions are those of the prior plus the
+    /// diagonal of the empirical Fisher information, its mean over the centres: a diagonal Laplace approximation; all
+    /// standard deviations times `spread`.
+    ///
+    /// The information is B/(B−1)·Σ_b (g_b − ḡ)² over the gradients g_b of up to B = 64 blocks of rows, so this costs one
+    /// gradient of all rows. The prior's precision is one over its variance in the block.
+    ///
+    /// # Errors
+    /// As [`Gaussians::new`]; if the centres do not have the problem's parameters; if `spread` is not positive and finite.
+    pub fn around(
+        problem: &dyn Problem,
+        streams: Streams,
+        centres: Population,
+        spread: f64,
+    ) -> Result<Self> {
+        let dim = problem.layout().dim();
+        if centres.dim() != dim {
+            return Err(Error::shape(
+                "centres of a warm start",
+                format!("{dim} parameters"),
+                format!("{} parameters", centres.dim()),
+            ));
+        }
+        if !(spread > 0.0 && spread.is_finite()) {
+            return Err(Error::config(
+                "spread",
+                spread,
+                "a positive, finite number is needed",
+            ));
+        }
+        let reference = adapt::reference(problem, streams);
+        let all = Segment {
+            rows: 0..problem.rows(),
+            weight: 1.0,
+            part: Part::Full,
+        };
+        let equal = vec![1.0 / centres.len().max(1) as f64; centres.len()];
+        let information = information(problem, &[all], &centres, &equal);
+        let mut sd = vec![0.0; dim];
+        for (block, variance) in problem.layout().blocks().iter().zip(reference) {
+            let usable = if variance > 0.0 && variance.is_finite() {
+                variance
+            } else {
+                1.0
+            };
+            for i in block.range.clone() {
+                let precision = 1.0 / usable + information[i];
+                let own = if precision.is_finite() {
+                    1.0 / precision
+                } else {
+                    usable
+                };
+                sd[i] = (spread * own.sqrt()).max(f64::from(f32::MIN_POSITIVE)) as f32;
+            }
+        }
+        Self::new(centres, sd)
+    }
+
+    /// Number of coordinates.
+    pub fn dim(&self) -> usize {
+        self.centres.dim()
+    }
+
+    /// The standard deviation of every coordinate, which all centres share.
+    pub fn sd(&self) -> &[f32] {
+        &self.sd
+    }
+
+    /// Draws `particles` vectors, particle i around centre i mod M: stratified, so that every centre has its share.
+    pub fn sample(&self, streams: Streams, particles: usize) -> Population {
+        let mut thetas = Population::zeros(particles, self.dim());
+        thetas.fill_normal(streams, Purpose::Start, 0, 0);
+        thetas.map_rows(|i, row| {
+            let centre = self.centres.row(i % self.centres.len());
+            for ((x, c), s) in row.iter_mut().zip(centre).zip(&self.sd) {
+                *x = c + s * *x;
+            }
+        });
+        thetas
+    }
+
+    /// log q0(θ) of every vector; `weight` times its gradient is added.
+    pub fn log_density(
+        &self,
+        thetas: &Population,
+        gradient: Option<(f64, &mut Population)>,
+    ) -> Vec<f64> {
+        let (members, dim) = (self.centres.len(), self.dim());
+        let constant = -0.5 * dim as f64 * std::f64::consts::TAU.ln()
+            - self.sd.iter().map(|s| f64::from(*s).ln()).sum::<f64>()
+            - (members as f64).ln();
+        let logs: Vec<Vec<f64>> = exec::map(thetas.len(), |i| {
+            let theta = thetas.row(i);
+            let exponent = |m: usize| {
+                let z = theta.iter().zip(self.centres.row(m)).zip(&self.sd);
+                -0.5 * z
+                    .map(|((x, c), s)| f64::from((x - c) / s).powi(2))
+                    .sum::<f64>()
+            };
+            (0..members).map(exponent).collect()
+        });
+        let totals: Vec<f64> = logs.iter().map(|l| log_sum_exp(l)).collect();
+        if let Some((weight, gradient)) = gradient {
+            gradient.map_rows(|i, row| {
+                for (m, log) in logs[i].iter().enumerate() {
+                    let share = (weight * (log - totals[i]).exp()) as f32;
+                    if share == 0.0 {
+                        continue;
+                    }
+                    let (theta, centre) = (thetas.row(i), self.centres.row(m));
+                    for (((g, x), c), s) in row.iter_mut().zip(theta).zip(centre).zip(&self.sd) {
+                        *g -= share * (x - c) / (s * s);
+                    }
+                }
+            });
+        }
+        totals.iter().map(|t| t + constant).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two() -> Gaussians {
+        let centres = Population::from_values(2, vec![-1.0, 0.5, 1.0, -0.25]).unwrap();
+        Gaussians::new(centres, vec![0.5, 2.0]).unwrap()
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_value() {
+        let start = two();
+        let at = |x: [f32; 2]| {
+            start.log_density(&Population::from_values(2, x.to_vec()).unwrap(), None)[0]
+        };
+        let x = [0.125f32, -0.75];
+        let mut gradient = Population::zeros(1, 2);
+        let thetas = Population::from_values(2, x.to_vec()).unwrap();
+        start.log_density(&thetas, Some((0.5, &mut gradient)));
+        let h = 1.0 / 256.0;
+        for k in 0..2 {
+            let (mut up, mut down) = (x, x);
+            up[k] += h;
+            down[k] -= h;
+            let slope = 0.5 * (at(up) - at(down)) / (2.0 * f64::from(h));
+            assert!((slope - f64::from(gradient.row(0)[k])).abs() < 1e-3, "{k}");
+        }
+    }
+
+    #[test]
+    fn it_integrates_to_one_and_draws_have_its_moments() {
+        let start = two();
+        let draws = start.sample(Streams::new(3), 20_000);
+        // E[N(θ | 0, 4²I) / q0(θ)] = 1 under q0, and the mean is that of the centres.
+        let log_q = start.log_density(&draws, None);
+        let wide = |row: &[f32]| {
+            let square: f64 = row.iter().map(|x| f64::from(*x).powi(2)).sum();
+            -0.5 * square / 0.16 - (std::f64::consts::TAU * 0.16).ln()
+        };
+        let ratios: Vec<f64> = (0..draws.len())
+            .map(|i| (wide(draws.row(i)) - log_q[i]).exp())
+            .collect();
+        let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
+        assert!((mean - 1.0).abs() < 0.1, "{mean}");
+        let second = |i: usize| f64::from(draws.row(i)[1]);
+        let mean = (0..draws.len()).map(second).sum::<f64>() / draws.len() as f64;
+        assert!((mean - 0.125).abs() < 0.06, "{mean}");
+    }
+
+    #[test]
+    fn impossible_starts_are_named() {
+        let centres = Population::zeros(1, 2);
+        let text = |sd: Vec<f32>| Gaussians::new(centres.clone(), sd).unwrap_err().to_string();
+        assert_eq!(
+            text(vec![1.0, 0.0]),
+            "sd[1] of a warm start = 0: a positive, finite number is needed"
+        );
+        assert!(text(vec![1.0]).contains("2 numbers"));
+    }
+}

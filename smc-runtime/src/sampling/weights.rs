@@ -1,0 +1,385 @@
+//! The importance weights of a population. [`Weights::reweight`] is the only door: stage increments and kernel
+//! corrections pass through it alike, and it alone normalises, adds to the log-evidence and decides what a non-finite
+//! number means.
+
+use serde::{Deserialize, Serialize};
+
+/// log Σ exp(x), in f64, in order; −∞ for an empty slice.
+///
+/// ```
+/// use smc_runtime::sampling::weights::log_sum_exp;
+/// assert_eq!(log_sum_exp(&[1000.0, 1000.0]), 1000.0 + 2f64.ln());
+/// assert_eq!(log_sum_exp(&[f64::NEG_INFINITY]), f64::NEG_INFINITY);
+/// ```
+pub fn log_sum_exp(x: &[f64]) -> f64 {
+    let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if max.is_infinite() {
+        return max;
+    }
+    max + x.iter().map(|x| (x - max).exp()).sum::<f64>().ln()
+}
+
+/// The conditional effective sample size of `increments` under normalised log-weights, as a fraction of J:
+/// (ΣWu)²/ΣWu² with u = exp(increment).
+pub fn cess(log_weights: &[f64], increments: &[f64]) -> f64 {
+    let pairs = || log_weights.iter().zip(increments);
+    // It is the same for u relative to the largest; log-weights would be rounded away beside increments of −10²⁰.
+    let largest = pairs()
+        .filter(|(w, _)| **w > f64::NEG_INFINITY)
+        .map(|(_, u)| finite(*u))
+        .fold(f64::NEG_INFINITY, f64::max);
+    let first: Vec<f64> = pairs().map(|(w, u)| finite(w + (u - largest))).collect();
+    let second: Vec<f64> = pairs()
+        .map(|(w, u)| finite(w + 2.0 * (u - largest)))
+        .collect();
+    let value = (2.0 * log_sum_exp(&first) - log_sum_exp(&second)).exp();
+    if value.is_nan() { 0.0 } else { value }
+}
+
+/// The rule for log-densities that are not finite: they count as −∞.
+fn finite(x: f64) -> f64 {
+    if x.is_nan() || x == f64::INFINITY {
+        f64::NEG_INFINITY
+    } else {
+        x
+    }
+}
+
+/// Normalised weights W of J particles and the log-evidence that has passed through them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weights {
+    #[serde(with = "crate::base::bits::many")]
+    log: Vec<f64>,
+    #[serde(with = "crate::base::bits")]
+    log_evidence: f64,
+}
+
+/// What a reweighting did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reweighted {
+    /// Conditional effective sample size of the increments, as a fraction of J.
+    pub cess: f64,
+    /// Effective sample size 1/ΣW² after it, as a fraction of J.
+    pub ess: f64,
+    /// Particles whose increment was not finite and that had weight before.
+    pub non_finite: usize,
+}
+
+/// No particle has weight left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collapsed;
+
+impl Weights {
+    /// Equal weights on `particles` particles.
+    pub fn uniform(particles: usize) -> Self {
+        Self {
+            log: vec![-(particles as f64).ln(); particles],
+            log_evidence: 0.0,
+        }
+    }
+
+    /// Multiplies every weight by exp(increment), adds log Σ W exp(increment) to the log-evidence and normalises.
+    ///
+    /// An increment that is NaN or +∞ counts as −∞.
+    ///
+    /// # Errors
+    /// If no weight is left; the weights are then unchanged.
+    pub fn reweight(&mut self, increments: &[f64]) -> Result<Reweighted, Collapsed> {
+        let lost = |(w, u): &(&f64, &f64)| **w > f64::NEG_INFINITY && !u.is_finite();
+        let non_finite = self.log.iter().zip(increments).filter(lost).count();
+        let log: Vec<f64> = self
+            .log
+            .iter()
+            .zip(increments)
+            .map(|(w, u)| finite(w + u))
+            .collect();
+        let total = log_sum_exp(&log);
+        if !total.is_finite() {
+            return Err(Collapsed);
+        }
+        let cess = cess(&self.log, increments);
+        self.log = log.into_iter().map(|w| w - total).collect();
+        self.log_evidence += total;
+        Ok(Reweighted {
+            cess,
+            ess: self.ess(),
+            non_finite,
+        })
+    }
+
+    /// After the particles were resampled in proportion to these weights: W = 1/J. The log-evidence stays.
+    pub fn resampled(&mut self) {
+        let n = self.log.len();
+        self.log.fill(-(n as f64).ln());
+    }
+
+    /// Normalised log-weights.
+    pub fn log(&self) -> &[f64] {
+        &self.log
+    }
+
+    /// Normalised weights.
+    pub fn normalised(&self) -> Vec<f64> {
+        self.log.iter().map(|w| w.exp()).collect()
+    }
+
+    /// Effective sample size 1/ΣW², as a fraction of J.
+    pub fn ess(&self) -> f64 {
+        let double: Vec<f64> = self.log.iter().map(|w| 2.0 * w).collect();
+        (-log_sum_exp(&double)).exp() / self.log.len() as f64
+    }
+
+    /// The log-evidence accumulated so far. Whether it is one is the run's to say.
+    pub fn log_evidence(&self) -> f64 {
+        self.log_evidence
+    }
+}
+
+/// The weights of K islands, independent populations of J particles each, which lie one after the other.
+///
+/// Each island is normalised, and has an evidence, of its own. One that has lost all of its weight is dead: its evidence is
+/// zero and nothing touches it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Islands {
+    each: Vec<Weights>,
+    dead: Vec<bool>,
+}
+
+/// How islands count in the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Combine {
+    /// By their evidence estimates, which is consistent.
+    #[default]
+    Evidence,
+    /// Equally: an ensemble of runs. Where no run comes close to the whole posterior, as in large networks, one island
+    /// would have all the weight by chance.
+    Equally,
+}
+
+impl Islands {
+    /// Equal weights on `islands` islands of `particles` particles.
+    pub fn uniform(islands: usize, particles: usize) -> Self {
+        Self {
+            each: vec![Weights::uniform(particles); islands],
+            dead: vec![false; islands],
+        }
+    }
+
+    /// Number of particles of an island.
+    pub fn particles(&self) -> usize {
+        self.each[0].log.len()
+    }
+
+    /// Number of particles of all islands.
+    pub fn all_particles(&self) -> usize {
+        self.each.len() * self.particles()
+    }
+
+    /// Every island's weights.
+    pub fn each(&self) -> &[Weights] {
+        &self.each
+    }
+
+    /// [`Weights::reweight`] on every island; the smallest CESS and ESS of those that live.
+    ///
+    /// # Errors
+    /// If no island has weight left; all are then unchanged.
+    pub fn reweight(&mut self, increments: &[f64]) -> Result<Reweighted, Collapsed> {
+        let mut next = self.clone();
+        let mut all = Reweighted {
+            cess: 1.0,
+            ess: 1.0,
+            non_finite: 0,
+        };
+        let islands = next.each.iter_mut().zip(&mut next.dead);
+        for ((weights, dead), increments) in islands.zip(increments.chunks(self.particles())) {
+            if *dead {
+                continue;
+            }
+            match weights.reweight(increments) {
+                Ok(one) => {
+                    all.cess = all.cess.min(one.cess);
+                    all.ess = all.ess.min(one.ess);
+                    all.non_finite += one.non_finite;
+                }
+                Err(Collapsed) => {
+                    *dead = true;
+                    weights.log_evidence = f64::NEG_INFINITY;
+                    all.non_finite += increments.len();
+                }
+            }
+        }
+        if next.dead.iter().all(|dead| *dead) {
+            return Err(Collapsed);
+        }
+        *self = next;
+        Ok(all)
+    }
+
+    /// The ancestors of every particle where the islands whose ESS is below `threshold` are resampled; `None` if none is.
+    /// `choose` gives the ancestors of island number k with those weights.
+    pub fn resample(
+        &mut self,
+        threshold: f64,
+        mut choose: impl FnMut(usize, &[f64]) -> Vec<usize>,
+    ) -> Option<Vec<usize>> {
+        let particles = self.particles();
+        let mut ancestors: Vec<usize> = (0..self.all_particles()).collect();
+        let mut any = false;
+        for (k, (weights, dead)) in self.each.iter_mut().zip(&self.dead).enumerate() {
+            if *dead || weights.ess() >= threshold {
+                continue;
+            }
+            let first = k * particles;
+            let chosen = choose(k, &weights.normalised());
+            for (place, ancestor) in ancestors[first..].iter_mut().zip(chosen) {
+                *place = first + ancestor;
+            }
+            weights.resampled();
+            any = true;
+        }
+        any.then_some(ancestors)
+    }
+
+    /// The logarithm of the mean of the islands' evidences.
+    pub fn log_evidence(&self) -> f64 {
+        log_sum_exp(&self.log_evidences()) - (self.each.len() as f64).ln()
+    }
+
+    /// Every island's log-evidence; −∞ for one that is dead.
+    pub fn log_evidences(&self) -> Vec<f64> {
+        self.each.iter().map(Weights::log_evidence).collect()
+    }
+
+    /// All particles as one weighted population.
+    pub fn combined(&self, combine: Combine) -> Weights {
+        let logs: Vec<f64> = match combine {
+            Combine::Evidence => self.log_evidences(),
+            Combine::Equally => {
+                let alive = |dead: &bool| if *dead { f64::NEG_INFINITY } else { 0.0 };
+                self.dead.iter().map(alive).collect()
+            }
+        };
+        let total = log_sum_exp(&logs);
+        let islands = self.each.iter().zip(&logs);
+        Weights {
+            log: islands
+                .flat_map(|(w, log)| w.log.iter().map(move |w| w + log - total))
+                .collect(),
+            log_evidence: self.log_evidence(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn islands_of_one_are_one_population() {
+        let increments = [0.3, -1.0, 2.0];
+        let (mut islands, mut alone) = (Islands::uniform(1, 3), Weights::uniform(3));
+        assert_eq!(islands.reweight(&increments), alone.reweight(&increments));
+        for combine in [Combine::Evidence, Combine::Equally] {
+            let combined = islands.combined(combine);
+            assert!((combined.log_evidence() - alone.log_evidence()).abs() < 1e-14);
+            for (a, b) in combined.log().iter().zip(alone.log()) {
+                assert!((a - b).abs() < 1e-14);
+            }
+        }
+    }
+
+    #[test]
+    fn islands_count_by_their_evidence_or_equally_and_the_dead_not_at_all() {
+        let mut islands = Islands::uniform(3, 2);
+        let gone = f64::NEG_INFINITY;
+        let found = islands
+            .reweight(&[0.0, 0.0, 3f64.ln(), 3f64.ln(), gone, f64::NAN])
+            .unwrap();
+        assert_eq!((found.ess, found.non_finite), (1.0, 2));
+        assert!((islands.log_evidence() - (4.0f64 / 3.0).ln()).abs() < 1e-14);
+        let shares = |combine| islands.combined(combine).normalised();
+        let near = |found: &[f64], expected: [f64; 6]| {
+            let close = |(f, e): (&f64, &f64)| (f - e).abs() < 1e-14;
+            assert!(found.iter().zip(&expected).all(close), "{found:?}");
+        };
+        near(
+            &shares(Combine::Evidence),
+            [0.125, 0.125, 0.375, 0.375, 0.0, 0.0],
+        );
+        near(
+            &shares(Combine::Equally),
+            [0.25, 0.25, 0.25, 0.25, 0.0, 0.0],
+        );
+        assert_eq!(islands.reweight(&[gone; 6]), Err(Collapsed));
+    }
+
+    #[test]
+    fn an_island_is_resampled_within_itself() {
+        let mut islands = Islands::uniform(2, 2);
+        islands.reweight(&[0.0, 0.0, 0.0, -9.0]).unwrap();
+        let ancestors = islands.resample(0.9, |k, weights| {
+            assert!(k == 1 && weights[0] > 0.9);
+            vec![0, 0]
+        });
+        assert_eq!(ancestors, Some(vec![0, 1, 2, 2]));
+        assert_eq!(islands.each()[1].ess(), 1.0);
+        assert_eq!(islands.resample(0.9, |_, _| unreachable!()), None);
+    }
+
+    #[test]
+    fn two_reweightings_equal_one() {
+        let (a, b) = ([0.3, -1.0, 2.0], [-0.5, 0.25, 4.0]);
+        let sum: Vec<f64> = a.iter().zip(b).map(|(a, b)| a + b).collect();
+        let mut twice = Weights::uniform(3);
+        twice.reweight(&a).unwrap();
+        twice.reweight(&b).unwrap();
+        let mut once = Weights::uniform(3);
+        once.reweight(&sum).unwrap();
+        assert!((twice.log_evidence() - once.log_evidence()).abs() < 1e-14);
+        for (t, o) in twice.log().iter().zip(once.log()) {
+            assert!((t - o).abs() < 1e-14);
+        }
+        assert!((once.normalised().iter().sum::<f64>() - 1.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn a_lost_particle_stays_lost_and_is_counted_once() {
+        let mut weights = Weights::uniform(2);
+        let first = weights.reweight(&[f64::NAN, 0.0]).unwrap();
+        assert_eq!((first.non_finite, first.ess), (1, 0.5));
+        let second = weights.reweight(&[f64::NAN, 1.0]).unwrap();
+        assert_eq!(second.non_finite, 0);
+        assert_eq!(weights.log()[0], f64::NEG_INFINITY);
+        assert_eq!(weights.reweight(&[0.0, f64::NEG_INFINITY]), Err(Collapsed));
+    }
+
+    #[test]
+    fn cess_of_a_constant_increment_is_one() {
+        let mut weights = Weights::uniform(4);
+        weights.reweight(&[0.0, 1.0, 2.0, -3.0]).unwrap();
+        assert!((cess(weights.log(), &[7.0; 4]) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn cess_sees_one_particle_among_impossible_ones() {
+        let even = Weights::uniform(4);
+        let increments = [-1e60, -2e60, -1.5e60, -3e60];
+        assert!((cess(even.log(), &increments) - 0.25).abs() < 1e-12);
+        assert_eq!(
+            cess(
+                even.log(),
+                &[
+                    f64::NEG_INFINITY,
+                    f64::NAN,
+                    f64::INFINITY,
+                    f64::NEG_INFINITY
+                ]
+            ),
+            0.0
+        );
+        let mut one = Weights::uniform(2);
+        one.reweight(&[f64::NAN, 0.0]).unwrap();
+        assert!((cess(one.log(), &[5.0, -1e60]) - 1.0).abs() < 1e-12);
+    }
+}
