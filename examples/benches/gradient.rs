@@ -4,7 +4,7 @@ use divan::Bencher;
 use examples::cases::Case;
 use smc_runtime::engine::Engine;
 use smc_runtime::problem::population::Population;
-use smc_runtime::problem::{Part, Problem, Segment};
+use smc_runtime::problem::{Problem, Segment};
 
 fn main() {
     divan::main();
@@ -28,7 +28,6 @@ fn pass(bencher: Bencher, case: Case, problem: &dyn Problem) {
     let segments = [Segment {
         rows: 0..problem.rows(),
         weight: 1.0,
-        part: Part::Full,
     }];
     bencher.bench_local(|| problem.log_likelihood(&thetas, &segments, Some(&mut gradient)));
 }

@@ -11,7 +11,7 @@ use smc_runtime::model::algebra::Num;
 use smc_runtime::model::transform::Support;
 use smc_runtime::prelude::{Normal, Prior};
 use smc_runtime::problem::population::Population;
-use smc_runtime::problem::{Part, Problem, Segment};
+use smc_runtime::problem::{Problem, Segment};
 use smc_runtime::sampling::cloud::{Cloud, Target};
 use smc_runtime::sampling::kernel::{At, Hmc, Kernel, Proposal, Tuning, metropolis};
 use smc_runtime::sampling::resample::{Resample, Systematic};
@@ -92,7 +92,6 @@ fn likelihood(bencher: Bencher, case: Case) {
     let segments = [Segment {
         rows: 0..set.problem.rows(),
         weight: 1.0,
-        part: Part::Full,
     }];
     bencher.bench_local(|| {
         set.problem
@@ -166,7 +165,7 @@ fn accept(bencher: Bencher, case: Case) {
     let set = Set::up(case);
     let (mut cloud, other) = (set.cloud(), set.cloud());
     // A fifth is rejected, and the gradients are those of before.
-    let tuning = Tuning::new(set.problem.layout().dim());
+    let tuning = Tuning::new(set.problem.dim());
     let log_ratios = vec![0.8f64.ln(); set.thetas.len()];
     bencher
         .with_inputs(|| Proposal {
@@ -222,7 +221,7 @@ fn variances(bencher: Bencher, case: Case) {
 fn whole_move(bencher: Bencher, case: Case) {
     let set = Set::up(case);
     let kernel = Hmc::leapfrogs(20);
-    let tuning = kernel.start(set.problem.layout().dim()).at(1e-4);
+    let tuning = kernel.start(set.problem.dim()).at(1e-4);
     let mut cloud = set.cloud();
     bencher.bench_local(|| kernel.step(&tuning, &set.target(), &mut cloud, AT));
 }

@@ -12,8 +12,8 @@ use serde_json::json;
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::prelude::*;
+use smc_runtime::problem::Segment;
 use smc_runtime::problem::population::Population;
-use smc_runtime::problem::{Part, Segment};
 
 #[derive(Parser)]
 struct Args {
@@ -48,15 +48,15 @@ fn run(args: &Args) -> Result<()> {
     let problem = case.bind(args.engine.parse()?)?;
     let thetas = case.thetas(&*problem);
     // The gradient is added to what is there: a sampler's begins with the prior's.
-    let mut gradient = Population::zeros(particles, problem.layout().dim());
+    let mut gradient = Population::zeros(particles, problem.dim());
     let segments = [Segment {
         rows: 0..n,
         weight: 1.0,
-        part: Part::Full,
     }];
     let mut pass = || {
         problem
             .log_likelihood(&thetas, &segments, Some(&mut gradient))
+            .each()
             .len()
     };
     let mut floor = Floor::new(particles, n, sizes);

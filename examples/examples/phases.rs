@@ -2,6 +2,7 @@
 
 use std::alloc::{GlobalAlloc, Layout as Block, System};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -11,12 +12,9 @@ use examples::{Flags, exit};
 use serde_json::json;
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::Streams;
-use smc_runtime::model::architecture::Architecture;
-use smc_runtime::model::dist::Predictive;
-use smc_runtime::model::layout::Layout;
 use smc_runtime::prelude::*;
 use smc_runtime::problem::population::Population;
-use smc_runtime::problem::{Arguments, Counts, Problem, RowSums, Segment};
+use smc_runtime::problem::{Counts, Predictor, Problem, RowSampled, Segment, Sums};
 use smc_runtime::sampling::cloud::{Cloud, Target};
 use smc_runtime::sampling::kernel::{At, Kernel};
 use smc_runtime::sampling::stage::Stage;
@@ -45,7 +43,7 @@ fn run(args: &Args) -> Result<()> {
     let case = args.flags.size(args.case, Case::Tiny);
     let bound = case.bind(args.flags.engine)?;
     let problem = Timed::new(&*bound);
-    let (particles, dim) = (case.particles(), problem.layout().dim());
+    let (particles, dim) = (case.particles(), problem.dim());
     let stage = Stage::of(0..problem.rows());
     let target = Target::new(&problem, &stage);
     // Small steps are accepted as in a run; what a move costs does not depend on them.
@@ -167,32 +165,20 @@ impl<'a> Timed<'a> {
 }
 
 impl Problem for Timed<'_> {
-    fn layout(&self) -> &Layout {
-        self.problem.layout()
+    fn predictor(&self) -> Arc<dyn Predictor> {
+        self.problem.predictor()
     }
 
-    fn architecture(&self) -> &Architecture {
-        self.problem.architecture()
-    }
-
-    fn rows(&self) -> usize {
-        self.problem.rows()
+    fn model(&self) -> &dyn Predictor {
+        self.problem.model()
     }
 
     fn order(&self) -> &[usize] {
         self.problem.order()
     }
 
-    fn engine(&self) -> &smc_runtime::problem::Choice {
-        self.problem.engine()
-    }
-
     fn counts(&self) -> Counts {
         self.problem.counts()
-    }
-
-    fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
-        self.problem.sample_prior(streams, draw, thetas);
     }
 
     fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
@@ -204,7 +190,7 @@ impl Problem for Timed<'_> {
         thetas: &Population,
         segments: &[Segment],
         gradient: Option<&mut Population>,
-    ) -> Vec<RowSums> {
+    ) -> Sums {
         self.held.fetch_max(LIVE.load(Relaxed), Relaxed);
         self.likelihood
             .time(|| self.problem.log_likelihood(thetas, segments, gradient))
@@ -214,16 +200,8 @@ impl Problem for Timed<'_> {
         self.problem.row_log_likelihoods(thetas)
     }
 
-    fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
-        self.problem.arguments(thetas, data)
-    }
-
-    fn predictive(&self) -> &dyn Predictive {
-        self.problem.predictive()
-    }
-
-    fn check_targets(&self, data: &Dataset) -> Result<()> {
-        self.problem.check_targets(data)
+    fn row_sampled(&self) -> Result<&dyn RowSampled> {
+        self.problem.row_sampled()
     }
 }
 

@@ -134,9 +134,11 @@ impl Case {
 
     /// Parameters at which nothing saturates: N(0, 0.05²).
     pub fn thetas(self, problem: &dyn Problem) -> Population {
-        let mut thetas = Population::zeros(self.particles(), problem.layout().dim());
+        let mut thetas = Population::zeros(self.particles(), problem.dim());
         thetas.fill_normal(Streams::new(2), Purpose::Simulate, 0, 0);
-        thetas.map_rows(|_, row| row.iter_mut().for_each(|x| *x *= 0.05));
+        thetas
+            .on_host()
+            .map_rows(|_, row| row.iter_mut().for_each(|x| *x *= 0.05));
         thetas
     }
 }

@@ -1,16 +1,16 @@
 //! What the user wrote, with spans: the struct without the language's attributes, and their expressions.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, Expr, Fields, GenericParam, Generics, Ident, Item, ItemStruct, Type, Visibility,
-    parse_quote,
+    Expr, Fields, GenericParam, Generics, Ident, Item, ItemStruct, Type, Visibility, parse_quote,
 };
 
 use crate::attr::{self, Given, Helper};
 use crate::ctxt::Ctxt;
-use crate::fallback;
+use crate::derives::{self, Derives};
+use crate::tokens::text_of;
 
 /// A struct that can be a model.
 pub(crate) struct Source {
@@ -33,9 +33,23 @@ pub(crate) struct Field {
     pub(crate) priors: Given<Vec<(Option<Ident>, Expr)>>,
 }
 
+/// What stands under the attribute when it cannot be a model, which has been reported.
+pub(crate) enum NoModel {
+    /// An item of another kind, or a struct without what a model needs.
+    Item(Box<Item>),
+    /// No item at all.
+    Tokens(TokenStream),
+}
+
+impl NoModel {
+    fn item(item: Item) -> Self {
+        Self::Item(Box::new(item))
+    }
+}
+
 impl Source {
-    /// Reads the item under the attribute. If it cannot be a model: what to emit in place of one.
-    pub(crate) fn read(ctxt: &Ctxt, item: TokenStream) -> Result<Self, TokenStream> {
+    /// Reads the item under the attribute.
+    pub(crate) fn read(ctxt: &Ctxt, item: TokenStream) -> Result<Self, NoModel> {
         match syn::parse2::<Item>(item.clone()) {
             Ok(Item::Struct(item)) => Self::of(ctxt, item),
             Ok(other) => {
@@ -49,18 +63,18 @@ impl Source {
                     place,
                     format!("a model is a struct with named fields, not {what}"),
                 );
-                Err(fallback::item(other))
+                Err(NoModel::item(other))
             }
             Err(error) => {
                 ctxt.push(error);
-                Err(item)
+                Err(NoModel::Tokens(item))
             }
         }
     }
 
-    fn of(ctxt: &Ctxt, mut item: ItemStruct) -> Result<Self, TokenStream> {
+    fn of(ctxt: &Ctxt, mut item: ItemStruct) -> Result<Self, NoModel> {
         if !can_be_a_model(ctxt, &item) {
-            return Err(fallback::item(Item::Struct(item)));
+            return Err(NoModel::item(Item::Struct(item)));
         }
         let likelihood = attr::take(ctxt, Helper::Likelihood, &mut item.attrs);
         let infer = attr::take(ctxt, Helper::Infer, &mut item.attrs);
@@ -76,7 +90,7 @@ impl Source {
             .iter_mut()
             .filter_map(|f| Field::of(ctxt, f))
             .collect();
-        add_derives(&mut item.attrs, Derives::All);
+        derives::add(&mut item.attrs, Derives::All);
         Ok(Self {
             item,
             fields,
@@ -166,91 +180,6 @@ fn generics_are_sizes(ctxt: &Ctxt, generics: &Generics) -> bool {
     fine
 }
 
-/// Which derives an item gets.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Derives {
-    All,
-    /// An enum has no default variant.
-    WithoutDefault,
-}
-
-/// Adds the derives that every model has, where the user did not write them.
-pub(crate) fn add_derives(attributes: &mut Vec<Attribute>, derives: Derives) {
-    let mut add = |name, derive: Attribute| {
-        if !attr::derives(attributes, name) {
-            attributes.push(derive);
-        }
-    };
-    add("Clone", parse_quote!(#[derive(::core::clone::Clone)]));
-    add("Debug", parse_quote!(#[derive(::core::fmt::Debug)]));
-    if derives == Derives::All {
-        add("Default", parse_quote!(#[derive(::core::default::Default)]));
-    }
-}
-
-/// The names of all generics, lifetimes first.
-pub(crate) fn parameters(generics: &Generics) -> Vec<TokenStream> {
-    let name = |parameter: &GenericParam| match parameter {
-        GenericParam::Lifetime(l) => l.lifetime.to_token_stream(),
-        GenericParam::Type(t) => t.ident.to_token_stream(),
-        GenericParam::Const(c) => c.ident.to_token_stream(),
-    };
-    generics.params.iter().map(name).collect()
-}
-
-/// The first and the last token's span: rustc underlines from one to the other where a call begins at the first and its
-/// parentheses are at the last.
-pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
-    let mut tokens = tokens.into_token_stream().into_iter();
-    let first = tokens.next().map_or_else(Span::call_site, |t| match t {
-        proc_macro2::TokenTree::Group(group) => group.span_open(),
-        other => other.span(),
-    });
-    let last = tokens.last().map_or(first, |t| match t {
-        proc_macro2::TokenTree::Group(group) => group.span_close(),
-        other => other.span(),
-    });
-    (first, last)
-}
-
-/// Tokens as a reader would write them: `Linear<11, 32>`.
-pub(crate) fn text_of(tokens: impl ToTokens) -> String {
-    let mut text = String::new();
-    write_tokens(&mut text, tokens.into_token_stream());
-    text
-}
-
-fn write_tokens(text: &mut String, tokens: TokenStream) {
-    use proc_macro2::{Delimiter, TokenTree};
-    let mut word_before = false;
-    for token in tokens {
-        let word = matches!(token, TokenTree::Ident(_) | TokenTree::Literal(_));
-        if word && word_before {
-            text.push(' ');
-        }
-        word_before = word;
-        match token {
-            TokenTree::Group(group) => {
-                let (open, close) = match group.delimiter() {
-                    Delimiter::Parenthesis => ("(", ")"),
-                    Delimiter::Brace => ("{ ", " }"),
-                    Delimiter::Bracket => ("[", "]"),
-                    Delimiter::None => ("", ""),
-                };
-                text.push_str(open);
-                write_tokens(text, group.stream());
-                text.push_str(close);
-            }
-            TokenTree::Punct(punct) => match punct.as_char() {
-                c @ (',' | ';') => text.extend([c, ' ']),
-                c @ ('+' | '*' | '/' | '=') => text.extend([' ', c, ' ']),
-                c => text.push(c),
-            },
-            other => text.push_str(&other.to_string()),
-        }
-    }
-}
-
 /// What the expansion needs of the struct besides its fields.
 impl Source {
     pub(crate) fn vis(&self) -> &Visibility {
@@ -273,23 +202,5 @@ impl Source {
             .const_params()
             .map(|p| &p.ident)
             .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_is_written_as_a_reader_would() {
-        for text in [
-            "Linear<11, 32>",
-            "nn::Linear<Dyn, { H }>",
-            "[f32; 3]",
-            "Linear<{ A * 2 }, 1>",
-        ] {
-            let ty: Type = syn::parse_str(text).unwrap();
-            assert_eq!(text_of(ty), text);
-        }
     }
 }

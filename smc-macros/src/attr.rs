@@ -186,19 +186,3 @@ fn priors(input: ParseStream, advice: &str) -> syn::Result<Vec<(Option<Ident>, E
     }
     Ok(priors)
 }
-
-/// Whether `#[derive(..)]` among `attributes` names `name`.
-pub(crate) fn derives(attributes: &[Attribute], name: &str) -> bool {
-    attributes
-        .iter()
-        .filter(|a| a.path().is_ident("derive"))
-        .any(|a| {
-            let mut found = false;
-            // A derive that does not parse is rustc's to report.
-            let _ = a.parse_nested_meta(|meta| {
-                found |= meta.path.segments.last().is_some_and(|s| s.ident == name);
-                Ok(())
-            });
-            found
-        })
-}

@@ -7,11 +7,12 @@ use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{Block, Expr, ExprPath, Ident, Stmt, parse_quote_spanned};
 
-use crate::ast::{self, Source};
+use crate::ast::Source;
 use crate::attr::Given;
 use crate::ctxt::Ctxt;
 use crate::names::{self, Mention, Place};
 use crate::sugar::{self, Outer, Setting};
+use crate::tokens;
 
 /// Parameters that one prior can name: one derivative lane each in `smc_runtime::model::algebra::Num`.
 const MOST_NAMED: usize = 7;
@@ -67,6 +68,8 @@ pub(crate) struct Use {
     pub(crate) mention: Mention,
     /// The key whose whole value the field is, up to `exp`. `None` inside other expressions, whose arity is their own.
     pub(crate) key: Option<Ident>,
+    /// Whether that value is an exponential.
+    pub(crate) exponential: bool,
 }
 
 pub(crate) fn check(ctxt: &Ctxt, mut source: Source) -> Model {
@@ -100,10 +103,10 @@ fn priors(ctxt: &Ctxt, fields: &[String], each: Vec<(Option<Ident>, Expr)>) -> O
 
 fn prior(ctxt: &Ctxt, fields: &[String], block: Option<Ident>, expression: Expr) -> Option<Prior> {
     let mut value = sugar::by_position(ctxt, expression)?;
-    let ends = ast::ends(&value);
+    let ends = tokens::ends(&value);
     let text = match &value {
-        Expr::Call(call) => ast::text_of(&call.func),
-        other => ast::text_of(other),
+        Expr::Call(call) => tokens::text_of(&call.func),
+        other => tokens::text_of(other),
     };
     let names = names::resolve(ctxt, fields, Place::Prior, &mut value)?;
     let mut seen = BTreeSet::new();
@@ -226,8 +229,8 @@ fn likelihood(ctxt: &Ctxt, fields: &[String], expression: Expr) -> Option<Likeli
     match sugar::outermost(ctxt, expression)? {
         Outer::Keyed(path, settings) => keyed(ctxt, fields, path, settings),
         Outer::Plain(mut value) => {
-            let ends = ast::ends(&value);
-            let text = ast::text_of(&value);
+            let ends = tokens::ends(&value);
+            let text = tokens::text_of(&value);
             let names = names::resolve(ctxt, fields, Place::Likelihood, &mut value)?;
             Some(Likelihood {
                 value,
@@ -239,7 +242,11 @@ fn likelihood(ctxt: &Ctxt, fields: &[String], expression: Expr) -> Option<Likeli
                 uses: names
                     .mentions
                     .into_iter()
-                    .map(|mention| Use { mention, key: None })
+                    .map(|mention| Use {
+                        mention,
+                        key: None,
+                        exponential: false,
+                    })
                     .collect(),
             })
         }
@@ -253,7 +260,7 @@ fn keyed(
     path: ExprPath,
     settings: Vec<Setting>,
 ) -> Option<Likelihood> {
-    let (ends, text) = (ast::ends(&path), ast::text_of(&path));
+    let (ends, text) = (tokens::ends(&path), tokens::text_of(&path));
     let keys = settings.iter().map(|(key, _)| key.clone()).collect();
     let (mut uses, mut offset) = (Vec::new(), None);
     let mut fine = true;
@@ -270,12 +277,14 @@ fn keyed(
             continue;
         }
         let direct = is_direct(&value).then(|| key.clone());
+        let exponential = direct.is_some() && matches!(peeled(&value), Expr::MethodCall(_));
         match names::resolve(ctxt, fields, Place::Likelihood, &mut value) {
             Some(names) => {
                 offset = offset.or(names.offset);
                 uses.extend(names.mentions.into_iter().map(|mention| Use {
                     mention,
                     key: direct.clone(),
+                    exponential,
                 }));
             }
             None => fine = false,
@@ -309,11 +318,18 @@ fn unset(mut path: ExprPath) -> ExprPath {
     path
 }
 
+/// The expression inside of parentheses.
+fn peeled(value: &Expr) -> &Expr {
+    match value {
+        Expr::Paren(inner) => peeled(&inner.expr),
+        Expr::Group(inner) => peeled(&inner.expr),
+        other => other,
+    }
+}
+
 /// Whether a key's value is one field or output, or its exponential: then the numbers per row are the field's.
 fn is_direct(value: &Expr) -> bool {
-    match value {
-        Expr::Paren(inner) => is_direct(&inner.expr),
-        Expr::Group(inner) => is_direct(&inner.expr),
+    match peeled(value) {
         Expr::Index(index) => names::bare(&index.expr).is_some(),
         Expr::MethodCall(call) => {
             call.method == "exp" && call.args.is_empty() && is_direct(&call.receiver)
@@ -394,7 +410,7 @@ mod tests {
         assert!(ctxt.into_messages().is_empty());
         let convert = "::core::convert::Into::into";
         assert_eq!(
-            ast::text_of(prior.value),
+            tokens::text_of(prior.value),
             format!("Normal({convert}(0), {convert}(f(tau)))")
         );
         assert_eq!(prior.text, "Normal");
@@ -408,7 +424,7 @@ mod tests {
         let likelihood = likelihood(&ctxt, &fields, syn::parse_str(text).unwrap()).unwrap();
         assert!(ctxt.into_messages().is_empty());
         assert_eq!(
-            ast::text_of(likelihood.value),
+            tokens::text_of(likelihood.value),
             "Normal::default().mean(output.column(0)).sd(f(noise.clone(), output.column(1)))"
         );
         let uses: Vec<_> = likelihood

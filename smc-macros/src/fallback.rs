@@ -4,21 +4,21 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::visit_mut::VisitMut;
-use syn::{Attribute, Generics, Ident, Item, parse_quote};
+use syn::{Attribute, GenericParam, Generics, Ident, Item, parse_quote};
 
-use crate::ast;
 use crate::attr::{self, Helper};
+use crate::derives::{self, Derives};
 
 /// `item` without the language's attributes, and a model by name only.
 pub(crate) fn item(mut item: Item) -> TokenStream {
     Bare.visit_item_mut(&mut item);
     let stub = match &mut item {
         Item::Struct(item) => {
-            ast::add_derives(&mut item.attrs, ast::Derives::WithoutDefault);
+            derives::add(&mut item.attrs, Derives::WithoutDefault);
             stub(&item.ident, &item.generics)
         }
         Item::Enum(item) => {
-            ast::add_derives(&mut item.attrs, ast::Derives::WithoutDefault);
+            derives::add(&mut item.attrs, Derives::WithoutDefault);
             stub(&item.ident, &item.generics)
         }
         _ => TokenStream::new(),
@@ -35,14 +35,14 @@ fn stub(ident: &Ident, generics: &Generics) -> TokenStream {
     if bounded
         .params
         .iter()
-        .any(|g| !matches!(g, syn::GenericParam::Const(_)))
+        .any(|g| !matches!(g, GenericParam::Const(_)))
     {
         bounded.make_where_clause().predicates.push(parse_quote!(
             Self: ::core::clone::Clone + ::core::fmt::Debug + ::core::marker::Send + ::core::marker::Sync + 'static
         ));
     }
     let (impl_generics, ty_generics, where_clause) = bounded.split_for_impl();
-    let captured = ast::parameters(generics);
+    let captured = parameters(generics);
     let name = ident.unraw().to_string();
     let stub = quote!(::core::unimplemented!());
     quote! {
@@ -78,6 +78,16 @@ fn stub(ident: &Ident, generics: &Generics) -> TokenStream {
             pub fn infer_with(self, data: &#p::Dataset) -> #p::Run<'_, Self> { #stub }
         }
     }
+}
+
+/// The names of all generics, lifetimes first.
+fn parameters(generics: &Generics) -> Vec<TokenStream> {
+    let name = |parameter: &GenericParam| match parameter {
+        GenericParam::Lifetime(l) => l.lifetime.to_token_stream(),
+        GenericParam::Type(t) => t.ident.to_token_stream(),
+        GenericParam::Const(c) => c.ident.to_token_stream(),
+    };
+    generics.params.iter().map(name).collect()
 }
 
 /// Removes the language's attributes wherever they stand.

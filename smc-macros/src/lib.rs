@@ -8,10 +8,12 @@ mod ast;
 mod attr;
 mod check;
 mod ctxt;
+mod derives;
 mod expand;
 mod fallback;
 mod names;
 mod sugar;
+mod tokens;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -85,7 +87,8 @@ fn model(arguments: TokenStream, item: TokenStream) -> TokenStream {
     }
     let expanded = match ast::Source::read(&ctxt, item) {
         Ok(source) => expand::model(&check::check(&ctxt, source)),
-        Err(rest) => rest,
+        Err(ast::NoModel::Item(item)) => fallback::item(*item),
+        Err(ast::NoModel::Tokens(tokens)) => tokens,
     };
     let errors = ctxt.into_errors();
     quote!(#errors #expanded)

@@ -93,7 +93,10 @@ pub(crate) fn resolve(
 fn unknown(name: &str, fields: &[String], place: Place) -> String {
     let known = fields.iter().map(String::as_str);
     let all = known.clone().chain([place.known()]);
-    let near = all.map(|field| (distance(name, field), field)).min();
+    // Two neighbours in the wrong order are one slip of the fingers.
+    let near = all
+        .map(|field| (strsim::osa_distance(name, field), field))
+        .min();
     let mut text = format!("no field `{name}` in this model; ");
     match near {
         Some((distance, field)) if distance <= 2 && distance < name.chars().count() => {
@@ -106,25 +109,6 @@ fn unknown(name: &str, fields: &[String], place: Place) -> String {
     }
     let _ = write!(text, " (a constant of that name is written `self::{name}`)");
     text
-}
-
-/// Number of insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }
 
 struct Resolver<'a> {
@@ -329,7 +313,7 @@ impl VisitMut for Resolver<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ast::text_of;
+    use crate::tokens::text_of;
 
     fn fields() -> Vec<String> {
         ["tau", "output", "noise"].map(str::to_owned).to_vec()
@@ -433,16 +417,11 @@ mod tests {
     }
 
     #[test]
-    fn distance_counts_edits() {
-        for (a, b, edits) in [
-            ("", "ab", 2),
-            ("tau", "tau", 0),
-            ("tua", "tau", 1),
-            ("noise", "nose", 1),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!(distance(a, b), edits, "{a} {b}");
-            assert_eq!(distance(b, a), edits, "{b} {a}");
-        }
+    fn neighbours_in_the_wrong_order_are_one_mistake() {
+        // Two swaps; as replacements they would be more than the two mistakes that a suggestion allows.
+        assert!(strsim::levenshtein("onsie", "noise") > 2);
+        assert!(message(Place::Prior, "f(onsie)")[0].contains("did you mean `noise`?"));
+        // A name that has nothing of the other is no misspelling of it, however short.
+        assert!(message(Place::Prior, "f(xy)")[0].contains("its fields are"));
     }
 }

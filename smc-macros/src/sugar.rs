@@ -176,7 +176,7 @@ mod tests {
     use quote::quote;
 
     use super::*;
-    use crate::ast::text_of;
+    use crate::tokens::text_of;
 
     fn rewritten(from: &str) -> Result<String, Vec<String>> {
         let ctxt = Ctxt::new();

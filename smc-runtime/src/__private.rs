@@ -5,7 +5,7 @@ pub use crate::infer::Inference;
 pub use crate::model::check;
 pub use crate::model::dist::{Likelihood, Prior, Term};
 pub use crate::model::nn::{Dyn, DynField, Field};
-pub use crate::model::prior::{Priors, Scope};
+pub use crate::model::prior::{FieldNumber, Priors, Scope};
 pub use crate::model::{FieldSpec, Model, Views, resolve};
 pub use crate::run::{Infers, Run};
 

@@ -1,7 +1,8 @@
 //! What a person who writes a layer imports: `use smc_runtime::layers::*;`.
 
-pub use crate::model::fused::{FusedLayer, LayerSize};
-pub use crate::model::layout::BlockSpec;
+pub use crate::model::architecture::{Nature, Parity, Shape};
+pub use crate::model::fused::{FusedLayer, InPlace, LayerSize, Return};
+pub use crate::model::layout::{BlockSpec, Part, Role};
 pub use crate::model::nn::{BlockSlices, Dyn, DynField, Field, Matrix, Rule, View};
 pub use crate::model::transform::Support;
 pub use crate::numerics::PANEL;

@@ -25,27 +25,28 @@
 //!
 //! # The map
 //!
-//! In the order in which data flow:
+//! Rooms on floors: a room imports from rooms below it and from none above; a law reads the imports of every file.
 //!
-//! | room | holds |
-//! |---|---|
-//! | [`data`] | a table, checked at the door; readers, standardisation and splits |
-//! | [`nn`], [`layers`] | layers and parameters; what you import to write one |
-//! | [`dist`], [`algebra`], [`transform`] | priors and likelihoods, written once, and where parameters live |
-//! | [`model`] | what `#[bayes_model]` implements; [`prior`] walks its priors |
-//! | [`layout`], [`architecture`] | the parameters and the network as data |
-//! | [`problem`], [`engine`] | a model bound to data, type erased, and how it is computed |
-//! | [`population`], [`weights`], [`stage`], [`cloud`] | particles, their weights, the intermediate targets |
-//! | [`start`] | warm starts, in place of the prior |
-//! | [`anneal`], [`resample`], [`kernel`], [`adapt`], [`moves`] | policies: one trait each, one file for each policy |
-//! | [`infer`] | the algorithms |
-//! | [`run`], [`posterior`], [`summary`], [`predict`], [`scores`], [`diagnostics`], [`report`] | one inference and what comes of it |
-//! | [`observe`] | progress |
-//! | [`rng`], [`exec`], [`error`] | streams, threads, errors |
+//! | floor | room | holds | knows nothing of |
+//! |---|---|---|---|
+//! | 10 | `testing` (feature) | the conformance kit for layers, models, policies and kernels of one's own | |
+//! | 9 | [`run`] | one inference set up step by step; progress; the algorithm that a model names for itself | |
+//! | 8 | [`posterior`] | what comes out: typed draws, [predictions](posterior::predict), [summary](posterior::summary), [report](posterior::report) | how it was sampled |
+//! | 7 | [`infer`] | [`Inference`](infer::Inference), draws, steps and their [observers](infer::observe); one file or folder for each algorithm | models' types, files |
+//! | 6 | [`sampling`] | what particle methods are made of: [weights](sampling::weights), [stages](sampling::stage), [clouds](sampling::cloud), [starts](sampling::start), and policies, one trait each: [`anneal`](sampling::anneal), [`kernel`](sampling::kernel), [`adapt`](sampling::adapt), [`moves`](sampling::moves), [`resample`](sampling::resample) | engines |
+//! | 5 | [`engine`] | implementations of the contract: fused kernels, and dfdx on CPU and CUDA | samplers |
+//! | 4 | [`problem`] | the contracts: a [`Predictor`](problem::Predictor) without data, a [`Problem`](problem::Problem) bound to rows, what only some can do ([`Layered`](problem::Layered), [`RowSampled`](problem::RowSampled)), and [where parameter vectors live](problem::population) | engines, samplers |
+//! | 3 | [`model`] | what a user declares and what it offers: [layers and parameters](model::nn), [distributions](model::dist), [priors](model::prior), the [rules](model::check) of the language, the parameters and the network as data ([`layout`](model::layout), [`architecture`](model::architecture)), [tensor expressions](model::tensor) and [fused forms](model::fused) | data files, engines, samplers |
+//! | 2 | [`data`] | a table, checked at the door; readers, standardisation and splits | models |
+//! | 1 | `numerics` | instruction sets, elementary functions on vectors, products, panels | models, data |
+//! | 0 | [`base`] | [errors](base::error), [random streams](base::rng), [threads](base::exec), [diagnostics](base::diagnostics) and [scores](base::scores) of plain numbers | everything |
+//!
+//! [`prelude`] is what a user imports, [`layers`] what a person who writes a layer does.
 //!
 //! # Contracts
 //!
-//! A model is typed; bound to data it is a [`Problem`](problem::Problem), and no sampler is generic over a model.
+//! A model is typed; with its sizes it is a [`Predictor`](problem::Predictor), bound to data a
+//! [`Problem`](problem::Problem), and no sampler is generic over a model. A posterior keeps the predictor and no rows.
 //! Log-prior and log-likelihood stay apart. Parameters and gradients are `f32`; log-densities, weights and evidence are
 //! `f64`. A log-density that is not finite counts as −∞, is counted in the report, and never aborts a run. Same seed,
 //! same bits, for any number of threads.
@@ -63,6 +64,7 @@ pub mod prelude;
 pub mod problem;
 pub mod run;
 pub mod sampling;
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use base::error::{Error, Result};

@@ -1,17 +1,14 @@
 //! A problem with one of its answers replaced: how a fault is planted, and how rows are made impossible.
 
-use smc_runtime::base::rng::Streams;
-use smc_runtime::model::architecture::Architecture;
-use smc_runtime::model::dist::Predictive;
-use smc_runtime::model::layout::Layout;
+use std::sync::Arc;
+
 use smc_runtime::prelude::*;
-use smc_runtime::problem::Choice;
 use smc_runtime::problem::population::Population;
-use smc_runtime::problem::{Arguments, Counts, Problem, RowSums, Segment};
+use smc_runtime::problem::{Counts, Predictor, Problem, RowSampled, Segment, Sums};
 
 type LogPrior<'a> = dyn Fn(&Population, Option<&mut Population>) -> Vec<f64> + Send + Sync + 'a;
 type LogLikelihood<'a> =
-    dyn Fn(&Population, &[Segment], Option<&mut Population>) -> Vec<RowSums> + Send + Sync + 'a;
+    dyn Fn(&Population, &[Segment], Option<&mut Population>) -> Sums + Send + Sync + 'a;
 
 /// The problem `inside`, but for its log-prior or its log-likelihood.
 pub struct Altered<'a> {
@@ -36,10 +33,7 @@ impl<'a> Altered<'a> {
     /// Another log-likelihood.
     pub fn likelihood(
         inside: &'a dyn Problem,
-        likelihood: impl Fn(&Population, &[Segment], Option<&mut Population>) -> Vec<RowSums>
-        + Send
-        + Sync
-        + 'a,
+        likelihood: impl Fn(&Population, &[Segment], Option<&mut Population>) -> Sums + Send + Sync + 'a,
     ) -> Self {
         Self {
             inside,
@@ -50,26 +44,17 @@ impl<'a> Altered<'a> {
 }
 
 impl Problem for Altered<'_> {
-    fn layout(&self) -> &Layout {
-        self.inside.layout()
+    fn predictor(&self) -> Arc<dyn Predictor> {
+        self.inside.predictor()
     }
-    fn architecture(&self) -> &Architecture {
-        self.inside.architecture()
-    }
-    fn rows(&self) -> usize {
-        self.inside.rows()
+    fn model(&self) -> &dyn Predictor {
+        self.inside.model()
     }
     fn order(&self) -> &[usize] {
         self.inside.order()
     }
-    fn engine(&self) -> &Choice {
-        self.inside.engine()
-    }
     fn counts(&self) -> Counts {
         self.inside.counts()
-    }
-    fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
-        self.inside.sample_prior(streams, draw, thetas);
     }
     fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
         (self.prior)(thetas, gradient)
@@ -79,19 +64,13 @@ impl Problem for Altered<'_> {
         thetas: &Population,
         segments: &[Segment],
         gradient: Option<&mut Population>,
-    ) -> Vec<RowSums> {
+    ) -> Sums {
         (self.likelihood)(thetas, segments, gradient)
     }
     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
         self.inside.row_log_likelihoods(thetas)
     }
-    fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
-        self.inside.arguments(thetas, data)
-    }
-    fn predictive(&self) -> &dyn Predictive {
-        self.inside.predictive()
-    }
-    fn check_targets(&self, data: &Dataset) -> Result<()> {
-        self.inside.check_targets(data)
+    fn row_sampled(&self) -> Result<&dyn RowSampled> {
+        self.inside.row_sampled()
     }
 }

@@ -34,11 +34,15 @@ impl<const D: usize> Model for Line<D> {
     }
 
     fn priors(&self, priors: &mut Priors<'_>) {
-        priors.of(0, &[], |_| Normal(0.0.into(), PRIOR.into()));
+        priors.of("layer", &[], |_| Normal(0.0.into(), PRIOR.into()));
     }
 
     fn likelihood(&self) -> impl Likelihood + use<D> {
-        Normal::default().mean(Term::Field(0)).sd(NOISE)
+        Normal::default().mean(self.term("layer")).sd(NOISE)
+    }
+
+    fn is_chain(&self) -> bool {
+        true
     }
 
     fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {

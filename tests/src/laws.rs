@@ -6,7 +6,7 @@ use smc_runtime::infer::Smc;
 use smc_runtime::model::dist::{Predictive, Response};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::population::Population;
-use smc_runtime::problem::{Part, Problem, Segment};
+use smc_runtime::problem::{Problem, Segment};
 use smc_runtime::sampling::anneal::Annealing;
 use smc_runtime::sampling::cloud::{Cloud, Target};
 use smc_runtime::sampling::kernel::{At, Kernel};
@@ -175,7 +175,7 @@ pub fn prior_integrates_to_one(problem: &dyn Problem) -> Result<(), String> {
 /// What is wrong, in words.
 pub fn rows_add_up(problem: &dyn Problem) -> Result<(), String> {
     let n = problem.rows();
-    let mut thetas = Population::zeros(3, problem.layout().dim());
+    let mut thetas = Population::zeros(3, problem.dim());
     problem.sample_prior(Streams::new(41), 0, &mut thetas);
     let rows = problem.row_log_likelihoods(&thetas);
     for cuts in [vec![0, n], vec![0, n / 3, n], vec![n / 4, n / 2, n - 1]] {
@@ -183,16 +183,14 @@ pub fn rows_add_up(problem: &dyn Problem) -> Result<(), String> {
             let segment = Segment {
                 rows: pair[0]..pair[1],
                 weight: 1.0,
-                part: Part::Full,
             };
             let sums = problem.log_likelihood(&thetas, &[segment], None);
-            for (p, sums) in sums.iter().enumerate() {
+            for (p, sum) in sums.totals().into_iter().enumerate() {
                 let mine = (pair[0]..pair[1]).map(|i| rows[p * n + problem.order()[i]]);
                 let (total, size) = mine.fold((0.0, 1.0), |(t, s), l| (t + l, s + l.abs()));
-                if (total - sums.full).abs() > 1e-5 * size {
+                if (total - sum).abs() > 1e-5 * size {
                     return Err(format!(
-                        "rows {pair:?} add up to {total}, their sum is {}",
-                        sums.full
+                        "rows {pair:?} add up to {total}, their sum is {sum}"
                     ));
                 }
             }
@@ -208,18 +206,20 @@ pub fn rows_add_up(problem: &dyn Problem) -> Result<(), String> {
 pub fn gradient_is_that_of_the_value(problem: &dyn Problem) -> Result<(), String> {
     // Points and steps that f32 holds exactly, and a problem that evaluates in f64.
     const H: f32 = 1.0 / 256.0;
-    let (n, dim) = (problem.rows(), problem.layout().dim());
+    let (n, dim) = (problem.rows(), problem.dim());
     let stage = Stage::ramping(0..n / 2, n / 2..n, 0.5);
     let mut thetas = Population::zeros(4, dim);
     problem.sample_prior(Streams::new(42), 0, &mut thetas);
-    thetas.map_rows(|_, row| row.iter_mut().for_each(|x| *x = (*x / H).round() * H));
+    thetas
+        .on_host()
+        .map_rows(|_, row| row.iter_mut().for_each(|x| *x = (*x / H).round() * H));
     let mut gradient = Population::zeros(4, dim);
     let target = Target::new(problem, &stage);
     target.gradient(&thetas, &mut gradient);
     for i in 0..dim {
         let at = |step: f32| {
             let mut moved = thetas.clone();
-            moved.map_rows(|_, row| row[i] += step);
+            moved.on_host().map_rows(|_, row| row[i] += step);
             let terms = target.value(&moved);
             terms
                 .iter()

@@ -12,28 +12,7 @@ use smc_runtime::infer::{Draws, Inference, Session};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
 
-/// Mean and standard error of independent values.
-pub fn mean_se(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    (mean, (variance / n).sqrt())
-}
-
-/// Whether the mean of independent values is `truth` within `z` standard errors.
-///
-/// # Errors
-/// What was found, in words.
-pub fn near(what: &str, values: &[f64], truth: f64, z: f64) -> Result<(), String> {
-    let (mean, se) = mean_se(values);
-    if (mean - truth).abs() <= z * se {
-        Ok(())
-    } else {
-        Err(format!(
-            "{what} is {mean:.5} with standard error {se:.5}; it should be {truth:.5}"
-        ))
-    }
-}
+pub use smc_runtime::testing::{mean_se, near};
 
 /// `n` standard normal numbers.
 pub fn normals(n: usize, seed: u64) -> Vec<f32> {

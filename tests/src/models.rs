@@ -32,14 +32,16 @@ impl Model for Net {
     }
 
     fn priors(&self, priors: &mut Priors<'_>) {
-        priors.of(0, &[], |_| Normal(0.0.into(), 1.0.into()));
-        priors.of(2, &[], |_| Normal(0.0.into(), 1.0.into()));
+        priors.of("hidden", &[], |_| Normal(0.0.into(), 1.0.into()));
+        priors.of("output", &[], |_| Normal(0.0.into(), 1.0.into()));
         // No mass near zero: data almost without noise make posteriors that few particles cannot follow.
-        priors.of(3, &[], |_| LogNormal((-0.7).into(), 0.4.into()));
+        priors.of("noise", &[], |_| LogNormal((-0.7).into(), 0.4.into()));
     }
 
     fn likelihood(&self) -> impl Likelihood + use<> {
-        Normal::default().mean(Term::Field(2)).sd(Term::Field(3))
+        Normal::default()
+            .mean(self.term("output"))
+            .sd(self.term("noise"))
     }
 
     fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {
@@ -81,18 +83,21 @@ impl Model for Hierarchical {
     }
 
     fn priors(&self, priors: &mut Priors<'_>) {
-        priors.of(0, &[], |_| HalfNormal(1.0.into()));
-        priors.of(1, &[0], |s| HalfNormal(s.named(0)));
-        priors.of(2, &[0], |s| {
+        priors.of("tau", &[], |_| HalfNormal(1.0.into()));
+        priors.of("lambda", &["tau"], |s| HalfNormal(s.named(0)));
+        priors.of("hidden", &["tau"], |s| {
             Normal(0.0.into(), s.named(0) / s.fan_in().sqrt())
         });
-        priors.of(4, &[1, 0], |s| Normal(s.named(1) * 0.25, s.named(0) + 0.5));
+        priors.of("output", &["lambda", "tau"], |s| {
+            Normal(s.named(1) * 0.25, s.named(0) + 0.5)
+        });
     }
 
     fn likelihood(&self) -> impl Likelihood + use<> {
+        let output = self.term("output");
         Normal::default()
-            .mean(Term::Field(4).column(0))
-            .sd(Term::Field(4).column(1).exp())
+            .mean(output.column(0))
+            .sd(output.column(1).exp())
     }
 
     fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {
@@ -127,11 +132,11 @@ impl<const D: usize, const K: usize> Model for Softmax<D, K> {
     }
 
     fn priors(&self, priors: &mut Priors<'_>) {
-        priors.of(0, &[], |_| Normal(0.0.into(), 1.0.into()));
+        priors.of("layer", &[], |_| Normal(0.0.into(), 1.0.into()));
     }
 
     fn likelihood(&self) -> impl Likelihood + use<D, K> {
-        Categorical::default().logits(Term::Field(0))
+        Categorical::default().logits(self.term("layer"))
     }
 
     fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {
@@ -166,11 +171,13 @@ impl Model for Noise {
     }
 
     fn priors(&self, priors: &mut Priors<'_>) {
-        priors.of(0, &[], |_| HalfNormal(self.scale.into()));
+        priors.of("noise", &[], |_| HalfNormal(self.scale.into()));
     }
 
     fn likelihood(&self) -> impl Likelihood + use<> {
-        Normal::default().mean(Term::Feature(0)).sd(Term::Field(0))
+        Normal::default()
+            .mean(Term::Feature(0))
+            .sd(self.term("noise"))
     }
 
     fn draw(&self, blocks: Views<'_>) -> f32 {

@@ -9,8 +9,8 @@ use smc_runtime::base::exec;
 use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::engine::bind;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::Segment;
 use smc_runtime::problem::population::Population;
-use smc_runtime::problem::{Part, Segment};
 
 /// The system's allocator, which also adds up what is asked for.
 struct Counting;
@@ -98,11 +98,8 @@ fn data(columns: usize, rows: usize) -> Dataset {
 
 fn segments(rows: Range<usize>) -> [Segment; 2] {
     let middle = rows.start + rows.len() * 2 / 3;
-    [
-        (rows.start..middle, 1.0, Part::Full),
-        (middle..rows.end, 0.5, Part::Ramp),
-    ]
-    .map(|(rows, weight, part)| Segment { rows, weight, part })
+    [(rows.start..middle, 1.0), (middle..rows.end, 0.5)]
+        .map(|(rows, weight)| Segment { rows, weight })
 }
 
 /// Bytes that each of 50 calls allocates, once every thread has made its working memory.
@@ -117,7 +114,7 @@ fn per_call<M: Model + Default>(
     exec::with_threads(Some(threads), || {
         let bound = bind(M::default(), &data, Engine::fused(), 1).unwrap();
         let problem = &*bound.problem;
-        let mut thetas = Population::zeros(particles, problem.layout().dim());
+        let mut thetas = Population::zeros(particles, problem.dim());
         problem.sample_prior(Streams::new(1), 0, &mut thetas);
         let mut gradient = thetas.clone();
         let segments = segments(0..rows);

@@ -4,8 +4,8 @@
 use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::engine::{Bound, bind};
 use smc_runtime::prelude::*;
+use smc_runtime::problem::Segment;
 use smc_runtime::problem::population::Population;
-use smc_runtime::problem::{Part, Segment};
 
 /// Both activations, classes, a hierarchy.
 #[bayes_model]
@@ -34,13 +34,12 @@ fn cuda_agrees_with_the_cpu() {
         }
     };
     let cpu = bind(Classes::default(), &data, Engine::autodiff(), 1).unwrap();
-    let mut thetas = Population::zeros(5, cpu.problem.layout().dim());
+    let mut thetas = Population::zeros(5, cpu.problem.dim());
     cpu.problem.sample_prior(Streams::new(2), 0, &mut thetas);
     let pass = |bound: &Bound<Classes>| {
         let segments = [Segment {
             rows: 0..3000,
             weight: 1.0,
-            part: Part::Full,
         }];
         let mut gradient = Population::zeros(5, thetas.dim());
         let sums = bound

@@ -6,14 +6,14 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::model::{likelihood_function, prior_function};
-use super::{of_field, parenthesised, private, unjudged};
-use crate::ast;
+use super::paths::{of_field, parenthesised, private, unjudged};
 use crate::attr::Given;
 use crate::check::{Likelihood, Model, Prior, Use};
+use crate::tokens;
 
 /// One anonymous constant that holds the fields as data and one constant per rule.
 pub(super) fn checks(model: &Model) -> TokenStream {
-    let (p, unjudged) = (private(), unjudged());
+    let (p, unjudged, name) = (private(), unjudged(), model.source.name());
     let primes = primes(model.source.sizes().len());
     // Const evaluation under `cargo check` needs numbers: a prime of its own stands for each size.
     let sizes = model
@@ -35,7 +35,7 @@ pub(super) fn checks(model: &Model) -> TokenStream {
         let (name, text) = (&f.name, &f.text);
         let of = |item| of_field(f, item);
         let (rule, support) = (of("RULE"), of("SUPPORT"));
-        let (elements, blocks) = (of("ELEMENTS"), of("BLOCKS"));
+        let (elements, parts) = (of("ELEMENTS"), of("PARTS"));
         quote! {
             #p::check::FieldShape {
                 name: #name,
@@ -43,7 +43,7 @@ pub(super) fn checks(model: &Model) -> TokenStream {
                 rule: #rule,
                 support: #support,
                 elements: #elements,
-                blocks: #blocks,
+                parts: #parts,
             }
         }
     });
@@ -53,14 +53,18 @@ pub(super) fn checks(model: &Model) -> TokenStream {
     let likelihood = model
         .likelihood
         .as_ref()
-        .map(|l| self::likelihood(model, l, &instance));
+        .map(|l| self::likelihood(l, &instance));
     quote! {
         #[allow(dead_code, non_upper_case_globals)]
         #unjudged
         const _: () = {
             #(#sizes)*
-            const __SMC_SIZES: &[#p::check::Generic] = &[#(#generics),*];
-            const __SMC_FIELDS: &[#p::check::FieldShape] = &[#(#shapes),*];
+            const __SMC_MODEL: #p::check::ModelShape<'static> = #p::check::ModelShape {
+                name: #name,
+                fields: &[#(#shapes),*],
+                features: #p::Dyn,
+                generics: &[#(#generics),*],
+            };
             #fields
             #likelihood
         };
@@ -75,17 +79,13 @@ fn rule((first, last): (Span, Span), judgement: TokenStream) -> TokenStream {
 }
 
 fn fields(model: &Model, instance: &TokenStream) -> TokenStream {
-    let (p, name) = (private(), model.source.name());
     let mut rules = TokenStream::new();
     for (i, (field, prior)) in model.source.fields.iter().zip(&model.priors).enumerate() {
-        let ends = ast::ends(&field.ty);
-        let chain = quote!(#p::check::chain(#name, __SMC_FIELDS, #i, #p::Dyn, __SMC_SIZES));
+        let ends = tokens::ends(&field.ty);
+        let chain = quote!(__SMC_MODEL.chain(#i));
         rules.extend(rule(ends, chain));
         match prior {
-            Given::Absent => rules.extend(rule(
-                ends,
-                quote!(#p::check::no_prior(#name, __SMC_FIELDS, #i)),
-            )),
+            Given::Absent => rules.extend(rule(ends, quote!(__SMC_MODEL.no_prior(#i)))),
             Given::Wrong => {}
             Given::Is(priors) => {
                 for prior in priors {
@@ -95,7 +95,7 @@ fn fields(model: &Model, instance: &TokenStream) -> TokenStream {
                     let given = priors.iter().filter_map(block);
                     rules.extend(rule(
                         ends,
-                        quote!(#p::check::priors_given(#name, __SMC_FIELDS, #i, &[#(#given),*])),
+                        quote!(__SMC_MODEL.priors_given(#i, &[#(#given),*])),
                     ));
                 }
             }
@@ -110,7 +110,7 @@ fn block(prior: &Prior) -> Option<String> {
 }
 
 fn prior(model: &Model, field: usize, prior: &Prior, instance: &TokenStream) -> TokenStream {
-    let (p, name) = (private(), model.source.name());
+    let p = private();
     let function = prior_function(&model.source.fields[field].name, prior.block.as_ref());
     let (text, block) = (&prior.text, block(prior));
     let block = match &block {
@@ -118,7 +118,7 @@ fn prior(model: &Model, field: usize, prior: &Prior, instance: &TokenStream) -> 
         None => quote!(::core::option::Option::None),
     };
     let support = quote!(#p::support_of(#instance::#function));
-    let fits = quote!(#p::check::prior(#name, __SMC_FIELDS, #field, #block, #text, #support));
+    let fits = quote!(__SMC_MODEL.prior(#field, #block, #text, #support));
     // A name that does not exist is underlined itself.
     let ends = prior
         .block
@@ -127,21 +127,18 @@ fn prior(model: &Model, field: usize, prior: &Prior, instance: &TokenStream) -> 
     let fits = rule(ends, fits);
     let named = prior.named.iter().map(|m| {
         let (span, at) = (m.ident.span(), m.field);
-        rule(
-            (span, span),
-            quote!(#p::check::named(#name, __SMC_FIELDS, #field, #block, #at, __SMC_SIZES)),
-        )
+        rule((span, span), quote!(__SMC_MODEL.named(#field, #block, #at)))
     });
     quote!(#fits #(#named)*)
 }
 
-fn likelihood(model: &Model, likelihood: &Likelihood, instance: &TokenStream) -> TokenStream {
-    let (p, name, function) = (private(), model.source.name(), likelihood_function());
+fn likelihood(likelihood: &Likelihood, instance: &TokenStream) -> TokenStream {
+    let (p, function) = (private(), likelihood_function());
     let heads = likelihood
         .uses
         .iter()
-        .map(|used| head(&name, &likelihood.text, used));
-    let whole = whole(&name, likelihood).map(|whole| rule(likelihood.ends, whole));
+        .map(|used| head(&likelihood.text, used));
+    let whole = whole(likelihood).map(|whole| rule(likelihood.ends, whole));
     let known = known(likelihood);
     quote! {
         #known
@@ -170,14 +167,13 @@ fn known(likelihood: &Likelihood) -> Option<TokenStream> {
 
 /// Whether every key is given and every output is used; an output that a missing key would have used is not worth a
 /// second message. `None` for an expression that names no field: it may be written somewhere else.
-fn whole(name: &str, likelihood: &Likelihood) -> Option<TokenStream> {
+fn whole(likelihood: &Likelihood) -> Option<TokenStream> {
     let (p, text) = (private(), &likelihood.text);
     let uses = likelihood.uses.iter().map(|used| {
         let (at, how) = (used.mention.field, how(used));
         quote!((#at, #how))
     });
-    let unused =
-        quote!(#p::check::unused(#name, __SMC_FIELDS, &[#(#uses),*], __SMC_KEYS, __SMC_SIZES));
+    let unused = quote!(__SMC_MODEL.unused(&[#(#uses),*], __SMC_KEYS));
     let Some(keys) = &likelihood.keys else {
         return (!likelihood.uses.is_empty()).then_some(unused);
     };
@@ -197,12 +193,13 @@ fn how(used: &Use) -> TokenStream {
             let index = column.index;
             quote!(#p::check::Use::Column(#index))
         }
+        (Some(_), None) if used.exponential => quote!(#p::check::Use::Exponential),
         (Some(_), None) => quote!(#p::check::Use::Whole),
         (None, None) => quote!(#p::check::Use::Inside),
     }
 }
 
-fn head(name: &str, likelihood: &str, used: &Use) -> TokenStream {
+fn head(likelihood: &str, used: &Use) -> TokenStream {
     let (p, how, at) = (private(), how(used), used.mention.field);
     let first = used.mention.ident.span();
     let last = used.mention.column.map_or(first, |c| c.end);
@@ -214,7 +211,7 @@ fn head(name: &str, likelihood: &str, used: &Use) -> TokenStream {
     };
     rule(
         (first, last),
-        quote!(#p::check::head(#name, __SMC_FIELDS, #at, #how, #likelihood, #key, __SMC_SIZES)),
+        quote!(__SMC_MODEL.head(#at, #how, #likelihood, #key)),
     )
 }
 

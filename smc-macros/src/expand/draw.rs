@@ -4,11 +4,12 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 
-use super::of_trait;
-use crate::ast::{self, Field};
+use super::paths::of_trait;
+use crate::ast::Field;
 use crate::check::Model;
+use crate::tokens;
 
-/// Its name.
+/// What the view of one draw is called: the model's name and `Draw`.
 pub(super) fn name(model: &Model) -> Ident {
     format_ident!(
         "{}Draw",
@@ -17,7 +18,7 @@ pub(super) fn name(model: &Model) -> Ident {
     )
 }
 
-/// The struct.
+/// The struct with a public view for each of the model's fields.
 pub(super) fn draw(model: &Model) -> TokenStream {
     let source = &model.source;
     let (name, vis, sizes) = (name(model), source.vis(), &source.item.generics.params);
@@ -42,7 +43,7 @@ pub(super) fn draw(model: &Model) -> TokenStream {
 }
 
 fn view(field: &Field) -> TokenStream {
-    let last = ast::ends(&field.ty).1;
+    let last = tokens::ends(&field.ty).1;
     let draw = quote_spanned!(last=> <'draw>);
     if field.is_dyn() {
         of_trait(field, "DynField", "Shaped", &draw)

@@ -5,10 +5,11 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 use syn::ext::IdentExt;
 
-use super::{draw, of_field, of_self, parenthesised, private, unjudged};
-use crate::ast;
+use super::draw;
+use super::paths::{of_field, of_self, parenthesised, private, unjudged};
 use crate::attr::Given;
 use crate::check::{Likelihood, Model, Prior};
+use crate::tokens;
 
 /// The function that holds a prior of a field: the only place where the user's expression stands, so that rustc reports
 /// a mistake in it once.
@@ -101,16 +102,21 @@ fn resolve(model: &Model) -> TokenStream {
 
 fn priors(model: &Model) -> TokenStream {
     let p = private();
+    let number = |field: usize| quote!(#p::FieldNumber(#field));
     let walk = model.order.iter().map(|&field| {
         let given = match &model.priors[field] {
             Given::Is(given) => given,
             // A field without parameters has none, and a parameter without a prior has been reported.
-            Given::Absent => return quote!(priors.of_layer(#field);),
+            Given::Absent => {
+                let field = number(field);
+                return quote!(priors.of_layer(#field););
+            }
             Given::Wrong => return TokenStream::new(),
         };
         let each = given.iter().map(|prior| {
             let function = prior_function(&model.source.fields[field].name, prior.block.as_ref());
-            let named = prior.named.iter().map(|m| m.field);
+            let named = prior.named.iter().map(|m| number(m.field));
+            let field = number(field);
             match &prior.block {
                 None => quote!(priors.of(#field, &[#(#named),*], Self::#function);),
                 Some(block) => {
@@ -147,7 +153,7 @@ fn likelihood(model: &Model) -> TokenStream {
 fn draws(model: &Model) -> TokenStream {
     let (p, draw) = (private(), draw::name(model));
     let fields = model.source.fields.iter().enumerate().map(|(i, f)| {
-        let (mut ident, (first, last)) = (f.ident.clone(), ast::ends(&f.ty));
+        let (mut ident, (first, last)) = (f.ident.clone(), tokens::ends(&f.ty));
         ident.set_span(first);
         let view = quote_spanned!(first=> blocks.field);
         let argument = parenthesised(last, quote!(#i));
@@ -173,7 +179,7 @@ fn output(model: &Model) -> TokenStream {
     let p = private();
     let steps = model.source.fields.iter().enumerate().map(|(i, f)| {
         // That the type is no `Field` is reported at the field's type.
-        let (field, last) = (of_self(f, false), ast::ends(&f.ty).1);
+        let (field, last) = (of_self(f, false), tokens::ends(&f.ty).1);
         let arguments = parenthesised(last, quote!(#i, #field));
         let then = quote_spanned!(last=> then);
         quote!(let network = network.#then #arguments;)

@@ -37,9 +37,10 @@ pub enum Error {
         /// The size found, in words.
         found: String,
     },
-    /// Layers whose sizes do not chain, in the words of the compile-time check.
+    /// A model that breaks a rule of the language, such as layers whose sizes do not chain, in the words of the compile-time
+    /// check.
     #[error("{0}")]
-    Chain(String),
+    Rule(String),
     /// A target that is not one of the classes `0, 1, ..., classes - 1`.
     #[error("target in row {row} is {value}, which is not a class; the likelihood has classes 0 to {last}", last = classes - 1)]
     UnknownClass {
@@ -108,6 +109,14 @@ pub enum Error {
         /// Why it cannot be had.
         reason: String,
     },
+    /// A capability that an algorithm asks for and a problem does not have.
+    #[error("{capability} is asked for, but {reason}")]
+    Lacks {
+        /// What is asked for.
+        capability: &'static str,
+        /// Which part of the model lacks it.
+        reason: String,
+    },
     /// A run that an observer stopped.
     #[error("stopped by an observer after {steps} steps")]
     Stopped {
@@ -159,6 +168,14 @@ impl Error {
             what: what.into(),
             found: found.to_string(),
             expected: expected.into(),
+        }
+    }
+
+    /// A capability that a problem does not have, for the reason given.
+    pub fn lacks(capability: &'static str, reason: impl Into<String>) -> Self {
+        Self::Lacks {
+            capability,
+            reason: reason.into(),
         }
     }
 

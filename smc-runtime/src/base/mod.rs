@@ -6,3 +6,4 @@ pub mod error;
 pub mod exec;
 pub mod rng;
 pub mod scores;
+pub mod sums;

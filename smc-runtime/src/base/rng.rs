@@ -33,6 +33,12 @@ pub enum Purpose {
     Batch = 10,
     /// Rows whose gradient stands for that of all.
     Surrogate = 11,
+    /// Draws from the prior that measure how wide it is.
+    Reference = 12,
+    /// Trial moves of an adaptation.
+    Trial = 13,
+    /// A draw from the prior at which a model is looked at when it is bound.
+    Check = 14,
 }
 
 /// The root of all streams of a run.
@@ -70,6 +76,23 @@ impl Streams {
             words: [0; 4],
             used: 4,
         }
+    }
+}
+
+impl Streams {
+    /// Independent streams, for a part of the run that keys its draws by itself.
+    ///
+    /// ```
+    /// use rand::Rng as _;
+    /// use smc_runtime::base::rng::{Purpose, Streams};
+    /// let streams = Streams::new(1);
+    /// let apart = streams.branch(Purpose::Trial);
+    /// let first = |streams: Streams| streams.stream(Purpose::Propose, 0, 0, 0).next_u64();
+    /// assert_ne!(first(streams), first(apart));
+    /// ```
+    pub fn branch(&self, purpose: Purpose) -> Self {
+        let mut stream = self.stream(purpose, 0, 0, 0);
+        Self::new((u64::from(stream.word()) << 32) | u64::from(stream.word()))
     }
 }
 

@@ -270,29 +270,7 @@ fn mean(rows: &[Classified], f: impl Fn(&Classified) -> f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::dist::{StudentT, Term, Univariate};
     use proptest::prelude::*;
-
-    /// y(2F − 1) + 2f(ν + y²)/(ν − 1) − 2√ν/(ν − 1) · B(½, ν − ½)/B(½, ν/2)² (Jordan, Krüger and Lerch, 2019).
-    #[test]
-    fn the_crps_of_heavy_tails_is_its_closed_form() {
-        let t = StudentT::<Term>::default();
-        let ln_beta = |a, b| libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b);
-        for df in [2.2, 3.0, 50.0] {
-            for y in [-4.0, 0.0, 0.7, 25.0] {
-                let cdf = |z| t.cdf(&[df, 0.0, 1.0], z).unwrap();
-                let density = t.log_density(&[df, 0.0, 1.0], y).exp();
-                let betas = (ln_beta(0.5, df - 0.5) - 2.0 * ln_beta(0.5, 0.5 * df)).exp();
-                let exact = y * (2.0 * cdf(y) - 1.0)
-                    + 2.0 / (df - 1.0) * (density * (df + y * y) - df.sqrt() * betas);
-                let found = crps(cdf, -1e4, 1e4, y, 1.0);
-                assert!(
-                    (found - exact).abs() < 1e-5,
-                    "{df}, {y}: {found} against {exact}"
-                );
-            }
-        }
-    }
 
     #[test]
     fn a_crps_without_ends_is_no_number() {

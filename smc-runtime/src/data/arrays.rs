@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
-use super::Dataset;
+use super::dataset::Dataset;
 use crate::base::error::{Error, Result};
 
 impl Dataset {

@@ -5,14 +5,16 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 
-use super::{Dataset, class};
+use super::class::class;
+use super::dataset::Dataset;
+use super::moments::mean_sd;
 use crate::base::exec;
 
 /// How far out a value is extreme, in interquartile ranges from the nearer quartile, or in standard deviations from the mean
 /// where the quartiles coincide.
 const FAR: f64 = 10.0;
 
-/// Columns that are gathered in one pass over the rows.
+/// Number of columns that are gathered in one pass over the rows.
 const TOGETHER: usize = 16;
 
 /// A column whose values are all the same.
@@ -20,7 +22,7 @@ const TOGETHER: usize = 16;
 pub struct Constant {
     /// The column's name; `target` for the target.
     pub column: String,
-    /// Its value.
+    /// The value that every row has.
     pub value: f32,
 }
 
@@ -33,7 +35,7 @@ pub struct Extreme {
     pub values: usize,
     /// Row of the one that is farthest out, counted from 0.
     pub row: usize,
-    /// Its value.
+    /// The value that is farthest out.
     pub value: f32,
 }
 
@@ -122,7 +124,8 @@ impl Dataset {
         }
     }
 
-    /// Some columns, the one behind the last feature being the target. Rows are long: what a row has of them is read at once.
+    /// The values of `columns`, each in the order of the rows; the one behind the last feature is the target. A row may be
+    /// long, so that all that is wanted of it is read in one visit.
     fn side_by_side(&self, columns: Range<usize>) -> Vec<Vec<f32>> {
         let features = columns.start..columns.end.min(self.columns());
         let mut values = vec![Vec::with_capacity(self.rows()); features.len()];
@@ -174,9 +177,8 @@ fn extreme(values: &[f32]) -> Option<(usize, usize)> {
     let (low, high, unit) = if high > low {
         (low, high, high - low)
     } else {
-        let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / n as f64;
-        let squares = values.iter().map(|&x| (f64::from(x) - mean).powi(2));
-        (mean, mean, (squares.sum::<f64>() / n as f64).sqrt())
+        let (mean, sd) = mean_sd(values.iter().map(|&x| f64::from(x)));
+        (mean, mean, sd)
     };
     let out = |x: f32| (low - f64::from(x)).max(f64::from(x) - high) / unit;
     let count = values.iter().filter(|&&x| out(x) > FAR).count();

@@ -1,10 +1,10 @@
 //! Features alone: what a prediction needs.
 
-use super::{Dataset, TargetScale};
+use super::finite;
 use crate::base::error::{Error, Result};
 
 /// A table of N rows of features, without targets: what predictions are asked for where the targets are not known yet.
-/// A [`Dataset`] holds one beside its targets.
+/// A [`Dataset`](super::Dataset) holds one beside its targets.
 ///
 /// ```
 /// use smc_runtime::data::Features;
@@ -27,7 +27,7 @@ pub struct Features {
     columns: usize,
     values: Vec<f32>,
     names: Vec<String>,
-    pub(super) offset: Option<Vec<f32>>,
+    offset: Option<Vec<f32>>,
 }
 
 impl Features {
@@ -86,22 +86,32 @@ impl Features {
 
     /// `rows` · `columns` values, of which each must be finite.
     pub(super) fn checked(rows: usize, columns: usize, values: Vec<f32>) -> Result<Self> {
-        let names: Vec<String> = (0..columns).map(|c| c.to_string()).collect();
-        if let Some(i) = values.iter().position(|x| !x.is_finite()) {
-            return Err(Error::NotFinite {
-                what: "feature",
-                row: i / columns,
-                column: names[i % columns].clone(),
-                value: f64::from(values[i]),
-            });
-        }
-        Ok(Self {
+        let features = Self {
             rows,
             columns,
             values,
-            names,
+            names: (0..columns).map(|c| c.to_string()).collect(),
             offset: None,
-        })
+        };
+        features.finite()
+    }
+
+    /// Itself, if each value is finite.
+    fn finite(self) -> Result<Self> {
+        // Without features there may be any number of rows, and nothing to look at.
+        let mut rows = self.values.chunks_exact(self.columns.max(1)).enumerate();
+        rows.try_for_each(|(i, row)| finite::check_row(i, row))?;
+        Ok(self)
+    }
+
+    /// With each row as `change` leaves it; names and offset stay.
+    ///
+    /// # Errors
+    /// If a value is then not finite.
+    pub(super) fn with_rows_changed(mut self, change: impl Fn(&mut [f32])) -> Result<Self> {
+        let rows = self.values.chunks_exact_mut(self.columns.max(1));
+        rows.for_each(change);
+        self.finite()
     }
 
     /// Names the columns, for messages and reports.
@@ -125,7 +135,7 @@ impl Features {
     }
 
     /// With a known number per row that the likelihood takes beside the network's output; see
-    /// [`Dataset::with_offset`].
+    /// [`Dataset::with_offset`](super::Dataset::with_offset).
     ///
     /// # Errors
     /// If there are more or fewer numbers than rows, or one is not finite.
@@ -149,44 +159,7 @@ impl Features {
                 format!("{} numbers", values.len()),
             ));
         }
-        match values.iter().position(|x| !x.is_finite()) {
-            None => Ok(()),
-            Some(row) => Err(Error::NotFinite {
-                what,
-                row,
-                column: what.to_owned(),
-                value: f64::from(values[row]),
-            }),
-        }
-    }
-
-    /// With one target for each row.
-    ///
-    /// # Errors
-    /// If there are more or fewer targets than rows, or if one is not finite.
-    pub fn with_targets(self, targets: Vec<f32>) -> Result<Dataset> {
-        if self.rows != targets.len() {
-            return Err(Error::shape(
-                "targets of a data set",
-                format!("{} targets, one per row", self.rows),
-                format!("{} targets", targets.len()),
-            ));
-        }
-        if let Some(row) = targets.iter().position(|y| !y.is_finite()) {
-            return Err(Error::NotFinite {
-                what: "target",
-                row,
-                column: "target".to_owned(),
-                value: f64::from(targets[row]),
-            });
-        }
-        Ok(Dataset {
-            inputs: self,
-            targets,
-            classes: Vec::new(),
-            target_scale: TargetScale::Original,
-            weights: None,
-        })
+        finite::check_column(what, values.iter().copied())
     }
 
     /// Number of rows N.
@@ -256,11 +229,5 @@ impl Features {
 impl AsRef<Features> for Features {
     fn as_ref(&self) -> &Features {
         self
-    }
-}
-
-impl AsRef<Features> for Dataset {
-    fn as_ref(&self) -> &Features {
-        self.inputs()
     }
 }

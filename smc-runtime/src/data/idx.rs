@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Dataset;
+use super::dataset::Dataset;
 use super::source::Source;
 use crate::base::error::Result;
 
@@ -51,7 +51,7 @@ pub fn read_idx_bytes(images: &[u8], labels: &[u8]) -> Result<Dataset> {
     )
 }
 
-fn read(images: Source, labels: Source) -> Result<Dataset> {
+fn read(images: Source<'_>, labels: Source<'_>) -> Result<Dataset> {
     let images = Idx::open(images, "images, two or more", |dimensions| dimensions >= 2)?;
     let labels = Idx::open(labels, "labels, one", |dimensions| dimensions == 1)?;
     let (rows, pixels) = (images.sizes[0], images.sizes[1..].iter().product());
@@ -68,8 +68,8 @@ fn read(images: Source, labels: Source) -> Result<Dataset> {
 }
 
 /// An IDX file behind its header.
-struct Idx {
-    source: Source,
+struct Idx<'a> {
+    source: Source<'a>,
     sizes: Vec<usize>,
     /// Length of the header, in bytes.
     header: usize,
@@ -77,9 +77,9 @@ struct Idx {
     length: usize,
 }
 
-impl Idx {
+impl<'a> Idx<'a> {
     /// Reads the header of a file whose number of dimensions must satisfy `fits`.
-    fn open(mut source: Source, what: &str, fits: impl Fn(u8) -> bool) -> Result<Self> {
+    fn open(mut source: Source<'a>, what: &str, fits: impl Fn(u8) -> bool) -> Result<Self> {
         let magic: [u8; 4] = word(&mut source, 0)?;
         let [0, 0, 8, dimensions] = magic else {
             return Err(source.wrong(
@@ -127,7 +127,7 @@ impl Idx {
         }
     }
 
-    /// The data.
+    /// The data, each byte as `value` has it.
     fn values(mut self, value: impl Fn(u8) -> f32) -> Result<Vec<f32>> {
         let mut buffer = [0; 1 << 13];
         let mut values = Vec::new();
@@ -154,8 +154,8 @@ impl Idx {
     }
 }
 
-/// Four bytes of a header.
-fn word(source: &mut Source, at: usize) -> Result<[u8; 4]> {
+/// The four bytes of a header that begin at byte `at`.
+fn word(source: &mut Source<'_>, at: usize) -> Result<[u8; 4]> {
     let mut word = [0; 4];
     let mut filled = 0;
     while filled < 4 {
@@ -184,11 +184,14 @@ mod tests {
         bytes
     }
 
-    fn from_bytes(images: Vec<u8>, labels: Vec<u8>) -> Result<Dataset> {
-        read(Source::of(images)?, Source::of(labels)?)
+    fn from_bytes(images: impl AsRef<[u8]>, labels: impl AsRef<[u8]>) -> Result<Dataset> {
+        read(
+            Source::named("test", images.as_ref())?,
+            Source::named("test", labels.as_ref())?,
+        )
     }
 
-    fn message(images: Vec<u8>, labels: Vec<u8>) -> String {
+    fn message(images: impl AsRef<[u8]>, labels: impl AsRef<[u8]>) -> String {
         from_bytes(images, labels).unwrap_err().to_string()
     }
 
@@ -208,7 +211,7 @@ mod tests {
         floats[2] = 0x0d;
         assert_eq!(message(floats, labels()), format!("{magic}[0, 0, 13, 3]"));
         assert_eq!(
-            message(b"P5 28 28".to_vec(), labels()),
+            message(b"P5 28 28", labels()),
             format!("{magic}[80, 53, 32, 50]")
         );
         assert_eq!(
@@ -228,11 +231,11 @@ mod tests {
             "test, byte 0: expected the header of an IDX file, found the end of the file"
         );
         assert_eq!(
-            message(images()[..10].to_vec(), labels()),
+            message(&images()[..10], labels()),
             "test, byte 10: expected the header of an IDX file, found the end of the file"
         );
         assert_eq!(
-            message(images()[..20].to_vec(), labels()),
+            message(&images()[..20], labels()),
             "test, byte 20: expected 6 bytes of data, as the header says, found the end of the file after 4"
         );
         let mut long = labels();
@@ -320,7 +323,7 @@ mod tests {
             right in prop::collection::vec(any::<u8>(), 0..40),
             at in 0usize..22, byte in any::<u8>(), cut in 0usize..23,
         ) {
-            let _ = from_bytes(left.clone(), right.clone());
+            let _ = from_bytes(&left, &right);
             let _ = from_bytes([&[0, 0, 8][..], &left].concat(), [&[0, 0, 8][..], &right].concat());
             let mut changed = images();
             changed[at] = byte;

@@ -1,4 +1,4 @@
-//! Records of a text table: fields apart by a separator, quoted where they hold one, with the line that each record begins in.
+//! Records of a text table: fields apart by a separator, quoted where they hold one, and the line that each begins in.
 
 use super::source::Source;
 use crate::base::error::{Error, Result};
@@ -51,8 +51,8 @@ impl Separator {
 }
 
 /// The records of a file, one at a time.
-pub(super) struct Records {
-    source: Source,
+pub(super) struct Records<'a> {
+    source: Source<'a>,
     separator: Option<Separator>,
     parser: Option<csv_core::Reader>,
     /// Lines read so far.
@@ -64,9 +64,9 @@ pub(super) struct Records {
     ends: Vec<usize>,
 }
 
-impl Records {
+impl<'a> Records<'a> {
     /// Records of `source`; without a `separator` the first line shows it.
-    pub(super) fn new(source: Source, separator: Option<Separator>) -> Self {
+    pub(super) fn new(source: Source<'a>, separator: Option<Separator>) -> Self {
         Self {
             source,
             separator,
@@ -219,4 +219,70 @@ fn squeezed(line: &str, mut quoted: bool) -> String {
         out.push(c);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each record with the line that it begins in.
+    fn records(
+        text: &str,
+        separator: Option<Separator>,
+    ) -> Result<Vec<(usize, Vec<String>)>, String> {
+        let read = || -> Result<_> {
+            let source = Source::named("test", text.as_bytes())?;
+            let mut records = Records::new(source, separator);
+            let mut all = Vec::new();
+            while records.advance()? {
+                let fields = (0..records.width()).map(|i| records.field(i).to_owned());
+                all.push((records.line(), fields.collect()));
+            }
+            Ok(all)
+        };
+        read().map_err(|e| e.to_string())
+    }
+
+    fn owned(records: &[(usize, &[&str])]) -> Vec<(usize, Vec<String>)> {
+        let owned = |fields: &[&str]| fields.iter().map(|&field| field.to_owned()).collect();
+        records.iter().map(|&(line, f)| (line, owned(f))).collect()
+    }
+
+    #[test]
+    fn quoted_fields_hold_separators_and_line_ends() {
+        let text = "\"a,b\",\"c \"\"d\"\"\",kind\r\n\r\n\"1\",2,\"x, \ny\"\r\n3,4,z\r\n";
+        // A record of two lines is counted as two.
+        let found = Ok(owned(&[
+            (1, &["a,b", "c \"d\"", "kind"]),
+            (3, &["1", "2", "x, \ny"]),
+            (5, &["3", "4", "z"]),
+        ]));
+        assert_eq!(records(text, None), found);
+        assert_eq!(
+            records("a,b\n1,x\n2,\"y\n3,z\n", None).unwrap_err(),
+            "test, line 3: expected a closing quotation mark, found the end of the file"
+        );
+        assert_eq!(
+            records(" \"fixed  acidity\"   pH\n 1   2\n", None),
+            Ok(owned(&[(1, &["fixed  acidity", "pH"]), (2, &["1", "2"])]))
+        );
+    }
+
+    #[test]
+    fn tabs_hold_their_places_and_names_with_spaces() {
+        assert_eq!(
+            records("fixed acidity\tpH\n1\t2\n", None),
+            Ok(owned(&[(1, &["fixed acidity", "pH"]), (2, &["1", "2"])]))
+        );
+        // Among numbers alone a tab is white space, unless it is declared.
+        let text = "1\t2\t3\n4\t\t6\n";
+        assert_eq!(
+            records(text, None),
+            Ok(owned(&[(1, &["1", "2", "3"]), (2, &["4", "6"])]))
+        );
+        assert_eq!(
+            records(text, Some(Separator::Tab)),
+            Ok(owned(&[(1, &["1", "2", "3"]), (2, &["4", "", "6"])]))
+        );
+    }
 }

@@ -9,7 +9,8 @@ use crate::base::error::{Error, Result};
 /// The first bytes of a file in gzip's format.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// The text of a file, for formats that have no reader here; one that gzip has compressed is unpacked, with the feature `gzip`.
+/// The text of a file, for formats that have no reader here; one that gzip has compressed is unpacked, with the feature
+/// `gzip`.
 ///
 /// # Errors
 /// If the file cannot be read, or is not in UTF-8.
@@ -23,13 +24,13 @@ pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
     Source::open(path.as_ref())?.text()
 }
 
-/// An open file.
-pub(super) struct Source {
+/// An open file, or bytes in its place.
+pub(super) struct Source<'a> {
     path: PathBuf,
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + 'a>,
 }
 
-impl Source {
+impl<'a> Source<'a> {
     /// Opens a file; one that begins as gzip does is unpacked on the way, whatever its name.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|source| Error::Io {
@@ -39,7 +40,7 @@ impl Source {
         Self::new(path, Box::new(BufReader::new(file)))
     }
 
-    fn new(path: &Path, reader: Box<dyn BufRead>) -> Result<Self> {
+    fn new(path: &Path, reader: Box<dyn BufRead + 'a>) -> Result<Self> {
         let mut source = Self {
             path: path.to_owned(),
             reader,
@@ -73,17 +74,8 @@ impl Source {
     }
 
     /// Bytes in place of a file, which errors call `name`.
-    pub(super) fn named(name: &str, bytes: &[u8]) -> Result<Self> {
-        Self::new(
-            Path::new(name),
-            Box::new(std::io::Cursor::new(bytes.to_vec())),
-        )
-    }
-
-    /// Bytes in place of a file.
-    #[cfg(test)]
-    pub(super) fn of(bytes: impl AsRef<[u8]> + 'static) -> Result<Self> {
-        Self::new(Path::new("test"), Box::new(std::io::Cursor::new(bytes)))
+    pub(super) fn named(name: &str, bytes: &'a [u8]) -> Result<Self> {
+        Self::new(Path::new(name), Box::new(bytes))
     }
 
     fn io(&self, source: std::io::Error) -> Error {
@@ -147,12 +139,41 @@ mod tests {
     #[test]
     fn text_is_read_as_it_is_and_other_bytes_are_named() {
         let text = "1 2\n\n3\r\n\u{fc}";
-        assert_eq!(Source::of(text).unwrap().text().unwrap(), text);
-        assert_eq!(Source::of("").unwrap().text().unwrap(), "");
-        let error = Source::of(b"1\n\xff\n").unwrap().text().unwrap_err();
+        let read = |bytes| Source::named("test", bytes)?.text();
+        assert_eq!(read(text.as_bytes()).unwrap(), text);
+        assert_eq!(read(b"").unwrap(), "");
+        let error = read(b"1\n\xff\n").unwrap_err();
         assert_eq!(
             error.to_string(),
             "test, line 2: expected text in UTF-8, found other bytes"
         );
+    }
+
+    #[cfg(feature = "gzip")]
+    #[test]
+    fn compressed_files_are_unpacked_and_broken_ones_named() {
+        use std::io::Write;
+        let lines: Vec<String> = (0..2000).map(|i| format!("{i},{}", i * i % 97)).collect();
+        let text = lines.join("\n");
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        let of = |bytes: &[u8]| Source::named("table.gz", bytes)?.text();
+        assert_eq!(of(&packed).unwrap(), of(text.as_bytes()).unwrap());
+        for bytes in [
+            &packed[..packed.len() / 2],
+            &packed[..packed.len() - 3],
+            &packed[..2],
+        ] {
+            let error = of(bytes).unwrap_err().to_string();
+            assert!(error.starts_with("table.gz: "), "{error}");
+        }
+        let mut flipped = packed.clone();
+        let at = flipped.len() - 6;
+        flipped[at] ^= 1;
+        let error = of(&flipped).unwrap_err().to_string();
+        assert!(error.starts_with("table.gz: "), "{error}");
+        // A name that ends in .gz makes no gzip.
+        assert_eq!(of(b"1,x\n").unwrap(), "1,x\n");
     }
 }

@@ -1,6 +1,7 @@
 //! Seeded splits of a data set: two parts or K folds, of any rows or with every class in its share.
 
-use super::{Dataset, class};
+use super::class::class;
+use super::dataset::Dataset;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 
@@ -43,8 +44,7 @@ impl Dataset {
                 train.push(row);
             }
         }
-        let seed = Streams::new(seed);
-        let mut stream = seed.stream(Purpose::Rows, 2, 0, 0);
+        let mut stream = Streams::new(seed).stream(Purpose::Rows, 2, 0, 0);
         let mut mixed = |rows: Vec<usize>| {
             let order = stream.permutation(rows.len());
             self.select(&order.iter().map(|&i| rows[i]).collect::<Vec<_>>())
@@ -138,7 +138,7 @@ impl Dataset {
         Ok(order)
     }
 
-    /// Deals the rows of `order` out to the folds, like cards.
+    /// Deals the rows of `order` out to the folds, one to each in turn.
     fn dealt(
         &self,
         folds: usize,

@@ -1,29 +1,11 @@
 //! Centring and scaling, learned on one data set and applied to others.
 
-use std::fmt;
-
-use super::{Dataset, Features};
+use super::dataset::Dataset;
+use super::features::Features;
+use super::finite;
+use super::moments::mean_sd;
+use super::target_scale::TargetScale;
 use crate::base::error::{Error, Result};
-
-/// The scale that targets are on, and with them predictions, scores and the evidence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TargetScale {
-    /// The user's own units.
-    #[default]
-    Original,
-    /// In training standard deviations from the training mean.
-    Standardised,
-}
-
-impl fmt::Display for TargetScale {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Original => "original",
-            Self::Standardised => "standardised",
-        })
-    }
-}
 
 /// Means and standard deviations of features and target, learned from training rows.
 ///
@@ -42,7 +24,9 @@ impl fmt::Display for TargetScale {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standardise {
+    /// Mean and standard deviation of each column.
     features: Vec<(f64, f64)>,
+    /// Mean and standard deviation of the target; (0, 1) leaves targets as they are.
     target: (f64, f64),
 }
 
@@ -72,29 +56,18 @@ impl Standardise {
     /// If `data` has another number of columns than the training rows; and if the target is to be standardised and holds
     /// named classes, or already is.
     pub fn apply(&self, data: &Dataset) -> Result<Dataset> {
-        if !self.keeps_target() {
-            let refused = |found: &str, expected: &str| {
-                Err(Error::shape("targets to standardise", expected, found))
-            };
-            if !data.classes().is_empty() {
-                return refused(
-                    "classes",
-                    "real targets; `fit_features` leaves classes alone",
-                );
-            }
-            if data.target_scale() == TargetScale::Standardised {
-                return refused("standardised ones", "targets on the original scale");
-            }
-        }
-        let targets = data.targets().iter().map(|&y| scaled(y, self.target));
-        let mut scaled = self
-            .apply_features(data.inputs())?
-            .with_targets(targets.collect())?
-            .with_rows_of(data);
-        if !self.keeps_target() {
-            scaled.target_scale = TargetScale::Standardised;
-        }
-        Ok(scaled)
+        self.apply_owned(data.clone())
+    }
+
+    /// As [`Standardise::apply`], in the memory of `data`.
+    pub(super) fn apply_owned(&self, data: Dataset) -> Result<Dataset> {
+        self.check_targets(&data)?;
+        self.check_columns(data.inputs())?;
+        data.with_values_changed(
+            |row| self.scale_row(row),
+            |y| self.scale_target(y),
+            self.target_scale(),
+        )
     }
 
     /// `features` on the standardised scale.
@@ -102,7 +75,10 @@ impl Standardise {
     /// # Errors
     /// If they have another number of columns than the training rows, or a value that becomes infinite.
     pub fn apply_features(&self, features: &Features) -> Result<Features> {
-        self.map_features(features, scaled)
+        self.check_columns(features)?;
+        features
+            .clone()
+            .with_rows_changed(|row| self.scale_row(row))
     }
 
     /// What [`Standardise::apply`] was given to make `data`, up to the rounding of `f32`.
@@ -118,27 +94,85 @@ impl Standardise {
                 "targets on the original scale",
             ));
         }
-        let targets = data.targets().iter().map(|&z| restored(z, self.target));
-        Ok(self
-            .map_features(data.inputs(), restored)?
-            .with_targets(targets.collect())?
-            .with_rows_of(data))
+        self.check_columns(data.inputs())?;
+        data.clone().with_values_changed(
+            |row| self.change_row(row, restored),
+            |z| restored(z, self.target),
+            TargetScale::Original,
+        )
     }
 
-    fn map_features(&self, features: &Features, f: fn(f32, (f64, f64)) -> f32) -> Result<Features> {
-        if features.columns() != self.features.len() {
-            return Err(Error::shape(
+    /// Whether the targets of `data` can be standardised, if they are to be.
+    fn check_targets(&self, data: &Dataset) -> Result<()> {
+        let refused = |found: &str, expected: &str| {
+            Err(Error::shape("targets to standardise", expected, found))
+        };
+        if self.keeps_target() {
+            Ok(())
+        } else if !data.classes().is_empty() {
+            refused(
+                "classes",
+                "real targets; `fit_features` leaves classes alone",
+            )
+        } else if data.target_scale() == TargetScale::Standardised {
+            refused("standardised ones", "targets on the original scale")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether `features` have the columns of the training rows.
+    fn check_columns(&self, features: &Features) -> Result<()> {
+        if features.columns() == self.features.len() {
+            Ok(())
+        } else {
+            Err(Error::shape(
                 "data to standardise",
                 format!("{} features, as in the training rows", self.features.len()),
                 format!("{} features", features.columns()),
-            ));
+            ))
         }
-        let row = |i: usize| features.row(i).iter().zip(&self.features);
-        let values = (0..features.rows()).flat_map(|i| row(i).map(|(&x, &m)| f(x, m)));
-        let mut mapped = Features::checked(features.rows(), features.columns(), values.collect())?
-            .with_names(features.names())?;
-        mapped.offset.clone_from(&features.offset);
-        Ok(mapped)
+    }
+
+    /// Refuses what [`Standardise::apply`] refuses, without memory for the standardised numbers.
+    pub(super) fn check(&self, data: &Dataset) -> Result<()> {
+        self.check_targets(data)?;
+        self.check_columns(data.inputs())?;
+        let mut scaled = vec![0.0; data.columns()];
+        if !scaled.is_empty() {
+            for i in 0..data.rows() {
+                scaled.copy_from_slice(data.row(i));
+                self.scale_row(&mut scaled);
+                finite::check_row(i, &scaled)?;
+            }
+        }
+        let targets = data.targets().iter().map(|&y| self.scale_target(y));
+        finite::check_column("target", targets)
+    }
+
+    /// Brings the features of a row to the standardised scale.
+    pub(super) fn scale_row(&self, row: &mut [f32]) {
+        self.change_row(row, scaled);
+    }
+
+    /// A target on the standardised scale.
+    pub(super) fn scale_target(&self, y: f32) -> f32 {
+        scaled(y, self.target)
+    }
+
+    /// The scale of the targets that [`Standardise::apply`] gives.
+    pub(super) fn target_scale(&self) -> TargetScale {
+        if self.keeps_target() {
+            TargetScale::Original
+        } else {
+            TargetScale::Standardised
+        }
+    }
+
+    fn change_row(&self, row: &mut [f32], f: impl Fn(f32, (f64, f64)) -> f32) {
+        for (x, &moments) in row.iter_mut().zip(&self.features) {
+            *x = f(*x, moments);
+        }
     }
 
     /// Whether targets stay as they are.
@@ -167,10 +201,9 @@ fn restored(z: f32, (mean, sd): (f64, f64)) -> f32 {
     (mean + sd * f64::from(z)) as f32
 }
 
+/// Mean and standard deviation of a column; a unit of 1 where all values are the same.
 fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
-    let n = values.clone().count() as f64;
-    let mean = values.clone().sum::<f64>() / n;
-    let sd = (values.map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let (mean, sd) = mean_sd(values);
     (mean, if sd > 0.0 { sd } else { 1.0 })
 }
 

@@ -1,6 +1,7 @@
 //! What data say of each row beside features and target: an offset, and how much the row counts.
 
-use super::{Dataset, class};
+use super::class::class;
+use super::dataset::Dataset;
 use crate::base::error::{Error, Result};
 
 impl Dataset {
@@ -90,7 +91,7 @@ impl Dataset {
                 )
             })
         };
-        let weights: Result<Vec<f32>> = self.targets.iter().enumerate().map(of).collect();
+        let weights: Result<Vec<f32>> = self.targets().iter().enumerate().map(of).collect();
         self.with_weights(weights?)
     }
 
@@ -100,8 +101,8 @@ impl Dataset {
     /// # Errors
     /// If a target is not a class 0, 1, ..., and if a class has no rows.
     pub fn balanced_class_weights(&self) -> Result<Vec<f32>> {
-        let mut counts = vec![0usize; self.classes.len()];
-        for (row, &y) in self.targets.iter().enumerate() {
+        let mut counts = vec![0usize; self.classes().len()];
+        for (row, &y) in self.targets().iter().enumerate() {
             let class = class(y).ok_or_else(|| {
                 Error::shape(
                     format!("target in row {row}"),
@@ -148,7 +149,7 @@ impl Dataset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Standardise;
+    use crate::data::standardise::Standardise;
 
     fn data() -> Dataset {
         let data = Dataset::new(1, vec![1.0, 2.0, 3.0], vec![0.0, 1.0, 1.0]).unwrap();

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
-use crate::data::{Dataset, Features, TargetScale};
+use crate::data::{DataView, Dataset, Features, Standardise, TargetScale};
 use crate::model::architecture::Architecture;
+#[cfg(feature = "autodiff")]
 use crate::model::check::Takes;
 use crate::model::dist::{Likelihood, Predictive, Response, Term};
 use crate::model::layout::Layout;
@@ -14,7 +15,7 @@ use crate::model::nn::Rule;
 use crate::model::prior;
 use crate::model::{Model, settle};
 use crate::problem::population::Population;
-use crate::problem::{Counts, Segment};
+use crate::problem::{Counts, LayerVisitor, Segment, Sums};
 
 pub(crate) struct Common<M> {
     pub(crate) model: M,
@@ -22,8 +23,6 @@ pub(crate) struct Common<M> {
     pub(crate) architecture: Architecture,
     /// Number of features.
     pub(crate) columns: usize,
-    /// Bound row i is the user's row `order[i]`.
-    pub(crate) order: Vec<usize>,
     /// For each field, whether it is a parameter beside the chain.
     pub(crate) parameters: Vec<bool>,
     pub(crate) predictive: Arc<dyn Predictive>,
@@ -31,21 +30,55 @@ pub(crate) struct Common<M> {
     row_values: AtomicU64,
 }
 
+/// What an engine is made of: a model that fits its data, and the order of the rows. Bound row i is the user's row `order[i]`.
+pub(crate) struct Given<'a, M> {
+    pub(crate) common: Common<M>,
+    data: &'a Dataset,
+    scale: Option<&'a Standardise>,
+    pub(crate) order: Vec<usize>,
+}
+
+impl<'a, M: Model> Given<'a, M> {
+    /// The rows in an order that `seed` decides unless there is one, on the standardised scale if there is one.
+    pub(crate) fn new(
+        model: M,
+        data: &'a Dataset,
+        scale: Option<&'a Standardise>,
+        order: Option<Vec<usize>>,
+        seed: u64,
+    ) -> Result<Self> {
+        let order = match order {
+            Some(order) => {
+                check_order(&order, data.rows())?;
+                order
+            }
+            None => {
+                let mut stream = Streams::new(seed).stream(Purpose::Rows, 0, 0, 0);
+                stream.permutation(data.rows())
+            }
+        };
+        let view = DataView::new(data, &order, scale)?;
+        let common = Common::new(model, data.columns(), seed)?;
+        common.check_offset(data.inputs())?;
+        let targets = (0..view.rows()).map(|i| (order[i], view.target(i)));
+        common.check_target_values(view.target_scale(), targets)?;
+        Ok(Self {
+            common,
+            data,
+            scale,
+            order,
+        })
+    }
+
+    /// The data as an engine reads them.
+    pub(crate) fn view(&self) -> Result<DataView<'_>> {
+        DataView::new(self.data, &self.order, self.scale)
+    }
+}
+
 impl<M: Model> Common<M> {
-    /// The model, and the data in the bound order: the engine stores them as it reads them.
-    pub(crate) fn new(model: M, data: &Dataset, seed: u64) -> Result<(Self, Dataset)> {
-        let mut stream = Streams::new(seed).stream(Purpose::Rows, 0, 0, 0);
-        Self::bound(model, data, seed, stream.permutation(data.rows()))
-    }
-
-    /// The same with a user's order of rows.
-    pub(crate) fn in_order(model: M, data: &Dataset, order: Vec<usize>) -> Result<(Self, Dataset)> {
-        check_order(&order, data.rows())?;
-        Self::bound(model, data, 0, order)
-    }
-
-    fn bound(model: M, data: &Dataset, seed: u64, order: Vec<usize>) -> Result<(Self, Dataset)> {
-        let (model, layout, architecture) = settle(model, data.columns())?;
+    fn new(model: M, columns: usize, seed: u64) -> Result<Self> {
+        let (model, layout, architecture) = settle(model, columns)?;
         if layout.dim() == 0 {
             return Err(Error::config(
                 "parameters of the model",
@@ -56,14 +89,12 @@ impl<M: Model> Common<M> {
         let fields = model.fields();
         let streams = Streams::new(seed);
         let mut theta = vec![0.0; layout.dim()];
-        prior::check_sizes(|p| model.priors(p), &layout, &fields)?;
-        let mut stream = streams.stream(Purpose::Start, 0, 0, 0x00ff_ffff);
+        let mut stream = streams.stream(Purpose::Check, 0, 0, 0);
         prior::sample(|p| model.priors(p), &layout, &mut theta, &mut stream);
         prior::check(|p| model.priors(p), &layout, &fields, &theta)?;
         let common = Self {
             predictive: Arc::new(model.likelihood()),
-            columns: data.columns(),
-            order,
+            columns,
             parameters: fields
                 .iter()
                 .map(|f| f.shape.rule == Rule::Parameter)
@@ -74,127 +105,75 @@ impl<M: Model> Common<M> {
             row_gradients: AtomicU64::new(0),
             row_values: AtomicU64::new(0),
         };
-        common.check_likelihood()?;
-        common.check_offset(data.inputs())?;
-        common.check_targets(data)?;
-        let permuted = data.select(&common.order)?;
-        Ok((common, permuted))
+        Ok(common)
     }
 
-    /// The compile-time rules on the likelihood's terms, for models written by hand and sizes known only now.
-    fn check_likelihood(&self) -> Result<()> {
-        let likelihood = self.model.likelihood();
-        for (key, term) in keyed(&likelihood) {
-            let wrong = |expected: String, found: String| {
-                Err(Error::Shape {
-                    what: format!("`{}` in the likelihood of `{}`", key.0, self.model.name()),
-                    expected,
-                    found,
-                })
-            };
-            self.check_term(&term, key.1)
-                .or_else(|(e, f)| wrong(e, f))?;
-        }
-        Ok(())
+    /// Why there is no walk through the layers of a model whose output is written by hand.
+    #[cfg(feature = "autodiff")]
+    pub(crate) fn not_layered_by_hand(&self) -> Error {
+        Error::lacks(
+            "a walk through affine layers",
+            format!("`{}` writes its output by hand", self.model.name()),
+        )
     }
 
-    fn check_term(&self, term: &Term, takes: Takes) -> Result<(), (String, String)> {
-        let outputs = self.architecture.outputs();
-        let needs = |e: &str, f: String| Err((e.to_owned(), f));
-        match (term, takes) {
-            (Term::Unset, _) => needs("a value", "none".to_owned()),
-            (Term::Field(f) | Term::Column(f, _), _) if *f >= self.parameters.len() => {
-                needs("a field of the model", format!("field number {f}"))
-            }
-            (Term::Field(f), Takes::Row) if self.parameters[*f] || outputs < 2 => {
-                needs("at least two outputs", format!("{outputs}"))
-            }
-            (Term::Field(_), Takes::Row) => Ok(()),
-            (_, Takes::Row) => needs("all outputs of the network", format!("{term:?}")),
-            (Term::Field(f), Takes::Column) if !self.parameters[*f] && outputs != 1 => {
-                needs("one number per row", format!("{outputs} outputs"))
-            }
-            (Term::Field(f) | Term::Column(f, _), Takes::Column) if self.parameters[*f] => {
-                self.check_element(term, *f)
-            }
-            (Term::Column(_, c), Takes::Column) if *c >= outputs => needs(
-                "an output of the network",
-                format!("output {c} of {outputs}"),
+    /// Why there is no walk through the layers: field `field` has parameters and is no affine layer.
+    pub(crate) fn not_layered(&self, field: &str) -> Error {
+        Error::lacks(
+            "a walk through affine layers",
+            format!(
+                "`{}.{field}` has parameters and is no affine layer such as `Linear`",
+                self.model.name()
             ),
-            (Term::Feature(c), Takes::Column) if *c >= self.columns => needs(
-                "a feature of the data",
-                format!("feature {c} of {}", self.columns),
-            ),
-            (Term::Constant(c), Takes::Column) if !c.is_finite() => {
-                needs("a finite number", c.to_string())
-            }
-            (Term::Apply(..) | Term::Combine(..), Takes::Column) => {
-                let mut leaves = term.leaves().into_iter();
-                leaves.try_for_each(|leaf| self.check_term(leaf, takes))
-            }
-            _ => Ok(()),
-        }
+        )
     }
 
-    /// Whether a term names one number of a parameter.
-    fn check_element(&self, term: &Term, field: usize) -> Result<(), (String, String)> {
-        let blocks = self.layout.of_field(field);
-        let elements = blocks.first().map_or(1, |b| b.range.len());
-        match term {
-            Term::Column(_, element) if *element < elements => Ok(()),
-            Term::Field(_) if elements == 1 => Ok(()),
-            _ => Err((
-                format!("an element of the {elements} of field number {field}"),
-                format!("{term:?}"),
-            )),
-        }
-    }
-
+    /// Whether every target of `data` is one that the likelihood can give.
     pub(crate) fn check_targets(&self, data: &Dataset) -> Result<()> {
+        let targets = data.targets().iter().copied().enumerate();
+        self.check_target_values(data.target_scale(), targets)
+    }
+
+    /// The same of rows with their targets, in any order; the first of those that are wrong is named.
+    fn check_target_values(
+        &self,
+        scale: TargetScale,
+        targets: impl Iterator<Item = (usize, f32)>,
+    ) -> Result<()> {
         let response = self.predictive.response();
-        if response == Response::Real {
-            return Ok(());
-        }
-        if data.target_scale() == TargetScale::Standardised {
+        let (classes, kind) = match response {
+            Response::Real => return Ok(()),
+            Response::Count => (None, "counts"),
+            Response::Binary => (Some(2), "classes"),
+            Response::Class => (Some(self.architecture.outputs()), "classes"),
+        };
+        if scale == TargetScale::Standardised {
             return Err(Error::shape(
                 format!("targets of `{}`", self.model.name()),
-                format!(
-                    "{}; `Standardise::fit_features` leaves them alone",
-                    if response == Response::Count {
-                        "counts"
-                    } else {
-                        "classes"
-                    }
-                ),
+                format!("{kind}; `Standardise::fit_features` leaves them alone"),
                 "standardised ones",
             ));
         }
-        let classes = match response {
-            Response::Real | Response::Count => None,
-            Response::Binary => Some(2),
-            Response::Class => Some(self.architecture.outputs()),
-        };
-        for (row, &y) in data.targets().iter().enumerate() {
+        let is_wrong = |y: f32| {
             let whole = y >= 0.0 && y.fract() == 0.0;
-            match classes {
-                Some(classes) if !whole || y >= classes as f32 => {
-                    return Err(Error::UnknownClass {
-                        row,
-                        value: f64::from(y),
-                        classes,
-                    });
-                }
-                None if !whole => {
-                    return Err(Error::shape(
-                        format!("target in row {row}"),
-                        "a count, a whole number from 0",
-                        y.to_string(),
-                    ));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+            !whole || classes.is_some_and(|classes| y >= classes as f32)
+        };
+        let wrong = targets.filter(|&(_, y)| is_wrong(y));
+        let Some((row, y)) = wrong.min_by_key(|&(row, _)| row) else {
+            return Ok(());
+        };
+        Err(match classes {
+            Some(classes) => Error::UnknownClass {
+                row,
+                value: f64::from(y),
+                classes,
+            },
+            None => Error::shape(
+                format!("target in row {row}"),
+                "a count, a whole number from 0",
+                y.to_string(),
+            ),
+        })
     }
 
     /// Whether `data` have the features that the model was bound to, and an offset if and only if the likelihood has.
@@ -254,8 +233,9 @@ impl<M: Model> Common<M> {
     }
 
     pub(crate) fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
-        thetas.map_rows(|i, theta| {
-            let mut stream = streams.stream(Purpose::Start, 0, i, draw);
+        let first = thetas.first();
+        thetas.on_host().map_rows(|i, theta| {
+            let mut stream = streams.stream(Purpose::Start, 0, first + i, draw);
             prior::sample(|p| self.model.priors(p), &self.layout, theta, &mut stream);
         });
     }
@@ -274,9 +254,69 @@ impl<M: Model> Common<M> {
             )
         };
         match gradient {
-            Some(gradient) => gradient.map_rows(|i, row| at(i, Some(row))),
+            Some(gradient) => gradient.on_host().map_rows(|i, row| at(i, Some(row))),
             None => crate::base::exec::map(thetas.len(), |i| at(i, None)),
         }
+    }
+}
+
+/// Whether there are as many visitors for every vector.
+pub(crate) fn check_visitors(thetas: &Population, visitors: &[Box<dyn LayerVisitor>]) {
+    assert!(
+        !thetas.is_empty() && !visitors.is_empty() && visitors.len().is_multiple_of(thetas.len()),
+        "{} visitors for {} vectors: as many are needed for every vector",
+        visitors.len(),
+        thetas.len()
+    );
+}
+
+/// What one visitor of a walk saw: itself, with the sums and the gradient of its tiles.
+pub(crate) struct Share {
+    pub(crate) visitor: Box<dyn LayerVisitor>,
+    pub(crate) sums: Vec<f64>,
+    pub(crate) gradient: Vec<f32>,
+}
+
+impl Share {
+    /// All visitors, before the walk. There is no gradient where `dim` is 0.
+    pub(crate) fn nothing(
+        visitors: Vec<Box<dyn LayerVisitor>>,
+        segments: usize,
+        dim: usize,
+    ) -> Vec<Self> {
+        let before = |visitor| Self {
+            visitor,
+            sums: vec![0.0; segments],
+            gradient: vec![0.0; dim],
+        };
+        visitors.into_iter().map(before).collect()
+    }
+
+    /// The visitors again and the sums over theirs of every vector; gradients are added, in order.
+    pub(crate) fn together(
+        seen: Vec<Self>,
+        particles: usize,
+        segments: usize,
+        gradient: Option<&mut Population>,
+    ) -> (Sums, Vec<Box<dyn LayerVisitor>>) {
+        let each = seen.len() / particles;
+        let mut sums = Sums::zeros(particles, segments);
+        for (number, seen) in seen.iter().enumerate() {
+            for (sum, own) in sums.of_mut(number / each).iter_mut().zip(&seen.sums) {
+                *sum += own;
+            }
+        }
+        if let Some(gradient) = gradient {
+            let parts: Vec<&[f32]> = seen.iter().map(|s| s.gradient.as_slice()).collect();
+            gradient.on_host().map_rows(|i, row| {
+                for part in &parts[i * each..(i + 1) * each] {
+                    for (g, own) in row.iter_mut().zip(*part) {
+                        *g += own;
+                    }
+                }
+            });
+        }
+        (sums, seen.into_iter().map(|s| s.visitor).collect())
     }
 }
 
@@ -305,6 +345,7 @@ fn check_order(order: &[usize], rows: usize) -> Result<()> {
 }
 
 /// The likelihood's keys with their terms.
+#[cfg(feature = "autodiff")]
 pub(crate) fn keyed<L: Likelihood>(likelihood: &L) -> Vec<((&'static str, Takes), Term)> {
     let keys = L::KEYS.iter().map(|k| (k.name, k.takes));
     keys.zip(likelihood.terms()).collect()

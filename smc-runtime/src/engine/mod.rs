@@ -7,8 +7,10 @@ pub mod fused;
 
 use std::sync::Arc;
 
+use self::common::Given;
+
 use crate::base::error::{Error, Result};
-use crate::data::Dataset;
+use crate::data::{Dataset, Standardise};
 use crate::model::Model;
 use crate::problem::Problem;
 
@@ -27,12 +29,12 @@ pub use crate::numerics::Instructions;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Engine {
-    kind: Kind,
+    which: Which,
     instructions: Instructions,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Kind {
+enum Which {
     #[default]
     Auto,
     Fused,
@@ -42,37 +44,37 @@ enum Kind {
 }
 
 impl Engine {
-    fn of(kind: Kind) -> Self {
+    fn of(which: Which) -> Self {
         Self {
-            kind,
+            which,
             instructions: Instructions::Best,
         }
     }
 
     /// The fastest engine that the model has in this build.
     pub fn auto() -> Self {
-        Self::of(Kind::Auto)
+        Self::of(Which::Auto)
     }
 
     /// Fused kernels on the CPU; an error if a part of the model has no fused form.
     pub fn fused() -> Self {
-        Self::of(Kind::Fused)
+        Self::of(Which::Fused)
     }
 
     /// Automatic differentiation on the CPU, with each run of layers that have a fused form as one operation of the tape:
     /// what a model runs on that has parts without one.
     pub fn mixed() -> Self {
-        Self::of(Kind::Mixed)
+        Self::of(Which::Mixed)
     }
 
     /// Automatic differentiation of the model's dfdx expression on the CPU.
     pub fn autodiff() -> Self {
-        Self::of(Kind::Autodiff)
+        Self::of(Which::Autodiff)
     }
 
     /// Automatic differentiation on CUDA device number `ordinal`; needs the feature `cuda`.
     pub fn cuda(ordinal: usize) -> Self {
-        Self::of(Kind::Cuda(ordinal))
+        Self::of(Which::Cuda(ordinal))
     }
 
     /// The instructions that fused kernels are restricted to; `bind` refuses those that the machine lacks.
@@ -106,21 +108,21 @@ impl std::str::FromStr for Engine {
 
 /// A model with its sizes filled in, and the same model bound to data.
 pub struct Bound<M> {
-    /// The model.
+    /// The model, its sizes filled in.
     pub model: M,
     /// The model bound to the data.
     pub problem: Arc<dyn Problem>,
 }
 
 /// The engine on the CPU itself, for checks that need it in `f64`.
-#[cfg(feature = "autodiff")]
+#[cfg(all(feature = "autodiff", any(test, feature = "testing")))]
 pub(crate) fn on_cpu<M: Model>(
     model: M,
     data: &Dataset,
     seed: u64,
 ) -> Result<autodiff::Autodiff<M, dfdx::prelude::Cpu>> {
-    let (common, data) = common::Common::new(model, data, seed)?;
-    Ok(autodiff::on_cpu(common, data, "asked for"))
+    let given = Given::new(model, data, None, None, seed)?;
+    autodiff::on_cpu(given, "asked for")
 }
 
 /// Binds `model` to `data`. `seed` orders the rows.
@@ -129,8 +131,7 @@ pub(crate) fn on_cpu<M: Model>(
 /// If the sizes of the layers do not chain, if `data` do not fit them, if a target is not a class of the likelihood, or
 /// if the engine is not available.
 pub fn bind<M: Model>(model: M, data: &Dataset, engine: Engine, seed: u64) -> Result<Bound<M>> {
-    let (common, data) = common::Common::new(model, data, seed)?;
-    on_engine(common, data, engine)
+    bind_rows(model, data, None, None, engine, seed)
 }
 
 /// Binds `model` to `data` with the rows in a given order: bound row i is row `order[i]` of the data.
@@ -153,57 +154,55 @@ pub fn bind_in_order<M: Model>(
     engine: Engine,
     order: Vec<usize>,
 ) -> Result<Bound<M>> {
-    let (common, data) = common::Common::in_order(model, data, order)?;
-    on_engine(common, data, engine)
+    bind_rows(model, data, None, Some(order), engine, 0)
 }
 
-fn on_engine<M: Model>(
-    common: common::Common<M>,
-    data: Dataset,
+/// Binds `model` to `data` as `scale` standardises them, if there is one, in an order that `seed` decides unless there is one.
+/// No copy of the data is made beside what the engine packs.
+pub(crate) fn bind_rows<M: Model>(
+    model: M,
+    data: &Dataset,
+    scale: Option<&Standardise>,
+    order: Option<Vec<usize>>,
     engine: Engine,
+    seed: u64,
 ) -> Result<Bound<M>> {
-    let model = common.model.clone();
-    let problem: Arc<dyn Problem> = match engine.kind {
-        Kind::Auto | Kind::Fused => match fused::Fused::new(common, data, engine.instructions) {
-            Ok(fused) => Arc::new(fused),
-            Err((given, reason)) if engine.kind == Kind::Auto => {
-                let (common, data) = *given;
-                on_autodiff(common, data, Some(reason))?
-            }
-            Err((_, reason)) => {
+    on_engine(Given::new(model, data, scale, order, seed)?, engine)
+}
+
+fn on_engine<M: Model>(given: Given<'_, M>, engine: Engine) -> Result<Bound<M>> {
+    let model = given.common.model.clone();
+    let problem: Arc<dyn Problem> = match engine.which {
+        Which::Auto | Which::Fused => match fused::program_of(&given, engine.instructions) {
+            Ok(program) => Arc::new(fused::Fused::new(given, program)?),
+            Err(reason) if engine.which == Which::Auto => on_autodiff(given, Some(reason))?,
+            Err(reason) => {
                 return Err(Error::Engine {
                     engine: "fused",
                     reason,
                 });
             }
         },
-        Kind::Mixed => on_autodiff(common, data, Some("asked for".to_owned()))?,
-        Kind::Autodiff => on_autodiff(common, data, None)?,
-        Kind::Cuda(ordinal) => on_cuda(common, data, ordinal)?,
+        Which::Mixed => on_autodiff(given, Some("asked for".to_owned()))?,
+        Which::Autodiff => on_autodiff(given, None)?,
+        Which::Cuda(ordinal) => on_cuda(given, ordinal)?,
     };
     Ok(Bound { model, problem })
 }
 
-// One signature for builds with and without the feature.
-#[allow(clippy::unnecessary_wraps)]
 #[cfg(feature = "autodiff")]
 fn on_autodiff<M: Model>(
-    common: common::Common<M>,
-    data: Dataset,
+    given: Given<'_, M>,
     not_fused: Option<String>,
 ) -> Result<Arc<dyn Problem>> {
     Ok(Arc::new(match not_fused {
-        Some(reason) => autodiff::with_fused_layers(common, data, reason),
-        None => autodiff::on_cpu(common, data, "asked for"),
+        Some(reason) => autodiff::with_fused_layers(given, reason)?,
+        None => autodiff::on_cpu(given, "asked for")?,
     }))
 }
 
 #[cfg(not(feature = "autodiff"))]
-fn on_autodiff<M: Model>(
-    _: common::Common<M>,
-    _: Dataset,
-    not_fused: Option<String>,
-) -> Result<Arc<dyn Problem>> {
+fn on_autodiff<M: Model>(_: Given<'_, M>, not_fused: Option<String>) -> Result<Arc<dyn Problem>> {
     let why = not_fused.map_or_else(String::new, |why| format!(", which cannot run this: {why}"));
     Err(Error::Engine {
         engine: "autodiff",
@@ -212,16 +211,12 @@ fn on_autodiff<M: Model>(
 }
 
 #[cfg(feature = "cuda")]
-fn on_cuda<M: Model>(
-    common: common::Common<M>,
-    data: Dataset,
-    ordinal: usize,
-) -> Result<Arc<dyn Problem>> {
-    Ok(Arc::new(autodiff::on_cuda(common, data, ordinal)?))
+fn on_cuda<M: Model>(given: Given<'_, M>, ordinal: usize) -> Result<Arc<dyn Problem>> {
+    Ok(Arc::new(autodiff::on_cuda(given, ordinal)?))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn on_cuda<M: Model>(_: common::Common<M>, _: Dataset, _: usize) -> Result<Arc<dyn Problem>> {
+fn on_cuda<M: Model>(_: Given<'_, M>, _: usize) -> Result<Arc<dyn Problem>> {
     Err(Error::Engine {
         engine: "cuda",
         reason: "this build has no CUDA; enable the feature `cuda`".to_owned(),

@@ -6,11 +6,11 @@
 use std::ops::Range;
 
 use super::Session;
-use super::batches::Batches;
 use crate::base::error::{Error, Result};
 use crate::infer::observe::Step;
 use crate::problem::population::{AdamStep, Population};
-use crate::problem::{Counts, Part, Problem, Segment};
+use crate::problem::rows::RowSet;
+use crate::problem::{Batches, Counts, Problem, Segment};
 
 /// The settings; where there is `None`, the problem decides.
 #[derive(Clone, Debug)]
@@ -107,16 +107,16 @@ impl Adam {
         Ok(())
     }
 
-    fn plan(&self, problem: &dyn Problem) -> Plan {
-        let (all, dim) = (problem.rows(), problem.layout().dim());
+    fn schedule(&self, problem: &dyn Problem) -> Result<Schedule> {
+        let (all, dim) = (problem.rows(), problem.dim());
         let held_out = (self.validation * all as f64) as usize;
         let rows = all - held_out;
         let batch = self.batch.unwrap_or((rows / 32).clamp(32, 128));
-        let batches = Batches::new(rows, batch);
+        let batches = problem.row_sampled()?.batches(rows, batch);
         let epochs = self
             .epochs
             .unwrap_or(4000usize.div_ceil(batches.count()).max(10));
-        Plan {
+        Ok(Schedule {
             rate: self
                 .rate
                 .unwrap_or((2.0 / (dim as f64).sqrt()).clamp(1e-3, 1e-2)),
@@ -128,7 +128,7 @@ impl Adam {
             rows,
             batches,
             epochs,
-        }
+        })
     }
 
     /// The best vector of each of `members` members that start at draws of the prior. Only those that had a finite
@@ -140,9 +140,9 @@ impl Adam {
         session: &mut Session<'_>,
     ) -> Result<Population> {
         self.check()?;
-        let plan = self.plan(problem);
-        let mut training = Training::start(plan, members, problem, session);
-        for epoch in 1..=training.plan.epochs {
+        let schedule = self.schedule(problem)?;
+        let mut training = Training::start(schedule, members, problem, session);
+        for epoch in 1..=training.schedule.epochs {
             let step = training.epoch(epoch, session);
             session.report(step)?;
             if training.members.is_empty() {
@@ -166,7 +166,7 @@ fn step(rate: f64, updates: i32, rows: usize) -> AdamStep {
 }
 
 /// The settings for one problem.
-struct Plan {
+struct Schedule {
     rate: f64,
     batches: Batches,
     /// Training rows: the first so many.
@@ -192,7 +192,7 @@ struct Member {
 }
 
 struct Training<'a> {
-    plan: Plan,
+    schedule: Schedule,
     problem: &'a dyn Problem,
     before: Counts,
     updates: usize,
@@ -207,9 +207,14 @@ struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    fn start(plan: Plan, members: usize, problem: &'a dyn Problem, session: &Session<'_>) -> Self {
+    fn start(
+        schedule: Schedule,
+        members: usize,
+        problem: &'a dyn Problem,
+        session: &Session<'_>,
+    ) -> Self {
         let before = problem.counts();
-        let zeros = Population::zeros(members, problem.layout().dim());
+        let zeros = Population::zeros(members, problem.dim());
         let mut thetas = zeros.clone();
         problem.sample_prior(session.streams(), 0, &mut thetas);
         let member = |number| Member {
@@ -220,7 +225,7 @@ impl<'a> Training<'a> {
             stale: 0,
         };
         Self {
-            plan,
+            schedule,
             problem,
             before,
             updates: 0,
@@ -235,8 +240,8 @@ impl<'a> Training<'a> {
 
     fn epoch(&mut self, epoch: usize, session: &Session<'_>) -> Step {
         let all_rows = self.problem.rows();
-        let moves = self.plan.batches.count();
-        let batches = self.plan.batches.clone();
+        let moves = self.schedule.batches.count();
+        let batches = self.schedule.batches.clone();
         let mut undone = 0;
         for batch in batches.epoch(session.streams(), epoch, all_rows) {
             undone += self.update(&batch, session);
@@ -247,16 +252,16 @@ impl<'a> Training<'a> {
         undone += self.judge(session);
         let rate = self.rate();
         let slower: f64 = self.members.iter().map(|m| m.slower).sum();
-        let over = epoch == self.plan.epochs || self.members.is_empty();
+        let over = epoch == self.schedule.epochs || self.members.is_empty();
         Step {
             step: epoch,
             done: if over {
                 1.0
             } else {
-                epoch as f64 / self.plan.epochs as f64
+                epoch as f64 / self.schedule.epochs as f64
             },
-            rows: self.plan.rows as f64,
-            touched: self.plan.rows,
+            rows: self.schedule.rows as f64,
+            touched: self.schedule.rows,
             all_rows,
             cess: 1.0,
             ess: 1.0,
@@ -274,9 +279,9 @@ impl<'a> Training<'a> {
 
     /// The rate of the next update: half a cosine over all of them.
     fn rate(&self) -> f64 {
-        let all = self.plan.epochs * self.plan.batches.count();
+        let all = self.schedule.epochs * self.schedule.batches.count();
         let turn = std::f64::consts::PI * self.updates as f64 / all as f64;
-        0.5 * self.plan.rate * (1.0 + turn.cos())
+        0.5 * self.schedule.rate * (1.0 + turn.cos())
     }
 
     /// One update of every member by the same batch. Returns how many were undone instead.
@@ -286,9 +291,10 @@ impl<'a> Training<'a> {
             .log_prior(&self.thetas, Some(&mut self.gradient));
         let sums = self
             .problem
-            .log_likelihood(&self.thetas, batch, Some(&mut self.gradient));
+            .log_likelihood(&self.thetas, batch, Some(&mut self.gradient))
+            .totals();
         let impossible: Vec<usize> = (0..self.members.len())
-            .filter(|&k| !(priors[k] + sums[k].full).is_finite())
+            .filter(|&k| !(priors[k] + sums[k]).is_finite())
             .collect();
         for &k in &impossible {
             self.undo(k, session);
@@ -316,18 +322,16 @@ impl<'a> Training<'a> {
         member.updates = 0;
         let number = member.number;
         if self.scores[number].is_some() {
-            self.thetas
-                .row_mut(k)
-                .copy_from_slice(self.best.row(number));
+            self.thetas.scatter(&[k], &self.best.gather(&[number]));
         } else {
-            let mut anew = Population::zeros(number + 1, self.thetas.dim());
+            let mut anew = Population::zeros(1, self.thetas.dim()).numbered_from(number);
             self.problem
                 .sample_prior(session.streams(), member.undone, &mut anew);
-            self.thetas.row_mut(k).copy_from_slice(anew.row(number));
+            self.thetas.scatter(&[k], &anew);
         }
-        self.gradient.row_mut(k).fill(0.0);
+        self.gradient.clear_some(&[k]);
         for moment in &mut self.moments {
-            moment.row_mut(k).fill(0.0);
+            moment.clear_some(&[k]);
         }
     }
 
@@ -336,16 +340,13 @@ impl<'a> Training<'a> {
         if self.members.is_empty() {
             return 0;
         }
-        let rows = Segment {
-            rows: self.plan.judged.clone(),
-            weight: 0.0,
-            part: Part::Full,
-        };
+        let rows = RowSet::from(self.schedule.judged.clone()).segments(0.0);
         let priors = self.problem.log_prior(&self.thetas, None);
-        let sums = self.problem.log_likelihood(&self.thetas, &[rows], None);
+        let sums = self.problem.log_likelihood(&self.thetas, &rows, None);
         let mut undone = 0;
-        for (k, (prior, sums)) in priors.into_iter().zip(sums).enumerate() {
-            if !(prior + sums.full).is_finite() {
+        let mut better = Vec::new();
+        for (k, (prior, sum)) in priors.into_iter().zip(sums.totals()).enumerate() {
+            if !(prior + sum).is_finite() {
                 self.undo(k, session);
                 undone += 1;
                 continue;
@@ -353,20 +354,20 @@ impl<'a> Training<'a> {
             let member = &mut self.members[k];
             member.stale += 1;
             let best = &mut self.scores[member.number];
-            if self.plan.patience.is_none() || best.is_none_or(|best| sums.full > best) {
-                *best = Some(sums.full);
+            if self.schedule.patience.is_none() || best.is_none_or(|best| sum > best) {
+                *best = Some(sum);
                 member.stale = 0;
-                self.best
-                    .row_mut(member.number)
-                    .copy_from_slice(self.thetas.row(k));
+                better.push((k, member.number));
             }
         }
+        let (from, to): (Vec<usize>, Vec<usize>) = better.into_iter().unzip();
+        self.best.scatter(&to, &self.thetas.gather(&from));
         self.let_go();
         undone
     }
 
     fn let_go(&mut self) {
-        let patience = self.plan.patience.unwrap_or(usize::MAX);
+        let patience = self.schedule.patience.unwrap_or(usize::MAX);
         let goes_on = |m: &Member| m.stale < patience && m.undone < MOST_UNDONE;
         let staying: Vec<usize> = (0..self.members.len())
             .filter(|&k| goes_on(&self.members[k]))
@@ -408,7 +409,7 @@ mod tests {
         let mut moments = [zeros.clone(), zeros.clone()];
         for updates in 1..=40 {
             for i in 0..2 {
-                gradient.row_mut(i).copy_from_slice(&slopes);
+                gradient.on_host().row_mut(i).copy_from_slice(&slopes);
             }
             let steps = [rate, 2.0 * rate].map(|rate| step(rate, updates, rows));
             thetas.adam(&mut moments, &mut gradient, &steps);

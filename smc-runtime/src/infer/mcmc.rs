@@ -8,9 +8,10 @@ use crate::infer::observe::Step;
 use crate::model::layout::Layout;
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
-use crate::sampling::adapt::{self, Adaptation};
+use crate::sampling::adapt::{Adaptation, Follow};
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::kernel::{At, Hmc, Kernel, Tuning};
+use crate::sampling::reference::reference;
 use crate::sampling::stage::Stage;
 use crate::sampling::weights::Weights;
 
@@ -46,7 +47,7 @@ impl Default for Mcmc {
             draws: 500,
             thin: 1,
             kernel: Arc::new(Hmc::default()),
-            adaptation: adapt::default(),
+            adaptation: Arc::new(Follow::aim()),
         }
     }
 }
@@ -141,7 +142,7 @@ struct Chains<'a> {
 impl<'a> Chains<'a> {
     fn start(settings: &'a Mcmc, problem: &'a dyn Problem, session: &Session<'_>) -> Result<Self> {
         let before = problem.counts();
-        let mut positions = Population::zeros(settings.chains, problem.layout().dim());
+        let mut positions = Population::zeros(settings.chains, problem.dim());
         problem.sample_prior(session.streams(), 0, &mut positions);
         let stage = Stage::of(0..problem.rows());
         let cloud = Cloud::at(&Target::new(problem, &stage), positions);
@@ -154,8 +155,8 @@ impl<'a> Chains<'a> {
                 advice: "no chain starts at a finite log-density; try smaller prior scales or standardised data",
             });
         }
-        let mut tuning = settings.kernel.start(problem.layout().dim());
-        tuning.refer_to(adapt::reference(problem, session.streams()));
+        let mut tuning = settings.kernel.start(problem.dim());
+        tuning.refer_to(reference(problem, session.streams()));
         settings.adaptation.begin(&mut tuning);
         let aim = settings.adaptation.target_acceptance(&*settings.kernel);
         if aim.is_some() && !settings.kernel.in_step() {
@@ -280,7 +281,7 @@ impl<'a> Chains<'a> {
     }
 
     fn renew_scales(&mut self, visited: Visited) {
-        if let Some(mut seen) = visited.into_cloud(self.cloud.positions.dim()) {
+        if let Some(mut seen) = visited.into_cloud() {
             let weights = Weights::uniform(seen.terms.len());
             let target = Target::new(self.problem, &self.stage);
             self.settings
@@ -300,11 +301,8 @@ impl<'a> Chains<'a> {
             for _ in 0..self.settings.thin {
                 self.advance(session)?;
             }
-            for chain in 0..chains {
-                positions
-                    .row_mut(chain * draws + draw)
-                    .copy_from_slice(self.cloud.positions.row(chain));
-            }
+            let places: Vec<usize> = (0..chains).map(|chain| chain * draws + draw).collect();
+            positions.scatter(&places, &self.cloud.positions);
         }
         let mut draws = Draws {
             log_weights: Weights::uniform(chains * draws).log().to_vec(),
@@ -327,9 +325,7 @@ fn disagreement(layout: &Layout, draws: &Draws) -> Option<String> {
     const TOLERABLE: f64 = 1.1;
     let single = layout.blocks().iter().filter(|b| b.shape.is_empty());
     let found = single.filter_map(|block| {
-        let all = 0..draws.positions.len();
-        let value = |i| f64::from(draws.positions.row(i)[block.range.start]);
-        let values: Vec<f64> = all.map(value).collect();
+        let values = draws.positions.coordinate(block.range.start);
         Some((draws.r_hat(&values)?, &block.name))
     });
     let (worst, name) = found.max_by(|a, b| a.0.total_cmp(&b.0))?;
@@ -343,7 +339,7 @@ fn disagreement(layout: &Layout, draws: &Draws) -> Option<String> {
 /// Up to a thousand positions that chains have visited, evenly thinned.
 #[derive(Default)]
 struct Visited {
-    values: Vec<f32>,
+    kept: Vec<Population>,
     every: usize,
     seen: usize,
 }
@@ -354,28 +350,20 @@ impl Visited {
     fn see(&mut self, positions: &Population) {
         self.every = self.every.max(1);
         if self.seen.is_multiple_of(self.every) {
-            self.values.extend_from_slice(positions.values());
+            self.kept.push(positions.clone());
         }
         self.seen += 1;
-        let (block, kept) = (
-            positions.values().len(),
-            self.values.len() / positions.values().len().max(1),
-        );
-        if kept * positions.len() > Self::MOST && kept > 1 {
+        if self.kept.len() * positions.len() > Self::MOST && self.kept.len() > 1 {
             // Keep every other visit from now on, and of those already kept.
-            self.values = self
-                .values
-                .chunks(block)
-                .step_by(2)
-                .flatten()
-                .copied()
-                .collect();
+            let mut number = 0..;
+            self.kept
+                .retain(|_| number.next().is_some_and(|k: usize| k.is_multiple_of(2)));
             self.every *= 2;
         }
     }
 
-    fn into_cloud(self, dim: usize) -> Option<Cloud> {
-        let positions = Population::from_values(dim, self.values)?;
+    fn into_cloud(self) -> Option<Cloud> {
+        let positions = Population::concat(&self.kept)?;
         (positions.len() > 1).then(|| Cloud {
             terms: vec![crate::sampling::stage::Terms::default(); positions.len()],
             positions,
@@ -387,11 +375,12 @@ impl Visited {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::layout::BlockSpec;
+    use crate::model::layout::{BlockSpec, Role};
     use crate::model::transform::Support;
 
     fn block(shape: Vec<usize>) -> BlockSpec {
         BlockSpec {
+            role: Role::Weight,
             name: "",
             shape,
             support: Support::Real,
@@ -409,7 +398,7 @@ mod tests {
             let mut positions = Population::zeros(40, 2);
             for i in 0..40 {
                 let (chain, draw) = ((i / 20) as f32, (i * 7 % 11) as f32);
-                let at = positions.row_mut(i);
+                let at = positions.on_host().row_mut(i);
                 (at[0], at[1]) = (draw + weights * chain, draw + noise * chain);
             }
             let draws = Draws {

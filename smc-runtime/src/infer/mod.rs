@@ -1,7 +1,6 @@
 //! Algorithms: from a problem to posterior draws. One per file.
 
 mod adam;
-mod batches;
 mod ensemble;
 mod map;
 mod mcmc;
@@ -30,6 +29,43 @@ use crate::sampling::anneal::Plan;
 ///
 /// Contract. All randomness comes from `session.streams()`; every step is handed to [`Session::report`]; nothing
 /// depends on the number of threads.
+///
+/// ```
+/// use smc_runtime::infer::{Draws, Session};
+/// use smc_runtime::prelude::*;
+/// use smc_runtime::problem::{Problem, population::Population, rows::RowSet};
+/// use smc_runtime::sampling::weights::Weights;
+///
+/// /// Draws from the prior, weighted by the likelihood.
+/// #[derive(Debug)]
+/// struct Importance(usize);
+///
+/// impl Inference for Importance {
+///     fn name(&self) -> &'static str {
+///         "importance"
+///     }
+///     fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
+///         let mut positions = Population::zeros(self.0, problem.dim());
+///         problem.sample_prior(session.streams(), 0, &mut positions);
+///         let rows = RowSet::from(0..problem.rows()).segments(1.0);
+///         let likelihood = problem.log_likelihood(&positions, &rows, None).totals();
+///         let mut weights = Weights::uniform(self.0);
+///         let impossible = |_| Error::config("draws", self.0, "more are needed: none is possible");
+///         weights.reweight(&likelihood).map_err(impossible)?;
+///         Ok(Draws {
+///             positions,
+///             log_weights: weights.log().to_vec(),
+///             log_evidence: Some(weights.log_evidence()),
+///             chains: 1,
+///             islands: Vec::new(),
+///             cautions: Vec::new(),
+///         })
+///     }
+/// }
+/// # fn run<M: Infers>(model: M, data: &Dataset) -> Result<Posterior<M>> {
+/// Run::new(model, data).with(Importance(10_000)).run()
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an algorithm: it does not implement `Inference`",
     label = "not an `Inference`",
@@ -135,10 +171,20 @@ impl Draws {
         self.log_weights.iter().map(|w| w.exp()).collect()
     }
 
+    /// Whether they are a weighted cloud rather than chains.
+    pub(crate) fn is_cloud(&self) -> bool {
+        !self.islands.is_empty()
+    }
+
+    /// Number of chains or islands, whichever there are.
+    pub(crate) fn groups(&self) -> usize {
+        self.chains.max(self.islands.len())
+    }
+
     /// R-hat of a scalar with one value per draw, across the chains or islands of the run.
     pub(crate) fn r_hat(&self, values: &[f64]) -> Option<f64> {
         let islands = self.islands.len();
-        let groups = self.chains.max(islands);
+        let groups = self.groups();
         let size = self.positions.len() / groups.max(1);
         if groups < 2 || size == 0 {
             return None;

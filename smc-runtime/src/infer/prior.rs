@@ -20,7 +20,7 @@ impl Inference for FromPrior {
         if self.draws == 0 {
             return Err(Error::config("draws", 0, "at least 1 is needed"));
         }
-        let mut positions = Population::zeros(self.draws, problem.layout().dim());
+        let mut positions = Population::zeros(self.draws, problem.dim());
         problem.sample_prior(session.streams(), 0, &mut positions);
         let island = Island {
             log_evidence: 0.0,

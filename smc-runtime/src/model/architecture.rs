@@ -1,55 +1,36 @@
-//! A network as data: what summaries, fused kernels, layerwise inference and symmetries read instead of the type.
+//! A network as data: what summaries, engines, layerwise inference and symmetries read instead of the type.
 
+use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
+
+use super::fused::FusedLayer;
+pub use super::nature::{Nature, Parity};
+pub use super::rule::Shape;
 
 /// One step of the chain.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Node {
     /// The field's name.
     pub name: &'static str,
-    /// What it does.
-    pub op: Op,
-    /// Features taken.
-    pub inputs: usize,
-    /// Features given.
-    pub outputs: usize,
-    /// Its parameters: numbers of the layout's blocks.
+    /// The field's number among all fields of the model.
+    pub field: usize,
+    /// What it is called where a network is written in a line: `tanh`.
+    pub label: String,
+    /// What is known of its mathematics.
+    pub nature: Nature,
+    /// What it takes.
+    pub takes: Shape,
+    /// What it gives.
+    pub gives: Shape,
+    /// Its parameters: numbers of the layout's blocks, whose roles are there.
     pub blocks: Range<usize>,
-}
-
-/// What a step of the chain does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Op {
-    /// y = W x + b.
-    Linear,
-    /// tanh(x).
-    Tanh,
-    /// max(x, 0).
-    Relu,
-    /// max(x, 0.01·x).
-    LeakyRelu,
-    /// 1/(1 + exp(−x)).
-    Sigmoid,
-    /// log(1 + exp(x)).
-    Softplus,
-    /// x/(1 + exp(−x)).
-    Silu,
-    /// x·Φ(x).
-    Gelu,
-    /// A layer that only its own expression knows; the type's name.
-    Other(&'static str),
-}
-
-impl Op {
-    /// Whether f(-x) = -f(x): neurons before such an activation have a sign symmetry.
-    pub fn is_odd(self) -> bool {
-        matches!(self, Self::Tanh)
-    }
+    /// Its form for the fused engine, geometry included, if it has one.
+    pub fused: Option<Arc<dyn FusedLayer>>,
 }
 
 /// The chain of layers from features to outputs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Architecture {
     /// Number of features.
     pub inputs: usize,
@@ -60,38 +41,31 @@ pub struct Architecture {
 impl Architecture {
     /// Number of outputs.
     pub fn outputs(&self) -> usize {
-        self.nodes.last().map_or(self.inputs, |n| n.outputs)
+        self.nodes.last().map_or(self.inputs, |n| n.gives.len())
     }
 
     /// Multiplications and additions of one forward and backward pass over one row, matrix products only.
     pub fn flops_per_row(&self) -> usize {
         self.nodes
             .iter()
-            .filter(|n| n.op == Op::Linear)
+            .filter(|n| n.nature == Nature::Affine)
             .enumerate()
-            .map(|(i, n)| (if i == 0 { 4 } else { 6 }) * n.inputs * n.outputs)
+            .map(|(i, n)| (if i == 0 { 4 } else { 6 }) * n.takes.len() * n.gives.len())
             .sum()
     }
 }
 
-impl std::fmt::Display for Architecture {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.inputs)?;
         for node in &self.nodes {
-            match node.op {
-                Op::Linear => write!(f, " -> {}", node.outputs)?,
-                Op::Tanh => write!(f, " tanh")?,
-                Op::Relu => write!(f, " relu")?,
-                Op::LeakyRelu => write!(f, " leaky_relu")?,
-                Op::Sigmoid => write!(f, " sigmoid")?,
-                Op::Softplus => write!(f, " softplus")?,
-                Op::Silu => write!(f, " silu")?,
-                Op::Gelu => write!(f, " gelu")?,
-                Op::Other(name) => {
-                    let short = name.rsplit("::").next().unwrap_or(name);
-                    write!(f, " -> {short}")?;
-                    if node.inputs != node.outputs {
-                        write!(f, " {}", node.outputs)?;
+            match node.nature {
+                Nature::Affine => write!(f, " -> {}", node.gives)?,
+                Nature::Elementwise { .. } => write!(f, " {}", node.label)?,
+                Nature::Other => {
+                    write!(f, " -> {}", node.label)?;
+                    if node.takes != node.gives {
+                        write!(f, " {}", node.gives)?;
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::dist::Likelihood;
+use super::dist::{Likelihood, Term};
 use super::field::FieldSpec;
 use super::prior::Priors;
 #[cfg(feature = "autodiff")]
@@ -12,7 +12,7 @@ use super::views::Views;
 /// A network or regression with priors and a likelihood: everything that an engine and a sampler need.
 ///
 /// `#[bayes_model]` implements it. By hand, implement [`fields`](Model::fields), [`priors`](Model::priors),
-/// [`likelihood`](Model::likelihood) and [`output`](Model::output); see `tests/tests/eight_schools.rs` for a whole one.
+/// [`likelihood`](Model::likelihood) and [`output`](Model::output); see `tests/tests/inference/eight_schools.rs` for a whole one.
 pub trait Model: Clone + Debug + Send + Sync + 'static {
     /// A typed view of one draw, `posterior.draw(i)`.
     type Draw<'a>;
@@ -20,7 +20,7 @@ pub trait Model: Clone + Debug + Send + Sync + 'static {
     /// The model's name in messages and reports.
     fn name(&self) -> &'static str;
 
-    /// The fields in order. Their numbers are what [`Priors::of`] and [`Term`](crate::model::dist::Term) refer to.
+    /// The fields in order, each with a name of its own, by which [`Priors::of`] and [`Model::term`] refer to it.
     fn fields(&self) -> Vec<FieldSpec>;
 
     /// Fills in sizes that depend on the number of features.
@@ -34,8 +34,15 @@ pub trait Model: Clone + Debug + Send + Sync + 'static {
     /// The distribution of the targets.
     fn likelihood(&self) -> impl Likelihood + use<Self>;
 
+    /// The field called `name` as a term, for a likelihood written by hand; `bind` refuses a name that no field has.
+    fn term(&self, name: &'static str) -> Term {
+        let fields = self.fields();
+        let number = fields.iter().position(|field| field.shape.name == name);
+        number.map_or(Term::Unknown(name), Term::Field)
+    }
+
     /// Whether [`output`](Model::output) is exactly the chain of the fields' expressions in order, so that engines may walk
-    /// the [`Architecture`] instead. True for models that the macro writes.
+    /// the [`Architecture`](super::architecture::Architecture) instead. True for models that the macro writes.
     fn is_chain(&self) -> bool {
         false
     }

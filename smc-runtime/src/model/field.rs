@@ -1,9 +1,11 @@
 //! A field of a model as data: what the checks, the layout and the engines read instead of its type.
 
-use super::architecture::Op;
+use std::sync::Arc;
+
 use super::check::FieldShape;
 use super::fused::FusedLayer;
-use super::layout::BlockSpec;
+use super::layout::{BlockSpec, Part, Role};
+use super::nature::Nature;
 use super::nn::Field;
 use super::rule::Rule;
 use super::transform::Support;
@@ -12,13 +14,15 @@ use super::transform::Support;
 #[derive(Clone, Debug)]
 pub struct FieldSpec {
     /// Name, type, rule and support, as the checks see them.
-    pub shape: FieldShape,
+    pub shape: FieldShape<'static>,
     /// Its parameter tensors.
     pub blocks: Vec<BlockSpec>,
-    /// What it does.
-    pub op: Op,
+    /// What it is called where a network is written in a line.
+    pub label: String,
+    /// What is known of its mathematics.
+    pub nature: Nature,
     /// Its form for the fused engine, if it has one.
-    pub fused: Option<&'static dyn FusedLayer>,
+    pub fused: Option<Arc<dyn FusedLayer>>,
     /// The value of a parameter that is given and not learned.
     pub fixed: Option<f64>,
     /// The shape rule and the number of elements that its type declares, before run-time sizes.
@@ -38,10 +42,11 @@ impl FieldSpec {
                     Some(block) if field.rule() == Rule::Parameter => block.len(),
                     _ => F::ELEMENTS,
                 },
-                blocks: F::BLOCKS,
+                parts: F::PARTS,
             },
             blocks: field.blocks(),
-            op: field.op(),
+            label: field.label(),
+            nature: field.nature(),
             fused: field.fused(),
             fixed: field.fixed(),
             declared: (F::RULE, F::ELEMENTS),
@@ -58,15 +63,17 @@ impl FieldSpec {
                 rule: Rule::Parameter,
                 support: Some(support),
                 elements,
-                blocks: &[],
+                parts: const { &[Part::alone(Role::Parameter)] },
             },
             blocks: vec![BlockSpec {
                 name: "",
+                role: Role::Parameter,
                 shape,
                 support,
                 fan_in: 1,
             }],
-            op: Op::Other("parameter"),
+            label: name.to_owned(),
+            nature: Nature::Other,
             fused: None,
             fixed: None,
             declared: (Rule::Parameter, elements),

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::role::{Part, Role};
 use crate::model::transform::Support;
 
 /// A parameter tensor as a field declares it, before it has a place in the flat vector.
@@ -12,6 +13,8 @@ use crate::model::transform::Support;
 pub struct BlockSpec {
     /// Name within the field (`weight`), or empty where the field is the parameter.
     pub name: &'static str,
+    /// What it does in the field.
+    pub role: Role,
     /// Row-major shape; empty for a scalar.
     pub shape: Vec<usize>,
     /// Where the parameter lives.
@@ -26,6 +29,11 @@ impl BlockSpec {
         self.shape.iter().product()
     }
 
+    /// Its name and role.
+    pub(crate) fn part(&self) -> Part {
+        Part::new(self.name, self.role)
+    }
+
     /// Whether the block has no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -37,6 +45,8 @@ impl BlockSpec {
 pub struct Block {
     /// `field.block`, or `field` for a parameter.
     pub name: String,
+    /// What it does in its field.
+    pub role: Role,
     /// Row-major shape; empty for a scalar.
     pub shape: Vec<usize>,
     /// Its elements in the flat vector.
@@ -62,7 +72,8 @@ impl Block {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Layout {
     blocks: Vec<Block>,
-    fields: Vec<Range<usize>>,
+    /// For each field, its name and its blocks.
+    fields: Vec<(String, Range<usize>)>,
     /// For each field, the value of a parameter that is given and not learned.
     fixed: Vec<Option<f64>>,
 }
@@ -86,6 +97,7 @@ impl Layout {
                 };
                 layout.blocks.push(Block {
                     name,
+                    role: spec.role,
                     range: start..end,
                     shape: spec.shape,
                     support: spec.support,
@@ -94,7 +106,9 @@ impl Layout {
                 });
                 start = end;
             }
-            layout.fields.push(first..layout.blocks.len());
+            layout
+                .fields
+                .push((field.to_owned(), first..layout.blocks.len()));
             layout.fixed.push(fixed);
         }
         layout
@@ -105,9 +119,19 @@ impl Layout {
         &self.blocks
     }
 
+    /// The names of the fields, in order.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The number of the field called `name`.
+    pub fn field(&self, name: &str) -> Option<usize> {
+        self.fields().position(|field| field == name)
+    }
+
     /// The blocks of field number `field`.
     pub fn of_field(&self, field: usize) -> &[Block] {
-        &self.blocks[self.fields[field].clone()]
+        &self.blocks[self.fields[field].1.clone()]
     }
 
     /// The value of field number `field`, if it is given and not learned.

@@ -10,10 +10,12 @@ pub mod dist;
 mod field;
 pub mod fused;
 pub mod layout;
+mod nature;
 #[cfg(feature = "autodiff")]
 pub(crate) mod network;
 pub mod nn;
 pub mod prior;
+mod role;
 mod rule;
 mod settle;
 #[cfg(feature = "autodiff")]

@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, HasShape, PutTape, ReshapeTo, SplitTape, Storage};
 
+use super::nature::Nature;
 use super::nn::Field;
 use super::rule::Rule;
-use super::tensor::{Act, Device, Float, Fusing, Input, Operation, Params, Pass, Tape, from_vec};
+use super::tensor::{
+    Act, Device, Float, Fusing, Input, Operation, Params, Pass, Tape, from_vec, narrowed,
+};
 
 /// A chain of layers under construction, for an [`output`](crate::model::Model::output) written by hand.
 ///
@@ -91,7 +94,14 @@ impl<'p, E: Float, D: Device<E>, T: Tape<E, D>> Network<'p, E, D, T> {
             }
         }
         let parameters = self.parameters.field(number);
-        Self::new(self.parameters, field.expr(parameters, self.x))
+        let watch = self.parameters.watch.as_ref();
+        let watch = watch.filter(|_| field.nature() == Nature::Affine);
+        let inputs = watch.map(|_| narrowed(&self.x.as_vec()));
+        let mut y = field.expr(parameters, self.x);
+        if let (Some(watch), Some(inputs)) = (watch, inputs) {
+            y = watch.pass(number, inputs, y);
+        }
+        Self::new(self.parameters, y)
     }
 
     /// The outputs, of shape (particles, rows, features).

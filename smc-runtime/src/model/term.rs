@@ -19,6 +19,8 @@ use crate::model::algebra::Algebra;
 pub enum Term {
     /// Not given yet.
     Unset,
+    /// A field that the model does not have, by the name that was looked up; `bind` refuses it.
+    Unknown(&'static str),
     /// A field of the model, by its number: the network's output or a parameter.
     Field(usize),
     /// One output of the network: field number, then column.

@@ -143,7 +143,7 @@ kernels! {
         let x = x.as_chunks::<PANEL>().0;
         // Panel by panel, so that x is read in one stream.
         for p in 0..size.panels {
-            for Block { first, width, columns } in Blocks::new(size.inputs, V::LANES) {
+            for RegisterBlock { first, width, columns } in Blocks::new(size.inputs, V::LANES) {
                 let x = &x[p * size.inputs + first..][..columns];
                 let packed = &mut packed[first * size.panels * PANEL + p * PANEL * width..][..PANEL * width];
                 for c in (0..width).step_by(8) {
@@ -161,7 +161,7 @@ kernels! {
 
 /// Columns of the weights' gradient that are summed up together.
 #[derive(Clone, Copy)]
-struct Block {
+struct RegisterBlock {
     first: usize,
     /// Columns with padding: one or two vectors, and at least eight.
     width: usize,
@@ -187,16 +187,16 @@ impl Blocks {
 }
 
 impl Iterator for Blocks {
-    type Item = Block;
+    type Item = RegisterBlock;
 
     #[inline(always)]
-    fn next(&mut self) -> Option<Block> {
+    fn next(&mut self) -> Option<RegisterBlock> {
         let first = self.next;
         let columns = (self.inputs - first).min(2 * self.lanes);
         let half = columns <= self.lanes && self.lanes >= 8;
         let width = if half { self.lanes } else { 2 * self.lanes };
         self.next = (first + width).min(self.inputs);
-        (columns > 0).then_some(Block {
+        (columns > 0).then_some(RegisterBlock {
             first,
             width,
             columns,
@@ -293,7 +293,7 @@ fn backward_strip<V: Vector, const M: usize, const N: usize>(
 fn gradient_strip<V: Vector, const M: usize, const N: usize>(
     size: Size,
     first: usize,
-    block: Block,
+    block: RegisterBlock,
     d: &[f32],
     packed: &[f32],
     g: &mut [f32],

@@ -13,16 +13,16 @@ use crate::infer::Draws;
 use crate::model::layout::Layout;
 use crate::model::{Model, Views};
 use crate::posterior::predict::{Prediction, Scored};
-use crate::posterior::report::Report;
+use crate::posterior::report::{FunctionAgreement, Report};
 use crate::posterior::summary::Summary;
-use crate::problem::Problem;
+use crate::problem::Predictor;
 use crate::problem::population::Population;
 
 /// Weighted draws from the posterior of a model.
 pub struct Posterior<M> {
     model: M,
-    problem: Arc<dyn Problem>,
-    pub(crate) draws: Draws,
+    predictor: Arc<dyn Predictor>,
+    draws: Draws,
     report: Report,
     scale: Option<Standardise>,
     classes: Vec<String>,
@@ -32,7 +32,7 @@ impl<M: Model> Posterior<M> {
     pub(crate) fn new(bound: Bound<M>, draws: Draws, report: Report) -> Self {
         Self {
             model: bound.model,
-            problem: bound.problem,
+            predictor: bound.problem.predictor(),
             draws,
             report,
             scale: None,
@@ -64,7 +64,7 @@ impl<M: Model> Posterior<M> {
     /// A typed view of draw number `i`: `posterior.draw(0).hidden.weight`. Nothing is copied.
     pub fn draw(&self, i: usize) -> M::Draw<'_> {
         self.model.draw(Views::new(
-            self.problem.layout(),
+            self.predictor.layout(),
             self.draws.positions.row(i),
         ))
     }
@@ -112,25 +112,29 @@ impl<M: Model> Posterior<M> {
             .collect())
     }
 
+    /// Looks at the function that the draws predict at some of the training rows, while they are there.
+    pub(crate) fn agreed_on(mut self, rows: &Features) -> Result<Self> {
+        self.report.function = match self.function_r_hat(rows)? {
+            Some(r_hats) => FunctionAgreement::of(r_hats),
+            None => None,
+        };
+        Ok(self)
+    }
+
     /// The parameters in a table: mean, standard deviation, quantiles, effective sample size and, where it means something,
     /// R-hat.
     pub fn summary(&self) -> Summary {
-        Summary::of(self)
-    }
-
-    /// Whether the draws are a weighted cloud rather than chains.
-    pub(crate) fn is_cloud(&self) -> bool {
-        !self.draws.islands.is_empty()
+        Summary::of(self.predictor.architecture(), self.layout(), &self.draws)
     }
 
     /// Names, shapes and places of the parameters; prints as a table.
     pub fn layout(&self) -> &Layout {
-        self.problem.layout()
+        self.predictor.layout()
     }
 
-    /// The model bound to its data.
-    pub fn problem(&self) -> &dyn Problem {
-        &*self.problem
+    /// The model without its data, type erased.
+    pub fn predictor(&self) -> &dyn Predictor {
+        &*self.predictor
     }
 
     /// What the run did and what it cost.
@@ -152,10 +156,10 @@ impl<M: Model> Posterior<M> {
         let scaled = self.scale.as_ref().map(|s| s.apply_features(features));
         let scaled = scaled.transpose()?;
         let prediction = Prediction::new(
-            self.problem
+            self.predictor
                 .arguments(&self.draws.positions, scaled.as_ref().unwrap_or(features))?,
             &self.draws.log_weights,
-            self.problem.predictive(),
+            self.predictor.predictive(),
         )
         .described(self.report.target_scale, &self.classes);
         Ok(match &self.scale {
@@ -210,7 +214,7 @@ impl Inputs for Dataset {
     type Predicted<'a> = Scored<'a>;
 
     fn predicted_by<'a, M: Model>(&self, posterior: &'a Posterior<M>) -> Result<Scored<'a>> {
-        posterior.problem.check_targets(self)?;
+        posterior.predictor.check_targets(self)?;
         posterior.check_kind(self)?;
         let prediction = posterior.prediction(self.inputs())?;
         Ok(Scored::new(prediction, self.targets().to_vec()))

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use crate::base::diagnostics::effective_sample_size;
-use crate::model::Model;
-use crate::model::architecture::{Architecture, Op};
-use crate::model::layout::Block;
-use crate::posterior::Posterior;
+use crate::infer::Draws;
+use crate::model::architecture::{Architecture, Nature, Node};
+use crate::model::layout::{Block, Layout, Role};
 
 /// The longest block whose elements have a line each.
 const ELEMENTS: usize = 16;
@@ -36,7 +35,7 @@ pub struct Quantity {
 /// units can change places, and with an odd activation their signs, without changing the function, so that their means and
 /// R-hats would compare unlike things. Such a block has one line, for the root mean square of its elements, which those
 /// symmetries leave alone; so has any block of more than 16 elements. Of a network, look at
-/// [`Posterior::function_r_hat`] first.
+/// [`Posterior::function_r_hat`](crate::posterior::Posterior::function_r_hat) first.
 ///
 /// Parameters are on their own (constrained) scale, and on the network's where a standardisation is carried.
 ///
@@ -69,22 +68,21 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn of<M: Model>(posterior: &Posterior<M>) -> Self {
-        let architecture = posterior.problem().architecture();
-        let weights = posterior.weights();
+    pub(crate) fn of(architecture: &Architecture, layout: &Layout, draws: &Draws) -> Self {
+        let weights = draws.weights();
         let mut quantities = Vec::new();
-        for (number, block) in posterior.layout().blocks().iter().enumerate() {
+        for (number, block) in layout.blocks().iter().enumerate() {
             let value = |draw: usize, element: usize| {
-                let u = posterior.positions().row(draw)[element];
+                let u = draws.positions.row(draw)[element];
                 block.support.constrain(f64::from(u))
             };
-            let draws = 0..posterior.len();
+            let numbers = 0..draws.positions.len();
             let mut add = |name: String, values: Vec<f64>| {
-                quantities.push(Quantity::of(posterior, name, &values, &weights));
+                quantities.push(Quantity::of(draws, name, &values, &weights));
             };
-            if has_meaning(architecture, number) && block.range.len() <= ELEMENTS {
+            if has_meaning(architecture, number, block.role) && block.range.len() <= ELEMENTS {
                 for element in block.range.clone() {
-                    let values = draws.clone().map(|draw| value(draw, element)).collect();
+                    let values = numbers.clone().map(|draw| value(draw, element)).collect();
                     add(element_name(block, element), values);
                 }
             } else {
@@ -93,7 +91,7 @@ impl Summary {
                     let squares = block.range.clone().map(|e| value(draw, e).powi(2));
                     (squares.sum::<f64>() / size).sqrt()
                 };
-                add(format!("rms {}", block.name), draws.map(rms).collect());
+                add(format!("rms {}", block.name), numbers.map(rms).collect());
             }
         }
         Self { quantities }
@@ -101,21 +99,16 @@ impl Summary {
 }
 
 impl Quantity {
-    fn of<M: Model>(
-        posterior: &Posterior<M>,
-        name: String,
-        values: &[f64],
-        weights: &[f64],
-    ) -> Self {
+    fn of(draws: &Draws, name: String, values: &[f64], weights: &[f64]) -> Self {
         let expect = |f: &dyn Fn(f64) -> f64| {
             let terms = values.iter().zip(weights);
             terms.map(|(&x, w)| w * f(x)).sum::<f64>()
         };
         let mean = expect(&|x| x);
-        let ess = if posterior.is_cloud() {
+        let ess = if draws.is_cloud() {
             Some(1.0 / weights.iter().map(|w| w * w).sum::<f64>())
         } else {
-            let size = (values.len() / posterior.chains().max(1)).max(1);
+            let size = (values.len() / draws.chains.max(1)).max(1);
             let chains = values.chunks_exact(size).map(<[f64]>::to_vec);
             effective_sample_size(&chains.collect::<Vec<_>>())
         };
@@ -125,24 +118,21 @@ impl Quantity {
             sd: expect(&|x| (x - mean).powi(2)).sqrt(),
             quantiles: quantiles(values, weights, [0.05, 0.5, 0.95]),
             ess,
-            r_hat: posterior.draws.r_hat(values),
+            r_hat: draws.r_hat(values),
         }
     }
 }
 
-/// Whether the elements of block `number` mean the same in every draw: those outside the network do, those of its only layer,
+/// Whether the elements of block `number`, which does what `role` says, mean the same in every draw: those outside the network do, those of its only layer,
 /// and the bias of a last layer, whose units cannot change places.
-fn has_meaning(architecture: &Architecture, number: usize) -> bool {
-    let mut layers = architecture.nodes.iter().filter(|n| !n.blocks.is_empty());
-    let Some(layer) = layers.clone().find(|n| n.blocks.contains(&number)) else {
+fn has_meaning(architecture: &Architecture, number: usize, role: Role) -> bool {
+    let layers = architecture.nodes.iter().filter(|n| !n.blocks.is_empty());
+    let layers: Vec<&Node> = layers.collect();
+    let Some(at) = layers.iter().position(|n| n.blocks.contains(&number)) else {
         return true;
     };
-    let (only, last) = (
-        layers.clone().count() == 1,
-        layers.next_back() == Some(layer),
-    );
-    let bias = number > layer.blocks.start;
-    layer.op == Op::Linear && (only || last && bias)
+    let (only, last) = (layers.len() == 1, at + 1 == layers.len());
+    layers[at].nature == Nature::Affine && (only || last && role == Role::Bias)
 }
 
 /// `output.weight[0][3]`, or the block's name where it is one number.
@@ -205,7 +195,7 @@ impl fmt::Display for Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::architecture::Node;
+    use crate::model::architecture::{Parity, Shape};
 
     #[test]
     fn quantiles_go_by_weight() {
@@ -218,27 +208,44 @@ mod tests {
 
     #[test]
     fn weights_of_hidden_layers_have_no_meaning_one_by_one() {
-        let node = |name, op, blocks| Node {
+        let node = |name: &'static str, nature, blocks| Node {
             name,
-            op,
-            inputs: 2,
-            outputs: 2,
+            field: 0,
+            label: name.to_owned(),
+            nature,
+            takes: Shape::Features(2),
+            gives: Shape::Features(2),
             blocks,
+            fused: None,
         };
         let (first, last) = (
-            node("hidden", Op::Linear, 0..2),
-            node("output", Op::Linear, 2..4),
+            node("hidden", Nature::Affine, 0..2),
+            node("output", Nature::Affine, 2..4),
         );
         let deep = Architecture {
             inputs: 2,
-            nodes: vec![first.clone(), node("tanh", Op::Tanh, 2..2), last],
+            nodes: vec![
+                first.clone(),
+                node("tanh", Nature::elementwise(Parity::Odd), 2..2),
+                last,
+            ],
         };
-        let meant: Vec<bool> = (0..5).map(|b| has_meaning(&deep, b)).collect();
+        let roles = [
+            Role::Weight,
+            Role::Bias,
+            Role::Weight,
+            Role::Bias,
+            Role::Parameter,
+        ];
+        let meant = roles.iter().enumerate();
+        let meant: Vec<bool> = meant
+            .map(|(number, &role)| has_meaning(&deep, number, role))
+            .collect();
         assert_eq!(meant, [false, false, false, true, true]);
         let shallow = Architecture {
             inputs: 2,
             nodes: vec![first],
         };
-        assert!(has_meaning(&shallow, 0) && has_meaning(&shallow, 1));
+        assert!(has_meaning(&shallow, 0, Role::Weight) && has_meaning(&shallow, 1, Role::Bias));
     }
 }

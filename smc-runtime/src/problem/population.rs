@@ -1,5 +1,7 @@
-//! The cloud's parameter vectors and the bulk operations on them. Kernels speak this vocabulary, never a loop over one
-//! particle's slice, so that the same kernel can later run where the particles are.
+//! Where parameter vectors live, and the bulk operations on them. Kernels and algorithms speak this vocabulary, never a loop
+//! over one particle's slice, so that they can later run where the particles are: on a GPU, or on several machines.
+
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +9,15 @@ use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
 
 /// J vectors of length d, row-major, `f32`.
+///
+/// It knows the number of its first particle, on which random streams are keyed: some of the particles of a run draw the
+/// same numbers alone, wherever they are, as among all.
+///
+/// It is read row by row where numbers leave a run (draws, views, files), and written row by row only through
+/// [`on_host`](Self::on_host), by engines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Population {
+    first: usize,
     particles: usize,
     dim: usize,
     values: Vec<f32>,
@@ -31,15 +40,22 @@ impl Population {
     /// `particles` vectors of `dim` zeros.
     pub fn zeros(particles: usize, dim: usize) -> Self {
         Self {
+            first: 0,
             particles,
             dim,
             values: vec![0.0; particles * dim],
         }
     }
 
+    /// As many vectors of zeros, of the same particles.
+    pub fn zeros_like(&self) -> Self {
+        Self::zeros(self.particles, self.dim).numbered_from(self.first)
+    }
+
     /// The vectors in `values`, or `None` if its length is not a multiple of `dim`.
     pub fn from_values(dim: usize, values: Vec<f32>) -> Option<Self> {
         (dim > 0 && values.len().is_multiple_of(dim)).then(|| Self {
+            first: 0,
             particles: values.len() / dim,
             dim,
             values,
@@ -61,14 +77,66 @@ impl Population {
         self.dim
     }
 
-    /// Vector number `i`.
+    /// Its vectors are those of the particles from number `first` on.
+    pub fn numbered_from(self, first: usize) -> Self {
+        Self { first, ..self }
+    }
+
+    /// Number of the first particle.
+    pub fn first(&self) -> usize {
+        self.first
+    }
+
+    /// The vectors at some places, which keep their numbers.
+    ///
+    /// ```
+    /// use smc_runtime::base::rng::{Purpose, Streams};
+    /// use smc_runtime::problem::population::Population;
+    /// let mut all = Population::zeros(10, 3);
+    /// all.fill_normal(Streams::new(1), Purpose::User, 0, 0);
+    /// let mut some = Population::zeros(10, 3).part(3..8);
+    /// some.fill_normal(Streams::new(1), Purpose::User, 0, 0);
+    /// assert_eq!(some, all.part(3..8));
+    /// ```
+    ///
+    /// # Panics
+    /// If there are no such places.
+    pub fn part(&self, places: Range<usize>) -> Self {
+        Self {
+            first: self.first + places.start,
+            particles: places.len(),
+            dim: self.dim,
+            values: self.values[places.start * self.dim..places.end * self.dim].to_vec(),
+        }
+    }
+
+    /// Several populations one after the other, numbered from the first one's number on; `None` if there is none, or if
+    /// their vectors differ in length.
+    pub fn concat(parts: &[Self]) -> Option<Self> {
+        let first = parts.first()?;
+        parts.iter().all(|p| p.dim == first.dim).then(|| Self {
+            first: first.first,
+            particles: parts.iter().map(Self::len).sum(),
+            dim: first.dim,
+            values: parts.iter().flat_map(|p| &p.values).copied().collect(),
+        })
+    }
+
+    /// Vector number `i`, to be read where numbers leave a run.
     pub fn row(&self, i: usize) -> &[f32] {
         &self.values[i * self.dim..(i + 1) * self.dim]
     }
 
-    /// Vector number `i`, writable.
-    pub fn row_mut(&mut self, i: usize) -> &mut [f32] {
-        &mut self.values[i * self.dim..(i + 1) * self.dim]
+    /// Coordinate number `c` of every vector.
+    pub fn coordinate(&self, c: usize) -> Vec<f64> {
+        let column = self.values.iter().skip(c).step_by(self.dim.max(1));
+        column.take(self.particles).map(|&x| f64::from(x)).collect()
+    }
+
+    /// The first number that is NaN or infinite, after the number of its vector and its coordinate.
+    pub fn first_not_finite(&self) -> Option<(usize, usize, f32)> {
+        let at = self.values.iter().position(|x| !x.is_finite())?;
+        Some((at / self.dim, at % self.dim, self.values[at]))
     }
 
     /// All vectors, one after the other.
@@ -76,20 +144,10 @@ impl Population {
         &self.values
     }
 
-    /// All vectors, writable.
-    pub fn values_mut(&mut self) -> &mut [f32] {
-        &mut self.values
-    }
-
-    /// `f(i, row)` on every vector, in parallel; results in order.
-    pub fn map_rows<R: Send>(
-        &mut self,
-        f: impl Fn(usize, &mut [f32]) -> R + Sync + Send,
-    ) -> Vec<R> {
-        if self.dim == 0 {
-            return (0..self.particles).map(|i| f(i, &mut [])).collect();
-        }
-        exec::map_rows(&mut self.values, self.dim, f)
+    /// The vectors in this process's memory, to be written row by row: the business of engines and of simulated data, not of
+    /// kernels.
+    pub fn on_host(&mut self) -> Host<'_> {
+        Host(self)
     }
 
     /// `f(i, row)` on every vector, where `f` does a few operations per element.
@@ -106,7 +164,25 @@ impl Population {
 
     /// Fills every vector with standard normal numbers, each from its own stream.
     pub fn fill_normal(&mut self, streams: Streams, purpose: Purpose, stage: usize, draw: usize) {
-        self.update_rows(|i, row| streams.stream(purpose, stage, i, draw).fill_normal(row));
+        let first = self.first;
+        self.update_rows(|i, row| {
+            streams
+                .stream(purpose, stage, first + i, draw)
+                .fill_normal(row);
+        });
+    }
+
+    /// A uniform number for every particle, each from its own stream.
+    pub fn uniforms(
+        &self,
+        streams: Streams,
+        purpose: Purpose,
+        stage: usize,
+        draw: usize,
+    ) -> Vec<f64> {
+        let numbers = self.first..self.first + self.particles;
+        let uniform = |i| streams.stream(purpose, stage, i, draw).uniform();
+        numbers.map(uniform).collect()
     }
 
     /// self += a · scale ∘ x, where `scale` has one number per coordinate.
@@ -219,6 +295,35 @@ impl Population {
         })
     }
 
+    /// Σ ((self − centre)/scale)² of every vector and every vector of `centres`, in f64.
+    pub fn squared_distances_to_each(&self, centres: &Self, scale: &[f32]) -> Vec<Vec<f64>> {
+        exec::map(self.particles, |i| {
+            let square = |m: usize| {
+                let pairs = self.row(i).iter().zip(centres.row(m)).zip(scale);
+                pairs
+                    .map(|((x, c), s)| f64::from((x - c) / s).powi(2))
+                    .sum()
+            };
+            (0..centres.len()).map(square).collect()
+        })
+    }
+
+    /// Vector i −= Σ_m `shares[i][m]` · (x_i − c_m)/scale²: the gradient of Gaussians around the vectors of `centres`.
+    pub fn pull(&mut self, x: &Self, centres: &Self, shares: &[Vec<f64>], scale: &[f32]) {
+        self.update_rows(|i, row| {
+            for (m, &share) in shares[i].iter().enumerate() {
+                let share = share as f32;
+                if share == 0.0 {
+                    continue;
+                }
+                let pairs = row.iter_mut().zip(x.row(i)).zip(centres.row(m)).zip(scale);
+                for (((g, x), c), s) in pairs {
+                    *g -= share * (x - c) / (s * s);
+                }
+            }
+        });
+    }
+
     /// |z|² and z·v of every vector, where z = (self − centre)/scale and v is its vector in `other`; in f64.
     pub fn about(&self, centre: &[f64], scale: &[f32], other: &Self) -> Vec<[f64; 2]> {
         exec::map_light(self.particles, self.dim, |i| {
@@ -242,9 +347,9 @@ impl Population {
         });
     }
 
-    /// The vectors of `ancestors`, in that order.
+    /// The vectors of `ancestors`, in that order, numbered from this one's first on.
     pub fn gather(&self, ancestors: &[usize]) -> Self {
-        let mut out = Self::zeros(ancestors.len(), self.dim);
+        let mut out = Self::zeros(ancestors.len(), self.dim).numbered_from(self.first);
         out.update_rows(|i, row| row.copy_from_slice(self.row(ancestors[i])));
         out
     }
@@ -252,7 +357,14 @@ impl Population {
     /// Replaces the vectors numbered `places` by those of `other`, in that order: undoes [`gather`](Self::gather).
     pub fn scatter(&mut self, places: &[usize], other: &Self) {
         for (k, &i) in places.iter().enumerate() {
-            self.row_mut(i).copy_from_slice(other.row(k));
+            self.values[i * self.dim..][..self.dim].copy_from_slice(other.row(k));
+        }
+    }
+
+    /// Sets the vectors numbered `places` to zero.
+    pub fn clear_some(&mut self, places: &[usize]) {
+        for &i in places {
+            self.values[i * self.dim..][..self.dim].fill(0.0);
         }
     }
 
@@ -288,6 +400,36 @@ impl Population {
             }
         }
         square
+    }
+}
+
+/// The vectors of a [`Population`] in this process's memory.
+pub struct Host<'a>(&'a mut Population);
+
+impl<'a> Host<'a> {
+    /// Vector number `i`.
+    pub fn row_mut(self, i: usize) -> &'a mut [f32] {
+        let dim = self.0.dim;
+        &mut self.0.values[i * dim..(i + 1) * dim]
+    }
+
+    /// All vectors, one after the other.
+    pub fn values_mut(self) -> &'a mut [f32] {
+        &mut self.0.values
+    }
+
+    /// `f(i, row)` on every vector, in parallel; results in order.
+    pub fn map_rows<R: Send>(self, f: impl Fn(usize, &mut [f32]) -> R + Sync + Send) -> Vec<R> {
+        let Population {
+            particles,
+            dim,
+            values,
+            ..
+        } = self.0;
+        if *dim == 0 {
+            return (0..*particles).map(|i| f(i, &mut [])).collect();
+        }
+        exec::map_rows(values, *dim, f)
     }
 }
 

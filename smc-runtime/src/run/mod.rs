@@ -16,6 +16,10 @@ use crate::model::Model;
 use crate::posterior::Posterior;
 use crate::posterior::report::Report;
 
+/// Training rows at most at which a run looks whether its chains or islands agree, and numbers that this may take.
+const AGREEMENT_ROWS: usize = 256;
+const ROOM: usize = 1 << 23;
+
 /// The algorithm that a model names for itself: `#[infer(..)]` writes this, and [`smc`] stands where there is none. A model
 /// written by hand adds `impl Infers for Mine {}`.
 pub trait Infers: Model {
@@ -157,12 +161,7 @@ impl<M: Model> Run<'_, M> {
         let (order, scale) = (self.order, self.scale);
         exec::with_threads(threads, move || {
             let start = Instant::now();
-            let scaled = scale.as_ref().map(|s| s.apply(given)).transpose()?;
-            let data = scaled.as_ref().unwrap_or(given);
-            let bound = match order {
-                Some(order) => engine::bind_in_order(model, data, engine, order)?,
-                None => engine::bind(model, data, engine, seed)?,
-            };
+            let bound = engine::bind_rows(model, given, scale.as_ref(), order, engine, seed)?;
             let findings = given.check();
             if !findings.is_empty() {
                 for observer in &mut observers {
@@ -177,7 +176,7 @@ impl<M: Model> Run<'_, M> {
             }
             let report = Report {
                 algorithm: algorithm.name(),
-                engine: bound.problem.engine().clone(),
+                engine: bound.problem.model().engine().clone(),
                 seconds: start.elapsed().as_secs_f64(),
                 counts: bound.problem.counts() - before,
                 rows: bound.problem.rows(),
@@ -190,10 +189,21 @@ impl<M: Model> Run<'_, M> {
                 } else {
                     Vec::new()
                 },
+                function: None,
                 cautions: draws.cautions.clone(),
             };
             let classes = given.classes().to_vec();
-            Ok(Posterior::new(bound, draws, report).given(scale, classes))
+            let order = bound.problem.order();
+            // As many rows as arguments of all draws leave room for.
+            let most =
+                ROOM / (draws.positions.len() * bound.problem.architecture().outputs()).max(1);
+            let some = &order[..order.len().min(most.clamp(8, AGREEMENT_ROWS))];
+            let rows = (draws.groups() > 1).then(|| given.inputs().select(some));
+            let posterior = Posterior::new(bound, draws, report).given(scale, classes);
+            match rows {
+                Some(rows) => posterior.agreed_on(&rows?),
+                None => Ok(posterior),
+            }
         })?
     }
 }

@@ -45,7 +45,7 @@ impl Cloud {
     /// ∇ log π of every particle under `target`, computed if it is not known, and then kept for the next move.
     pub fn gradient(&mut self, target: &Target<'_>) -> &Population {
         self.gradient.get_or_insert_with(|| {
-            let mut gradient = Population::zeros(self.positions.len(), self.positions.dim());
+            let mut gradient = self.positions.zeros_like();
             target.add_gradient(&self.positions, &mut gradient);
             gradient
         })

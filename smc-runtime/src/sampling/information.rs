@@ -1,7 +1,7 @@
 //! How much the rows tell about every coordinate.
 
 use crate::problem::population::Population;
-use crate::problem::{Part, Problem, Segment};
+use crate::problem::{Problem, Segment, blocks};
 
 /// Gradients of blocks of rows that are squared in all, over all vectors: enough for a tenth of an order of magnitude in
 /// every coordinate.
@@ -22,15 +22,13 @@ pub(crate) fn information(
     let mut information = vec![0.0; dim];
     for segment in segments {
         let rows = segment.rows.len();
-        let blocks = (SQUARES / particles).clamp(8, 64).min(rows);
+        let count = (SQUARES / particles).clamp(8, 64).min(rows);
         let mut sum = Population::zeros(thetas.len(), dim);
         let mut squares = vec![0.0; dim];
-        for b in 0..blocks {
-            let row = |b: usize| segment.rows.start + b * rows / blocks;
+        for block in blocks(segment.rows.clone(), count) {
             let block = Segment {
-                rows: row(b)..row(b + 1),
+                rows: block,
                 weight: 1.0,
-                part: Part::Full,
             };
             let mut gradient = Population::zeros(thetas.len(), dim);
             problem.log_likelihood(thetas, &[block], Some(&mut gradient));
@@ -40,12 +38,15 @@ pub(crate) fn information(
             sum.add_scaled(1.0, &gradient);
         }
         let totals = sum.mean_squares(weights);
-        let (count, own) = (blocks as f64, segment.weight);
+        let own = segment.weight;
         for ((i, s), t) in information.iter_mut().zip(squares).zip(totals) {
-            *i += match blocks {
+            *i += match count {
                 // One row alone has no mean to differ from.
                 1 => own * s,
-                _ => own * (s - t / count).max(0.0) * count / (count - 1.0),
+                _ => {
+                    let count = count as f64;
+                    own * (s - t / count).max(0.0) * count / (count - 1.0)
+                }
             };
         }
     }

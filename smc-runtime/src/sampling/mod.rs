@@ -7,6 +7,7 @@ pub mod cloud;
 mod information;
 pub mod kernel;
 pub mod moves;
+pub(crate) mod reference;
 pub mod resample;
 pub mod stage;
 pub mod start;

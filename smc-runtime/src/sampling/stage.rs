@@ -4,127 +4,13 @@
 //! bound order. A run from the prior has β = 1 throughout; from a warm start q0 ([`Gaussians`]) β rises from 0 to 1.
 //! One [`Stage`] gives both the increment of the weights and the target of the move, so the two cannot disagree.
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
 use crate::base::rng::Stream;
 use crate::problem::population::Population;
-use crate::problem::{Part, Problem, Segment};
+use crate::problem::rows::RowSet;
+use crate::problem::{Problem, Segment};
 use crate::sampling::start::Gaussians;
-
-/// A set of rows: sorted, disjoint, non-adjacent ranges.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Rows(Vec<Range<usize>>);
-
-impl Rows {
-    /// No rows.
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// The rows of some ranges, in any order, which may touch or overlap.
-    ///
-    /// ```
-    /// use smc_runtime::sampling::stage::Rows;
-    /// let rows = Rows::new([5..9, 0..2, 2..3]);
-    /// assert_eq!(rows.ranges(), [0..3, 5..9]);
-    /// assert_eq!(rows.len(), 7);
-    /// ```
-    pub fn new(ranges: impl IntoIterator<Item = Range<usize>>) -> Self {
-        let mut ranges: Vec<_> = ranges.into_iter().filter(|r| !r.is_empty()).collect();
-        ranges.sort_by_key(|r| r.start);
-        let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
-        for range in ranges {
-            match merged.last_mut() {
-                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-                _ => merged.push(range),
-            }
-        }
-        Self(merged)
-    }
-
-    /// The ranges.
-    pub fn ranges(&self) -> &[Range<usize>] {
-        &self.0
-    }
-
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.0.iter().map(Range::len).sum()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether every row of `other` is here.
-    pub fn contains(&self, other: &Self) -> bool {
-        other
-            .0
-            .iter()
-            .all(|o| self.0.iter().any(|s| s.start <= o.start && o.end <= s.end))
-    }
-
-    /// Whether no row is in both.
-    pub fn is_disjoint(&self, other: &Self) -> bool {
-        !self
-            .0
-            .iter()
-            .any(|s| other.0.iter().any(|o| s.start < o.end && o.start < s.end))
-    }
-
-    /// The rows that are here and not in `other`.
-    pub fn without(&self, other: &Self) -> Self {
-        let mut left = self.0.clone();
-        for o in &other.0 {
-            left = left
-                .into_iter()
-                .flat_map(|s| {
-                    [
-                        s.start..s.end.min(o.start.max(s.start)),
-                        s.start.max(o.end.min(s.end))..s.end,
-                    ]
-                })
-                .filter(|r| !r.is_empty())
-                .collect();
-        }
-        Self::new(left)
-    }
-
-    /// `n` of the rows, one after the other from number `start` on, beginning again after the last.
-    fn window(&self, start: usize, n: usize) -> Self {
-        let take = |from: usize, to: usize| {
-            let mut before = 0;
-            let mut taken = Vec::new();
-            for range in &self.0 {
-                let (a, b) = (from.max(before), to.min(before + range.len()));
-                if a < b {
-                    taken.push(range.start + a - before..range.start + b - before);
-                }
-                before += range.len();
-            }
-            taken
-        };
-        let all = self.len();
-        let end = start + n.min(all);
-        let mut ranges = take(start, end.min(all));
-        ranges.extend(take(0, end.saturating_sub(all)));
-        Self::new(ranges)
-    }
-
-    /// The largest row number plus one.
-    pub fn end(&self) -> usize {
-        self.0.last().map_or(0, |r| r.end)
-    }
-}
-
-impl From<Range<usize>> for Rows {
-    fn from(range: Range<usize>) -> Self {
-        Self::new([range])
-    }
-}
 
 /// What the log-density of one particle is made of, cached so that old rows are never evaluated again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -146,8 +32,8 @@ pub struct Terms {
 /// One intermediate target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
-    full: Rows,
-    ramp: Rows,
+    full: RowSet,
+    ramp: RowSet,
     #[serde(with = "crate::base::bits")]
     phi: f64,
     #[serde(with = "crate::base::bits")]
@@ -160,8 +46,8 @@ impl Stage {
     /// The prior: no rows.
     pub fn prior() -> Self {
         Self {
-            full: Rows::none(),
-            ramp: Rows::none(),
+            full: RowSet::none(),
+            ramp: RowSet::none(),
             phi: 0.0,
             scale: 1.0,
             beta: 1.0,
@@ -174,7 +60,7 @@ impl Stage {
     }
 
     /// The posterior given `full`.
-    pub fn of(full: impl Into<Rows>) -> Self {
+    pub fn of(full: impl Into<RowSet>) -> Self {
         Self {
             full: full.into(),
             ..Self::prior()
@@ -182,7 +68,7 @@ impl Stage {
     }
 
     /// The posterior given `full`, with the rows of `ramp` to the power `phi`.
-    pub fn ramping(full: impl Into<Rows>, ramp: impl Into<Rows>, phi: f64) -> Self {
+    pub fn ramping(full: impl Into<RowSet>, ramp: impl Into<RowSet>, phi: f64) -> Self {
         Self {
             full: full.into(),
             ramp: ramp.into(),
@@ -213,7 +99,7 @@ impl Stage {
         self.bridging(share.min(1.0))
     }
 
-    /// Rows that are in, ramping ones counted by their exponent.
+    /// RowSet that are in, ramping ones counted by their exponent.
     pub fn effective_rows(&self) -> f64 {
         self.full.len() as f64 + self.phi * self.ramp.len() as f64
     }
@@ -226,7 +112,7 @@ impl Stage {
             return self.clone();
         }
         let share = rows as f64 / (full + ramp) as f64;
-        let mut window = |rows: &Rows| {
+        let mut window = |rows: &RowSet| {
             let all = rows.len();
             let n = ((share * all as f64).round() as usize).clamp(1.min(all), all);
             rows.window((stream.uniform() * all as f64) as usize, n)
@@ -239,13 +125,13 @@ impl Stage {
         }
     }
 
-    /// Rows that are fully in.
-    pub fn full(&self) -> &Rows {
+    /// RowSet that are fully in.
+    pub fn full(&self) -> &RowSet {
         &self.full
     }
 
-    /// Rows that ramp in.
-    pub fn ramp(&self) -> &Rows {
+    /// RowSet that ramp in.
+    pub fn ramp(&self) -> &RowSet {
         &self.ramp
     }
 
@@ -254,7 +140,7 @@ impl Stage {
         self.phi
     }
 
-    /// Rows whose log-likelihood enters at all: what an evaluation costs.
+    /// RowSet whose log-likelihood enters at all: what an evaluation costs.
     pub fn cost(&self) -> usize {
         self.full.len() + self.ramp.len()
     }
@@ -264,7 +150,7 @@ impl Stage {
         let settled = self.settled();
         self.scale == 1.0
             && self.beta == 1.0
-            && settled.full == Rows::from(0..rows)
+            && settled.full == RowSet::from(0..rows)
             && settled.ramp.is_empty()
     }
 
@@ -273,10 +159,10 @@ impl Stage {
         if self.phi < 1.0 || self.ramp.is_empty() {
             return self.clone();
         }
-        let ranges = self.full.0.iter().chain(&self.ramp.0).cloned();
+        let ranges = self.full.ranges().iter().chain(self.ramp.ranges()).cloned();
         Self {
-            full: Rows::new(ranges),
-            ramp: Rows::none(),
+            full: RowSet::new(ranges),
+            ramp: RowSet::none(),
             phi: 0.0,
             ..*self
         }
@@ -328,18 +214,10 @@ impl Stage {
         }
     }
 
-    /// Its rows, with the weights of their log-likelihoods.
+    /// Its rows, with the weights of their log-likelihoods: those that are fully in, then those that ramp.
     pub(crate) fn segments(&self) -> Vec<Segment> {
-        let of = |rows: &Rows, weight: f64, part: Part| {
-            let segment = move |rows: &Range<usize>| Segment {
-                rows: rows.clone(),
-                weight,
-                part,
-            };
-            rows.0.iter().map(segment).collect::<Vec<_>>()
-        };
-        let mut segments = of(&self.full, self.scale, Part::Full);
-        segments.extend(of(&self.ramp, self.scale * self.phi, Part::Ramp));
+        let mut segments = self.full.segments(self.scale);
+        segments.extend(self.ramp.segments(self.scale * self.phi));
         segments
     }
 
@@ -370,46 +248,23 @@ impl Stage {
             }
         };
         let sums = problem.log_likelihood(thetas, &self.segments(), gradient);
-        let terms = |(i, (prior, sums)): (usize, (f64, crate::problem::RowSums))| Terms {
-            prior,
-            start: starts.as_ref().map_or(0.0, |s| s[i]),
-            full: sums.full,
-            ramp: sums.ramp,
+        let full = self.full.ranges().len();
+        let terms = |(i, prior): (usize, f64)| {
+            let (full, ramp) = sums.of(i).split_at(full);
+            Terms {
+                prior,
+                start: starts.as_ref().map_or(0.0, |s| s[i]),
+                full: full.iter().sum(),
+                ramp: ramp.iter().sum(),
+            }
         };
-        priors
-            .into_iter()
-            .zip(sums)
-            .enumerate()
-            .map(terms)
-            .collect()
+        priors.into_iter().enumerate().map(terms).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn rows() -> impl Strategy<Value = Rows> {
-        prop::collection::vec((0usize..40, 0usize..10), 0..4)
-            .prop_map(|v| Rows::new(v.into_iter().map(|(a, n)| a..a + n)))
-    }
-
-    fn members(rows: &Rows) -> std::collections::BTreeSet<usize> {
-        rows.ranges().iter().cloned().flatten().collect()
-    }
-
-    proptest! {
-        #[test]
-        fn row_sets_behave_like_sets(a in rows(), b in rows()) {
-            let (x, y) = (members(&a), members(&b));
-            prop_assert_eq!(members(&a.without(&b)), &x - &y);
-            prop_assert_eq!(a.contains(&b), y.is_subset(&x));
-            prop_assert_eq!(a.is_disjoint(&b), x.is_disjoint(&y));
-            prop_assert_eq!(a.len(), x.len());
-        }
-    }
-
     #[test]
     fn a_ramp_at_zero_ignores_impossible_rows() {
         let stage = Stage::ramping(0..1, 1..2, 0.0);
@@ -431,8 +286,11 @@ mod tests {
         for _ in 0..400 {
             let some = stage.sampled(10, &mut stream);
             assert_eq!((some.full.len(), some.ramp.len(), some.scale), (6, 4, 10.0));
-            assert!(stage.full.contains(&some.full) || some.full.0.len() == 2);
-            for row in members(&some.full).into_iter().chain(members(&some.ramp)) {
+            assert!(stage.full.contains(&some.full) || some.full.ranges().len() == 2);
+            for row in [some.full(), some.ramp()]
+                .iter()
+                .flat_map(|r| r.ranges().iter().cloned().flatten())
+            {
                 seen[row] += 1;
             }
         }

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::{Error, Result};
-use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
+use crate::base::sums::log_sum_exp;
+use crate::problem::Problem;
 use crate::problem::population::Population;
-use crate::problem::{Part, Problem, Segment};
-use crate::sampling::adapt;
+use crate::problem::rows::RowSet;
 use crate::sampling::information::information;
-use crate::sampling::weights::log_sum_exp;
+use crate::sampling::reference::reference;
 
 /// q0(θ) = (1/M) Σ_m N(θ | c_m, diag s²): equally likely Gaussians around M centres, which share their standard
 /// deviations. It is normalised, so a run that begins at it has an evidence.
@@ -52,11 +52,10 @@ impl Gaussians {
                 "a positive, finite number is needed",
             ));
         }
-        if let Some(i) = centres.values().iter().position(|x| !x.is_finite()) {
-            let dim = centres.dim();
+        if let Some((centre, coordinate, value)) = centres.first_not_finite() {
             return Err(Error::config(
-                format!("coordinate {} of centre {}", i % dim, i / dim),
-                centres.values()[i],
+                format!("coordinate {coordinate} of centre {centre}"),
+                value,
                 "a finite number is needed",
             ));
         }
@@ -93,14 +92,10 @@ impl Gaussians {
                 "a positive, finite number is needed",
             ));
         }
-        let reference = adapt::reference(problem, streams);
-        let all = Segment {
-            rows: 0..problem.rows(),
-            weight: 1.0,
-            part: Part::Full,
-        };
+        let reference = reference(problem, streams);
+        let all = RowSet::from(0..problem.rows()).segments(1.0);
         let equal = vec![1.0 / centres.len().max(1) as f64; centres.len()];
-        let information = information(problem, &[all], &centres, &equal);
+        let information = information(problem, &all, &centres, &equal);
         let mut sd = vec![0.0; dim];
         for (block, variance) in problem.layout().blocks().iter().zip(reference) {
             let usable = if variance > 0.0 && variance.is_finite() {
@@ -133,14 +128,12 @@ impl Gaussians {
 
     /// Draws `particles` vectors, particle i around centre i mod M: stratified, so that every centre has its share.
     pub fn sample(&self, streams: Streams, particles: usize) -> Population {
-        let mut thetas = Population::zeros(particles, self.dim());
-        thetas.fill_normal(streams, Purpose::Start, 0, 0);
-        thetas.map_rows(|i, row| {
-            let centre = self.centres.row(i % self.centres.len());
-            for ((x, c), s) in row.iter_mut().zip(centre).zip(&self.sd) {
-                *x = c + s * *x;
-            }
-        });
+        let mut noise = Population::zeros(particles, self.dim());
+        noise.fill_normal(streams, Purpose::Start, 0, 0);
+        let members = self.centres.len();
+        let centres: Vec<usize> = (0..particles).map(|i| i % members).collect();
+        let mut thetas = self.centres.gather(&centres);
+        thetas.axpy(1.0, &self.sd, &noise);
         thetas
     }
 
@@ -154,30 +147,16 @@ impl Gaussians {
         let constant = -0.5 * dim as f64 * std::f64::consts::TAU.ln()
             - self.sd.iter().map(|s| f64::from(*s).ln()).sum::<f64>()
             - (members as f64).ln();
-        let logs: Vec<Vec<f64>> = exec::map(thetas.len(), |i| {
-            let theta = thetas.row(i);
-            let exponent = |m: usize| {
-                let z = theta.iter().zip(self.centres.row(m)).zip(&self.sd);
-                -0.5 * z
-                    .map(|((x, c), s)| f64::from((x - c) / s).powi(2))
-                    .sum::<f64>()
-            };
-            (0..members).map(exponent).collect()
-        });
+        let mut logs = thetas.squared_distances_to_each(&self.centres, &self.sd);
+        logs.iter_mut().flatten().for_each(|x| *x *= -0.5);
         let totals: Vec<f64> = logs.iter().map(|l| log_sum_exp(l)).collect();
         if let Some((weight, gradient)) = gradient {
-            gradient.map_rows(|i, row| {
-                for (m, log) in logs[i].iter().enumerate() {
-                    let share = (weight * (log - totals[i]).exp()) as f32;
-                    if share == 0.0 {
-                        continue;
-                    }
-                    let (theta, centre) = (thetas.row(i), self.centres.row(m));
-                    for (((g, x), c), s) in row.iter_mut().zip(theta).zip(centre).zip(&self.sd) {
-                        *g -= share * (x - c) / (s * s);
-                    }
+            for (logs, total) in logs.iter_mut().zip(&totals) {
+                for log in logs.iter_mut() {
+                    *log = weight * (*log - total).exp();
                 }
-            });
+            }
+            gradient.pull(thetas, &self.centres, &logs, &self.sd);
         }
         totals.iter().map(|t| t + constant).collect()
     }

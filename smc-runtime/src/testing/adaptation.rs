@@ -1,11 +1,13 @@
 //! The laws of an adaptation.
 
-use super::{Regression, caches};
+use super::Regression;
+use super::kernel::caches;
 use crate::base::exec;
 use crate::base::rng::Streams;
-use crate::sampling::adapt::{self, Adaptation};
+use crate::sampling::adapt::Adaptation;
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::kernel::{At, Kernel, Tuning};
+use crate::sampling::reference::reference;
 use crate::sampling::stage::Stage;
 use crate::sampling::weights::Weights;
 
@@ -83,10 +85,9 @@ fn learned(
     factor: f64,
 ) -> Result<Tuning, String> {
     const STAGES: usize = 15;
-    const TRIALS: usize = 1 << 20;
     let weights = Weights::uniform(draws.terms.len());
     let mut tuning = kernel.start(draws.positions.dim());
-    tuning.refer_to(adapt::reference(target.problem, at(0, 0).streams));
+    tuning.refer_to(reference(target.problem, at(0, 0).streams));
     tuning.step *= factor;
     adaptation.begin(&mut tuning);
     for stage in 1..=STAGES {
@@ -98,7 +99,7 @@ fn learned(
             target,
             &cloud,
             &weights,
-            at(stage, TRIALS),
+            at(stage, 0).trial(),
         );
         if cloud.positions != draws.positions || cloud.terms != draws.terms {
             return Err("the cloud changed when a stage was entered".to_owned());

@@ -12,7 +12,7 @@ use crate::engine::autodiff::Autodiff;
 use crate::engine::{self, Engine, Instructions};
 use crate::model::Model;
 use crate::problem::population::Population;
-use crate::problem::{Part, Problem, RowSums, Segment};
+use crate::problem::{Problem, Segment};
 
 /// A model bound to data whose expression is evaluated in `f64`, with the gradient by automatic differentiation: what a
 /// fused form, or any other engine, is held to.
@@ -28,7 +28,7 @@ use crate::problem::{Part, Problem, RowSums, Segment};
 /// use smc_runtime::engine::{Engine, bind};
 /// use smc_runtime::problem::population::Population;
 /// use smc_runtime::prelude::*;
-/// use smc_runtime::problem::{Part, Segment};
+/// use smc_runtime::problem::Segment;
 /// use smc_runtime::testing::Reference;
 ///
 /// #[bayes_model]
@@ -42,7 +42,7 @@ use crate::problem::{Part, Problem, RowSums, Segment};
 /// let bound = bind(Line::default(), &data, Engine::fused(), 7)?;
 /// let reference = Reference::new(Line::default(), &data, 7)?;
 /// let thetas = Population::from_values(2, vec![0.5, -0.25]).unwrap();
-/// let rows = [Segment { rows: 0..3, weight: 1.0, part: Part::Full }];
+/// let rows = [Segment { rows: 0..3, weight: 1.0 }];
 /// let errors = reference.check(&*bound.problem, &thetas, &rows).unwrap();
 /// assert!(errors.sums < 0.1);
 /// # Ok::<(), Error>(())
@@ -81,8 +81,8 @@ impl<M: Model> Reference<M> {
         Ok(Self { engine })
     }
 
-    /// The sums over `segments` at one parameter vector, and the gradient of Σ weight · Σ_segment.
-    pub fn sums(&self, theta: &[f32], segments: &[Segment]) -> (RowSums, Vec<f64>) {
+    /// The sum over each of the segments at one parameter vector, and the gradient of Σ weight · Σ_segment.
+    pub fn sums(&self, theta: &[f32], segments: &[Segment]) -> (Vec<f64>, Vec<f64>) {
         let mut gradient = vec![0.0; theta.len()];
         let sums = self.add(&widened(theta), segments, &mut gradient);
         (sums, gradient)
@@ -91,21 +91,21 @@ impl<M: Model> Reference<M> {
     /// Every row by itself at one parameter vector, in the bound order.
     pub fn rows(&self, theta: &[f32]) -> Vec<RowReference> {
         let theta = widened(theta);
-        exec::map(self.engine.rows(), |row| {
+        exec::map(self.engine.order().len(), |row| {
             let mut gradient = vec![0.0; theta.len()];
             let sums = self.add(&theta, &[segment(row..row + 1, 1.0)], &mut gradient);
             RowReference {
-                value: sums.full,
+                value: sums[0],
                 slope: norm(gradient.into_iter()),
             }
         })
     }
 
-    fn add(&self, theta: &[f64], segments: &[Segment], gradient: &mut [f64]) -> RowSums {
+    fn add(&self, theta: &[f64], segments: &[Segment], gradient: &mut [f64]) -> Vec<f64> {
         let sums = self
             .engine
-            .evaluate::<f64>(theta.len(), theta, segments, Some(gradient));
-        sums[0]
+            .evaluate::<f64>(theta.len(), theta, segments, gradient);
+        sums.of(0).to_vec()
     }
 
     /// Compares sums, gradients and row log-likelihoods of `problem`, the same model bound to the same data with the
@@ -132,16 +132,14 @@ impl<M: Model> Reference<M> {
                 let what = || format!("row {user} of particle {p}: {found}, in f64 {exact}");
                 note(&mut worst.rows, share, what)?;
             }
-            for (part, found, exact) in [
-                (Part::Full, sums[p].full, exact.full),
-                (Part::Ramp, sums[p].ramp, exact.ramp),
-            ] {
-                let segments = segments.iter().filter(|s| s.part == part);
-                let rows = segments.flat_map(|s| &rows[s.rows.clone()]);
+            for (n, segment) in segments.iter().enumerate() {
+                let (found, exact) = (sums.of(p)[n], exact[n]);
+                let rows = rows[segment.rows.clone()].iter();
                 let sizes: Vec<f64> = rows.map(|r| 1.0 + r.value.abs()).collect();
                 let allowed = 1e-4 * norm(sizes.iter().copied()) + 1e-6 * sizes.iter().sum::<f64>();
                 let share = share((found - exact).abs(), allowed);
-                let what = || format!("{part:?} sum of particle {p}: {found}, in f64 {exact}");
+                let what =
+                    || format!("sum of segment {n} of particle {p}: {found}, in f64 {exact}");
                 note(&mut worst.sums, share, what)?;
             }
             let found = gradient.row(p).iter().zip(&slopes);
@@ -168,8 +166,7 @@ impl<M: Model> Reference<M> {
 pub fn check_fused<M: Model>(model: M, data: &Dataset) -> std::result::Result<(), String> {
     let reference = Reference::new(model.clone(), data, 1).map_err(|e| e.to_string())?;
     let (n, middle) = (data.rows(), data.rows() / 2);
-    let mut segments = [segment(0..middle, 1.0), segment(middle..n, 0.75)];
-    segments[1].part = Part::Ramp;
+    let segments = [segment(0..middle, 1.0), segment(middle..n, 0.75)];
     for instructions in [
         Instructions::Portable,
         Instructions::Avx2,
@@ -182,7 +179,7 @@ pub fn check_fused<M: Model>(model: M, data: &Dataset) -> std::result::Result<()
             Err(Error::Engine { .. }) if instructions != Instructions::Portable => continue,
             Err(e) => return Err(e.to_string()),
         };
-        let mut thetas = Population::zeros(3, bound.problem.layout().dim());
+        let mut thetas = Population::zeros(3, bound.problem.dim());
         bound.problem.sample_prior(Streams::new(31), 0, &mut thetas);
         let found = reference.check(&*bound.problem, &thetas, &segments);
         found.map_err(|e| format!("{instructions:?}: {e}"))?;
@@ -191,11 +188,7 @@ pub fn check_fused<M: Model>(model: M, data: &Dataset) -> std::result::Result<()
 }
 
 fn segment(rows: Range<usize>, weight: f64) -> Segment {
-    Segment {
-        rows,
-        weight,
-        part: Part::Full,
-    }
+    Segment { rows, weight }
 }
 
 fn widened(theta: &[f32]) -> Vec<f64> {

@@ -1,37 +1,50 @@
 //! A run of layers on slices: forwards and backwards for one particle over one tile.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use crate::model::FieldSpec;
-use crate::model::architecture::{Node, Op};
-use crate::model::fused::{Activation, FusedLayer, LayerSize};
+use crate::model::architecture::{Nature, Node};
+use crate::model::fused::{FusedLayer, LayerSize, Return};
 use crate::model::layout::Layout;
 use crate::model::transform::Support;
 use crate::numerics::isa::Isa;
 use crate::numerics::panel::PANEL;
-use crate::numerics::product::{self, Size};
 
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// y = φ(W x + b).
-    Dense(Option<Activation>),
-    Layer(&'static dyn FusedLayer),
-}
-
-/// One step of the chain, with a dense layer and its activation taken as one.
+/// One step of the chain.
 #[derive(Clone, Debug)]
-struct Step {
-    kind: Kind,
+struct Link {
+    layer: Arc<dyn FusedLayer>,
+    /// An activation that is done in place on what the layer gives, while it is near.
+    after: Option<Arc<dyn FusedLayer>>,
     inputs: usize,
     outputs: usize,
     /// In the parameter vector.
     parameters: Range<usize>,
+    /// The step's number among the affine layers, if it is one.
+    affine: Option<usize>,
+}
+
+/// Watches a pass go through the affine layers; all numbers lie in panels.
+pub(super) trait Hook {
+    /// After layer number `layer` has made z of its inputs, which it may change.
+    fn forward(&mut self, layer: usize, inputs: (usize, &[f32]), z: (usize, &mut [f32]));
+
+    /// When the derivatives by z are known.
+    fn backward(&mut self, layer: usize, inputs: (usize, &[f32]), dz: (usize, &[f32]));
+}
+
+/// A pass that nobody watches; compiled away.
+pub(super) struct Unwatched;
+
+impl Hook for Unwatched {
+    fn forward(&mut self, _: usize, _: (usize, &[f32]), _: (usize, &mut [f32])) {}
+    fn backward(&mut self, _: usize, _: (usize, &[f32]), _: (usize, &[f32])) {}
 }
 
 /// Layers that all have a fused form.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
-    steps: Vec<Step>,
+    steps: Vec<Link>,
     /// Panels per tile.
     pub(super) tile: usize,
     pub(super) isa: Isa,
@@ -79,41 +92,30 @@ impl Buffers {
 
 impl Chain {
     /// The chain of some nodes, or the name of the first that has no fused form.
-    pub(super) fn new(
-        nodes: &[(&Node, &FieldSpec)],
-        layout: &Layout,
-        isa: Isa,
-    ) -> Result<Self, &'static str> {
-        let mut steps: Vec<Step> = Vec::new();
-        for (node, field) in nodes {
+    pub(super) fn new(nodes: &[Node], layout: &Layout, isa: Isa) -> Result<Self, &'static str> {
+        let mut steps: Vec<Link> = Vec::new();
+        let mut affine = 0;
+        for node in nodes {
             let blocks = &layout.blocks()[node.blocks.clone()];
-            let activation = match node.op {
-                Op::Tanh => Some(Activation::Tanh),
-                Op::Relu => Some(Activation::Relu),
-                Op::LeakyRelu => Some(Activation::LeakyRelu),
-                Op::Sigmoid => Some(Activation::Sigmoid),
-                Op::Softplus => Some(Activation::Softplus),
-                _ => None,
-            };
-            if let (Some(activation), Some(last)) = (activation, steps.last_mut())
-                && matches!(last.kind, Kind::Dense(None))
+            let real = blocks.iter().all(|b| b.support == Support::Real);
+            let layer = node.fused.clone().filter(|_| real).ok_or(node.name)?;
+            if let (Some(_), Some(last)) = (layer.in_place(), steps.last_mut())
+                && last.after.is_none()
+                && !last.layer.needs_output()
             {
-                last.kind = Kind::Dense(Some(activation));
+                last.after = Some(layer);
                 continue;
             }
-            let kind = match (node.op, field.fused) {
-                (Op::Linear, _) => Kind::Dense(None),
-                (_, Some(layer)) if blocks.iter().all(|b| b.support == Support::Real) => {
-                    Kind::Layer(layer)
-                }
-                _ => return Err(node.name),
-            };
-            steps.push(Step {
-                kind,
-                inputs: node.inputs,
-                outputs: node.outputs,
+            let number = (node.nature == Nature::Affine).then_some(affine);
+            affine += usize::from(number.is_some());
+            steps.push(Link {
+                layer,
+                after: None,
+                inputs: node.takes.len(),
+                outputs: node.gives.len(),
                 parameters: blocks.first().map_or(0, |b| b.range.start)
                     ..blocks.last().map_or(0, |b| b.range.end),
+                affine: number,
             });
         }
         let tile = tile_panels(&steps);
@@ -128,20 +130,13 @@ impl Chain {
         self.steps[self.steps.len() - 1].outputs
     }
 
-    fn product(step: &Step, rows: usize) -> Size {
-        Size {
-            inputs: step.inputs,
-            outputs: step.outputs,
-            panels: rows.div_ceil(PANEL),
-            rows,
-        }
-    }
-
-    fn size(&self, step: &Step, panels: usize) -> LayerSize {
+    /// The numbers of a step where `live` rows are the last that counts.
+    fn size(&self, step: &Link, live: usize) -> LayerSize {
         LayerSize {
             inputs: step.inputs,
             outputs: step.outputs,
-            panels,
+            panels: live.div_ceil(PANEL),
+            live,
             isa: self.isa,
         }
     }
@@ -158,19 +153,27 @@ impl Chain {
                 let widest = step.outputs.max(step.inputs) * rows;
                 grow(&mut buffers.upper, widest);
                 grow(&mut buffers.lower, widest);
-                let packed = Self::product(step, rows).packed_len();
+                let packed = step.layer.packed_len(self.size(step, rows));
                 grow(&mut buffers.packed, packed);
             }
         }
         grow(&mut buffers.upper, self.outputs() * rows);
         if backward {
-            let first = Self::product(&self.steps[0], rows).packed_len();
+            let first = &self.steps[0];
+            let first = first.layer.packed_len(self.size(first, rows));
             grow(&mut buffers.first, first);
         }
     }
 
     /// Every step of one particle on the tile x, whose last row that counts is number `rows`.
-    pub(super) fn forward(&self, theta: &[f32], x: &[f32], rows: usize, buffers: &mut Buffers) {
+    pub(super) fn forward(
+        &self,
+        theta: &[f32],
+        x: &[f32],
+        rows: usize,
+        buffers: &mut Buffers,
+        hook: &mut impl Hook,
+    ) {
         let panels = rows.div_ceil(PANEL);
         for (s, step) in self.steps.iter().enumerate() {
             let (before, after) = buffers.activations.split_at_mut(s);
@@ -179,23 +182,20 @@ impl Chain {
                 None => x,
             };
             let y = &mut after[0][..step.outputs * panels * PANEL];
-            let parameters = &theta[step.parameters.clone()];
-            match step.kind {
-                Kind::Dense(activation) => {
-                    let (w, b) = parameters.split_at(step.inputs * step.outputs);
-                    product::forward(self.isa, Self::product(step, rows), w, b, x, y);
-                    if let Some(activation) = activation {
-                        activation.apply(self.isa, y);
-                    }
-                }
-                Kind::Layer(layer) => layer.forward(self.size(step, panels), parameters, x, y),
+            let size = self.size(step, rows);
+            step.layer
+                .forward(size, &theta[step.parameters.clone()], x, y);
+            if let Some(layer) = step.affine {
+                hook.forward(layer, (step.inputs, x), (step.outputs, &mut *y));
+            }
+            if let Some(activation) = step.in_place() {
+                activation.apply(size, y);
             }
         }
     }
 
-    /// Back through every step after [`Chain::forward`] on the same tile: adds to `gradient`. The derivatives with
-    /// respect to the output are those of [`Buffers::output_and_delta`]; those with respect to the input are returned if
-    /// asked for.
+    /// Back through every step after [`Chain::forward`] on the same tile: adds to `gradient` if there is one. The derivatives
+    /// by the output are those of [`Buffers::output_and_delta`]; those by the input are returned if asked for.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn backward<'b>(
         &self,
@@ -204,10 +204,10 @@ impl Chain {
         live: &Range<usize>,
         to_input: bool,
         buffers: &'b mut Buffers,
-        gradient: &mut [f32],
+        mut gradient: Option<&mut [f32]>,
+        hook: &mut impl Hook,
     ) -> &'b [f32] {
-        let panels = live.end.div_ceil(PANEL);
-        let rows = panels * PANEL;
+        let rows = live.end.next_multiple_of(PANEL);
         for (s, step) in self.steps.iter().enumerate().rev() {
             let x = match s {
                 0 => x,
@@ -216,45 +216,42 @@ impl Chain {
             let y = &buffers.activations[s][..step.outputs * rows];
             let dy = &mut buffers.upper[..step.outputs * rows];
             let dx = &mut buffers.lower[..step.inputs * rows];
-            let parameters = &theta[step.parameters.clone()];
-            let gradient = &mut gradient[step.parameters.clone()];
-            let dx = (s > 0 || to_input).then_some(dx);
-            match step.kind {
-                Kind::Dense(activation) => {
-                    if let Some(activation) = activation {
-                        activation.back(self.isa, y, dy);
+            let size = self.size(step, live.end);
+            if let Some(activation) = step.in_place() {
+                activation.back(size, y, dy);
+            }
+            if let Some(layer) = step.affine {
+                hook.backward(layer, (step.inputs, x), (step.outputs, &*dy));
+            }
+            let gradient = gradient.as_deref_mut();
+            let gradient = gradient.map(|g| &mut g[step.parameters.clone()]);
+            let mut packed: &[f32] = &[];
+            if gradient.is_some() && step.layer.packed_len(size) > 0 {
+                // After the forward pass, so that x comes from the cache.
+                if s > 0 {
+                    step.layer.pack(size, x, &mut buffers.packed);
+                    packed = &buffers.packed;
+                } else {
+                    if !buffers.first_is_packed {
+                        step.layer.pack(size, x, &mut buffers.first);
+                        buffers.first_is_packed = true;
                     }
-                    let size = Self::product(step, live.end);
-                    let (gw, gb) = gradient.split_at_mut(step.inputs * step.outputs);
-                    product::gradient_bias(self.isa, step.outputs, dy, gb);
-                    if !size.packs() {
-                        product::gradient_plain(self.isa, size, dy, x, gw);
-                    } else if s == 0 {
-                        // After the forward pass, so that x comes from the cache.
-                        if !buffers.first_is_packed {
-                            product::pack(self.isa, size, x, &mut buffers.first);
-                            buffers.first_is_packed = true;
-                        }
-                        product::gradient_packed(self.isa, size, dy, &buffers.first, gw);
-                    } else {
-                        product::pack(self.isa, size, x, &mut buffers.packed);
-                        product::gradient_packed(self.isa, size, dy, &buffers.packed, gw);
-                    }
-                    if let Some(dx) = dx {
-                        let w = &parameters[..step.inputs * step.outputs];
-                        product::backward(self.isa, size, w, dy, dx);
-                    }
+                    packed = &buffers.first;
                 }
-                Kind::Layer(layer) => {
-                    let size = self.size(step, panels);
-                    match dx {
-                        Some(dx) => {
-                            layer.backward(size, parameters, x, y, dy, Some(dx), gradient);
-                            clear_padding(dx, step.inputs, live);
-                        }
-                        None => layer.backward(size, parameters, x, y, dy, None, gradient),
-                    }
-                }
+            }
+            let wanted = s > 0 || to_input;
+            let back = Return {
+                parameters: &theta[step.parameters.clone()],
+                x,
+                packed,
+                y,
+                dy,
+                dx: wanted.then_some(&mut *dx),
+                gradient,
+            };
+            step.layer.backward(size, back);
+            if wanted {
+                clear_padding(dx, step.inputs, live);
             }
             std::mem::swap(&mut buffers.upper, &mut buffers.lower);
         }
@@ -262,20 +259,31 @@ impl Chain {
     }
 }
 
-/// Sets the rows that are not live to zero.
+impl Link {
+    fn in_place(&self) -> Option<&dyn crate::model::fused::InPlace> {
+        self.after.as_ref()?.in_place()
+    }
+}
+
+/// Sets the rows that are not live to zero; the first and the last panel alone have any.
 fn clear_padding(x: &mut [f32], features: usize, live: &Range<usize>) {
-    for (i, x) in x.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
-        let first = i / features * PANEL;
-        for (l, x) in x.iter_mut().enumerate() {
-            if !live.contains(&(first + l)) {
-                *x = 0.0;
-            }
+    let panels = x.as_chunks_mut::<PANEL>().0;
+    let last = panels.len() / features.max(1) - 1;
+    let mut clear = |panel: usize, lanes: Range<usize>| {
+        for x in &mut panels[panel * features..(panel + 1) * features] {
+            x[lanes.clone()].fill(0.0);
         }
+    };
+    if live.start > 0 {
+        clear(0, 0..live.start);
+    }
+    if live.end < (last + 1) * PANEL {
+        clear(last, live.end - last * PANEL..PANEL);
     }
 }
 
 /// Panels per tile: enough to add to a gradient seldom, few enough that what a thread works on stays near it.
-fn tile_panels(steps: &[Step]) -> usize {
+fn tile_panels(steps: &[Link]) -> usize {
     let widest = steps.iter().map(|s| s.outputs.max(s.inputs / 2)).max();
     (8192 / widest.unwrap_or(1).max(1)).clamp(4, 16)
 }

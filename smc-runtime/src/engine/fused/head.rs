@@ -23,7 +23,7 @@ enum Base {
 
 /// What a field is whose element a likelihood names.
 #[derive(Clone, Copy)]
-pub(super) enum Named {
+pub(super) enum FieldValue {
     /// The network's output.
     Output,
     /// A number that is given with the model.
@@ -34,22 +34,22 @@ pub(super) enum Named {
 
 impl Base {
     /// `parameter(field, element)` says what a field is. `None` for a term that is not given, or holds others.
-    fn new(term: &Term, parameter: &impl Fn(usize, usize) -> Named) -> Option<Self> {
+    fn new(term: &Term, parameter: &impl Fn(usize, usize) -> FieldValue) -> Option<Self> {
         Some(match term {
             Term::Field(f) => Self::named(parameter(*f, 0), 0),
             Term::Column(f, c) => Self::named(parameter(*f, *c), *c),
             Term::Feature(c) => Self::Feature(*c),
             Term::Offset => Self::Offset,
             Term::Constant(c) => Self::Constant(*c),
-            Term::Unset | Term::Apply(..) | Term::Combine(..) => return None,
+            Term::Unset | Term::Unknown(_) | Term::Apply(..) | Term::Combine(..) => return None,
         })
     }
 
-    fn named(named: Named, column: usize) -> Self {
+    fn named(named: FieldValue, column: usize) -> Self {
         match named {
-            Named::Output => Self::Output(column),
-            Named::Given(value) => Self::Constant(value),
-            Named::Parameter(slot) => Self::Parameter(slot),
+            FieldValue::Output => Self::Output(column),
+            FieldValue::Given(value) => Self::Constant(value),
+            FieldValue::Parameter(slot) => Self::Parameter(slot),
         }
     }
 
@@ -59,7 +59,7 @@ impl Base {
 
     /// The value in one panel.
     #[inline(always)]
-    fn value(self, at: &At<'_>, panel: usize) -> Lane {
+    fn value(self, at: &Reading<'_>, panel: usize) -> Lane {
         match self {
             Self::Output(c) => at.output.as_chunks::<PANEL>().0[panel * at.outputs + c],
             Self::Feature(c) => at.features.as_chunks::<PANEL>().0[panel * at.columns + c],
@@ -72,7 +72,7 @@ impl Base {
 
 /// A term with its fields resolved: exp applied `exps` times to a base.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Source {
+pub(super) struct Origin {
     base: Base,
     exps: usize,
 }
@@ -89,7 +89,7 @@ const MOST_TERMS: usize = 4;
 
 /// A formula with its terms resolved.
 #[derive(Clone, Debug)]
-pub(super) struct Rows {
+pub(super) struct ByRow {
     expressions: Vec<Expression>,
     pub(super) density: RowDensity,
     /// Distinct outputs and parameters among the leaves.
@@ -98,9 +98,9 @@ pub(super) struct Rows {
 
 #[derive(Clone, Debug)]
 pub(super) enum Head {
-    Normal { mean: Source, sd: Source },
+    Normal { mean: Origin, sd: Origin },
     Categorical,
-    Rows(Rows),
+    Formula(ByRow),
 }
 
 impl Head {
@@ -110,25 +110,27 @@ impl Head {
     /// Why the likelihood cannot be fused.
     pub(super) fn resolve(
         head: FusedHead,
-        parameter: &impl Fn(usize, usize) -> Named,
+        parameter: &impl Fn(usize, usize) -> FieldValue,
     ) -> Result<Self, String> {
         let unset = "a key of the likelihood is not given";
         Ok(match head {
             FusedHead::Normal { mean, sd } => Self::Normal {
-                mean: Source::new(&mean, parameter).ok_or(unset)?,
-                sd: Source::new(&sd, parameter).ok_or(unset)?,
+                mean: Origin::new(&mean, parameter).ok_or(unset)?,
+                sd: Origin::new(&sd, parameter).ok_or(unset)?,
             },
             FusedHead::Categorical => Self::Categorical,
-            FusedHead::Rows { terms, density } => Self::Rows(Rows::new(terms, density, parameter)?),
+            FusedHead::Formula { terms, density } => {
+                Self::Formula(ByRow::new(terms, density, parameter)?)
+            }
         })
     }
 }
 
-impl Rows {
+impl ByRow {
     fn new(
         terms: Vec<Term>,
         density: RowDensity,
-        parameter: &impl Fn(usize, usize) -> Named,
+        parameter: &impl Fn(usize, usize) -> FieldValue,
     ) -> Result<Self, String> {
         if terms.len() > MOST_TERMS {
             return Err(format!(
@@ -174,7 +176,7 @@ impl Rows {
     fn arguments<const K: usize>(
         &self,
         isa: Isa,
-        at: &At<'_>,
+        at: &Reading<'_>,
         panel: usize,
     ) -> [Lanes<K>; MOST_TERMS] {
         std::array::from_fn(|i| match self.expressions.get(i) {
@@ -202,7 +204,7 @@ impl Rows {
     fn evaluate<const K: usize>(
         &self,
         isa: Isa,
-        at: &At<'_>,
+        at: &Reading<'_>,
         out: &mut [f32],
         back: &mut Option<Back<'_>>,
     ) where
@@ -237,8 +239,8 @@ impl Rows {
     }
 }
 
-impl Source {
-    fn new(term: &Term, parameter: &impl Fn(usize, usize) -> Named) -> Option<Self> {
+impl Origin {
+    fn new(term: &Term, parameter: &impl Fn(usize, usize) -> FieldValue) -> Option<Self> {
         if let Term::Apply(Function::Exp, inner) = term {
             let inner = Self::new(inner, parameter)?;
             let exps = inner.exps + 1;
@@ -257,7 +259,7 @@ impl Source {
 
 /// What a head reads at a tile.
 #[derive(Clone, Copy)]
-pub(super) struct At<'a> {
+pub(super) struct Reading<'a> {
     /// The rows that count, from the first of the tile.
     pub(super) live: &'a Range<usize>,
     pub(super) panels: usize,
@@ -299,14 +301,14 @@ impl Head {
     pub(super) fn evaluate(
         &self,
         isa: Isa,
-        at: At<'_>,
+        at: Reading<'_>,
         out: &mut [f32],
         mut back: Option<Back<'_>>,
     ) {
         match self {
             Self::Normal { mean, sd } => normal(isa, *mean, *sd, at, out, &mut back),
             Self::Categorical => categorical(isa, at, out, &mut back),
-            Self::Rows(rows) => match back.as_ref().map_or(0, |_| rows.variables.len()) {
+            Self::Formula(rows) => match back.as_ref().map_or(0, |_| rows.variables.len()) {
                 0 => rows.evaluate::<0>(isa, &at, out, &mut back),
                 1 => rows.evaluate::<1>(isa, &at, out, &mut back),
                 2 => rows.evaluate::<2>(isa, &at, out, &mut back),
@@ -324,7 +326,7 @@ impl Head {
         match self {
             Self::Normal { .. } => 2,
             Self::Categorical => outputs,
-            Self::Rows(rows) => rows.expressions.len(),
+            Self::Formula(rows) => rows.expressions.len(),
         }
     }
 
@@ -332,7 +334,7 @@ impl Head {
     pub(super) fn arguments(
         &self,
         isa: Isa,
-        at: At<'_>,
+        at: Reading<'_>,
         out: &mut [f32],
         mut put: impl FnMut(usize, usize, f64),
     ) {
@@ -353,7 +355,7 @@ impl Head {
                     }
                 }
             }
-            Self::Rows(rows) => {
+            Self::Formula(rows) => {
                 for panel in 0..at.panels {
                     let arguments = rows.arguments::<0>(isa, &at, panel);
                     for row in panel * PANEL..(panel + 1) * PANEL {
@@ -372,7 +374,7 @@ impl Head {
 
 /// The value of a source in one panel.
 #[inline(always)]
-fn value<const FMA: bool>(source: Source, at: &At<'_>, panel: usize) -> Lane {
+fn value<const FMA: bool>(source: Origin, at: &Reading<'_>, panel: usize) -> Lane {
     let mut lane = source.base.value(at, panel);
     for _ in 0..source.exps {
         for l in 0..PANEL {
@@ -385,8 +387,8 @@ fn value<const FMA: bool>(source: Source, at: &At<'_>, panel: usize) -> Lane {
 /// Adds ∂/∂source, one number per row, to where the source comes from.
 #[inline(always)]
 fn scatter<const FMA: bool>(
-    source: Source,
-    at: &At<'_>,
+    source: Origin,
+    at: &Reading<'_>,
     panel: usize,
     mut d: Lane,
     back: &mut Back<'_>,
@@ -420,7 +422,7 @@ fn sane(d: f32) -> f32 {
 
 /// The weight of rows that count, else 0.
 #[inline(always)]
-fn mask(at: &At<'_>, panel: usize) -> Lane {
+fn mask(at: &Reading<'_>, panel: usize) -> Lane {
     let (from, to) = (at.live.start as i32, at.live.end as i32);
     let mut mask = [0.0; PANEL];
     for l in 0..PANEL {
@@ -437,7 +439,7 @@ fn mask(at: &At<'_>, panel: usize) -> Lane {
 
 /// log sd and 1/sd; from the logarithm where the term has one, so that neither overflow nor underflow makes a NaN.
 #[inline(always)]
-fn scales<const FMA: bool>(sd: Source, at: &At<'_>, panel: usize) -> (Lane, Lane) {
+fn scales<const FMA: bool>(sd: Origin, at: &Reading<'_>, panel: usize) -> (Lane, Lane) {
     if let Some(inner) = sd.inner() {
         let log_sd = value::<FMA>(inner, at, panel);
         let mut inverse = [0.0; PANEL];
@@ -466,7 +468,7 @@ kernels! {
     }
 
     /// The weight of every row of a panel in a gradient; 0 where there is no density.
-    fn weights(at: &At<'_>, panel: usize, weight: f32, out: &Lane, counts: &mut Wide) {
+    fn weights(at: &Reading<'_>, panel: usize, weight: f32, out: &Lane, counts: &mut Wide) {
         let mask = mask(at, panel);
         for l in 0..PANEL {
             let count = if out[l] > f32::NEG_INFINITY { weight * mask[l] } else { 0.0 };
@@ -498,13 +500,13 @@ kernels! {
         }
     }
 
-    fn values(source: Source, at: At<'_>, out: &mut [f32]) {
+    fn values(source: Origin, at: Reading<'_>, out: &mut [f32]) {
         for (panel, out) in out.as_chunks_mut::<PANEL>().0[..at.panels].iter_mut().enumerate() {
             *out = value::<FMA>(source, &at, panel);
         }
     }
 
-    fn normal(mean: Source, sd: Source, at: At<'_>, out: &mut [f32], back: &mut Option<Back<'_>>) {
+    fn normal(mean: Origin, sd: Origin, at: Reading<'_>, out: &mut [f32], back: &mut Option<Back<'_>>) {
         let (out, targets) = (out.as_chunks_mut::<PANEL>().0, at.targets.as_chunks::<PANEL>().0);
         let same = matches!(sd.base, Base::Constant(_) | Base::Parameter(_));
         let mut scale = scales::<FMA>(sd, &at, 0);
@@ -544,7 +546,7 @@ kernels! {
         }
     }
 
-    fn categorical(at: At<'_>, out: &mut [f32], back: &mut Option<Back<'_>>) {
+    fn categorical(at: Reading<'_>, out: &mut [f32], back: &mut Option<Back<'_>>) {
         let (out, targets) = (out.as_chunks_mut::<PANEL>().0, at.targets.as_chunks::<PANEL>().0);
         for (panel, logits) in at.output.as_chunks::<PANEL>().0.chunks_exact(at.outputs).enumerate() {
             let (y, out) = (&targets[panel], &mut out[panel]);

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::chain::{Buffers, Chain};
+use super::chain::{Buffers, Chain, Unwatched};
 use super::panel::Panels;
-use crate::data::Dataset;
+use crate::data::DataView;
 use crate::model::FieldSpec;
-use crate::model::architecture::{Architecture, Node, Op};
+use crate::model::architecture::{Architecture, Node};
 use crate::model::layout::Layout;
 use crate::model::nn::Rule;
 use crate::model::tensor::{Fuses, Input, Operation, Pass};
@@ -21,7 +21,7 @@ use crate::numerics::panel::{PANEL, into_panels, out_of_panels};
 pub(crate) struct Operations {
     fields: Vec<FieldSpec>,
     architecture: Architecture,
-    data: Arc<Panels>,
+    data: Option<Arc<Panels>>,
     made: Mutex<HashMap<Range<usize>, Option<Arc<LayerRun>>>>,
 }
 
@@ -30,12 +30,12 @@ impl Operations {
     pub(crate) fn new(
         fields: Vec<FieldSpec>,
         architecture: &Architecture,
-        data: &Dataset,
+        data: Option<&DataView<'_>>,
     ) -> Option<Self> {
         let any = fields.iter().any(has_form);
         any.then(|| Self {
             architecture: architecture.clone(),
-            data: Arc::new(Panels::new(data)),
+            data: data.map(|data| Arc::new(Panels::new(data))),
             made: Mutex::default(),
             fields,
         })
@@ -61,8 +61,7 @@ impl Operations {
                 .iter()
                 .map(|f| (f.shape.name, f.blocks.clone(), None)),
         );
-        let pairs: Vec<_> = nodes.iter().zip(layers).collect();
-        LayerRun::new(&pairs, &layout, self.data.clone()).ok()
+        LayerRun::new(&nodes, &layout, self.data.clone()).ok()
     }
 }
 
@@ -76,7 +75,7 @@ impl Fuses for Operations {
             .architecture
             .nodes
             .get(before.iter().filter(|f| is_layer(f)).count());
-        is_layer(field) && has_form(field) && node.is_some_and(|n| n.inputs == width)
+        is_layer(field) && has_form(field) && node.is_some_and(|n| n.takes.len() == width)
     }
 
     fn follows(&self, number: usize, end: usize) -> bool {
@@ -103,13 +102,14 @@ fn is_layer(field: &FieldSpec) -> bool {
 /// Whether a layer has a fused form, on parameters as they are.
 fn has_form(field: &FieldSpec) -> bool {
     let real = field.blocks.iter().all(|b| b.support == Support::Real);
-    real && (field.op == Op::Linear || field.fused.is_some())
+    real && field.fused.is_some()
 }
 
 /// Layers that all have a fused form, with parameters of their own.
 struct LayerRun {
     chain: Arc<Chain>,
-    data: Arc<Panels>,
+    /// The bound rows, for a problem; none for a predictor.
+    data: Option<Arc<Panels>>,
     inputs: usize,
     dim: usize,
 }
@@ -138,6 +138,9 @@ impl X {
     }
 }
 
+/// Rows are named by number only where there are bound ones: see `Fusing::rows`.
+const BOUND: &str = "the operation of a problem has its rows";
+
 thread_local! {
     static SPARE: RefCell<Vec<Buffers>> = const { RefCell::new(Vec::new()) };
 }
@@ -152,14 +155,14 @@ impl Drop for Passed {
 impl LayerRun {
     /// The run of some nodes, whose blocks are those of `layout`; or the name of a node that has no fused form.
     fn new(
-        nodes: &[(&Node, &FieldSpec)],
+        nodes: &[Node],
         layout: &Layout,
-        data: Arc<Panels>,
+        data: Option<Arc<Panels>>,
     ) -> Result<Self, &'static str> {
         Ok(Self {
             chain: Arc::new(Chain::new(nodes, layout, Isa::best())?),
             data,
-            inputs: nodes.first().map_or(0, |(node, _)| node.inputs),
+            inputs: nodes.first().map_or(0, |node| node.takes.len()),
             dim: layout.dim(),
         })
     }
@@ -182,7 +185,7 @@ impl Operation for LayerRun {
                 let first = panels.start * PANEL;
                 let live = rows.start - first..rows.end - first;
                 (
-                    X::Data(self.data.clone(), panels.clone()),
+                    X::Data(self.data.clone().expect(BOUND), panels.clone()),
                     panels.len(),
                     live,
                 )
@@ -201,7 +204,7 @@ impl Operation for LayerRun {
         let mut buffers = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         chain.prepare(&mut buffers, panels, backward);
         buffers.turn_to_next_tile();
-        chain.forward(theta, x.values(), live.end, &mut buffers);
+        chain.forward(theta, x.values(), live.end, &mut buffers, &mut Unwatched);
         let (output, _) = buffers.output_and_delta(chain, panels);
         let rows = out_of_panels(output, chain.outputs(), &live);
         let pass = Passed {
@@ -237,7 +240,15 @@ impl Pass for Passed {
         for (row, dy) in live.clone().zip(dy.chunks(outputs)) {
             into_panels(delta, outputs, row, dy);
         }
-        let by_x = chain.backward(theta, x.values(), live, dx.is_some(), buffers, gradient);
+        let by_x = chain.backward(
+            theta,
+            x.values(),
+            live,
+            dx.is_some(),
+            buffers,
+            Some(gradient),
+            &mut Unwatched,
+        );
         if let Some(dx) = dx {
             let by_x = out_of_panels(by_x, *inputs, live);
             for (d, by_x) in dx.iter_mut().zip(by_x) {

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::data::{Dataset, Features};
+use crate::data::{DataView, Features};
 use crate::numerics::panel::{PANEL, into_panels};
-use crate::problem::{Part, Segment};
+use crate::problem::Segment;
 
 /// Features and targets in panels, and what else the data say of each row.
 pub(super) struct Panels {
@@ -21,10 +21,23 @@ pub(super) struct Panels {
 }
 
 /// One number for each row, with zeros up to the end of the last panel.
-fn padded<T: Copy + Default>(values: &[T]) -> Vec<T> {
-    let mut values = values.to_vec();
+fn padded<T: Copy + Default>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut values: Vec<T> = values.collect();
     values.resize(values.len().next_multiple_of(PANEL), T::default());
     values
+}
+
+/// Rows of `columns` numbers in panels; `read(i, put)` hands row i to `put`.
+fn in_panels(
+    rows: usize,
+    columns: usize,
+    mut read: impl FnMut(usize, &mut dyn FnMut(&[f32])),
+) -> Vec<f32> {
+    let mut panels = vec![0.0; rows.div_ceil(PANEL) * columns * PANEL];
+    for i in 0..rows {
+        read(i, &mut |row| into_panels(&mut panels, columns, i, row));
+    }
+    panels
 }
 
 /// The numbers of some panels, if there are any numbers.
@@ -36,26 +49,34 @@ fn of_panels<T>(values: &[T], panels: Range<usize>) -> &[T] {
 }
 
 impl Panels {
-    pub(super) fn new(data: &Dataset) -> Self {
-        let mut panels = Self::of_features(data.inputs());
-        panels.targets[..data.rows()].copy_from_slice(data.targets());
-        panels.weights = padded(data.weights().unwrap_or_default());
-        panels
+    /// The rows of a view, one after the other.
+    pub(super) fn new(view: &DataView<'_>) -> Self {
+        let rows = view.rows();
+        let each = |number: &dyn Fn(usize) -> Option<f32>| padded((0..rows).map_while(number));
+        let mut row = vec![0.0; view.columns()];
+        Self {
+            rows,
+            columns: view.columns(),
+            features: in_panels(rows, view.columns(), |i, put| {
+                view.row_into(i, &mut row);
+                put(&row);
+            }),
+            targets: each(&|i| Some(view.target(i))),
+            offset: each(&|i| view.offset(i)),
+            weights: each(&|i| view.weight(i)),
+            base: Vec::new(),
+        }
     }
 
     /// Features with targets of zero.
     pub(super) fn of_features(data: &Features) -> Self {
-        let (rows, columns) = (data.rows(), data.columns());
-        let mut features = vec![0.0; rows.div_ceil(PANEL) * columns * PANEL];
-        for i in 0..rows {
-            into_panels(&mut features, columns, i, data.row(i));
-        }
+        let rows = data.rows();
         Self {
             rows,
-            columns,
-            features,
-            targets: vec![0.0; rows.next_multiple_of(PANEL)],
-            offset: padded(data.offset().unwrap_or_default()),
+            columns: data.columns(),
+            features: in_panels(rows, data.columns(), |i, put| put(data.row(i))),
+            targets: padded((0..rows).map(|_| 0.0)),
+            offset: padded(data.offset().unwrap_or_default().iter().copied()),
             weights: Vec::new(),
             base: Vec::new(),
         }
@@ -66,7 +87,7 @@ impl Panels {
         let targets = &self.targets[..self.rows];
         let values: Vec<f64> = targets.iter().map(|&y| base(f64::from(y))).collect();
         if values.iter().any(|&x| x != 0.0) {
-            self.base = padded(&values);
+            self.base = padded(values.into_iter());
         }
         self
     }
@@ -111,7 +132,8 @@ impl Panels {
 pub(super) struct Piece {
     pub(super) rows: Range<usize>,
     pub(super) weight: f64,
-    pub(super) part: Part,
+    /// Number of the segment.
+    pub(super) segment: usize,
 }
 
 impl Piece {
@@ -130,31 +152,31 @@ impl Piece {
 /// Cuts segments at the borders of tiles of `tile` panels, which lie on a fixed grid of rows.
 pub(super) fn pieces(segments: &[Segment], tile: usize) -> impl Iterator<Item = Piece> + '_ {
     let tile = tile * PANEL;
-    segments.iter().flat_map(move |segment| {
-        let Range { start, end } = segment.rows;
-        let tiles = start / tile..end.div_ceil(tile).max(start / tile);
-        tiles.filter_map(move |t| {
-            let rows = start.max(t * tile)..end.min((t + 1) * tile);
-            (!rows.is_empty()).then_some(Piece {
-                rows,
-                weight: segment.weight,
-                part: segment.part,
+    segments
+        .iter()
+        .enumerate()
+        .flat_map(move |(number, segment)| {
+            let Range { start, end } = segment.rows;
+            let tiles = start / tile..end.div_ceil(tile).max(start / tile);
+            tiles.filter_map(move |t| {
+                let rows = start.max(t * tile)..end.min((t + 1) * tile);
+                (!rows.is_empty()).then_some(Piece {
+                    rows,
+                    weight: segment.weight,
+                    segment: number,
+                })
             })
         })
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Dataset;
 
     #[test]
     fn pieces_cover_segments_once() {
-        let segment = |rows: Range<usize>| Segment {
-            rows,
-            weight: 0.5,
-            part: Part::Full,
-        };
+        let segment = |rows: Range<usize>| Segment { rows, weight: 0.5 };
         let segments = [
             segment(0..0),
             segment(0..70),
@@ -178,7 +200,8 @@ mod tests {
     fn panels_hold_the_rows() {
         let features: Vec<f32> = (0..70 * 3).map(|i| i as f32).collect();
         let data = Dataset::new(3, features, vec![7.0; 70]).expect("finite");
-        let panels = Panels::new(&data);
+        let order: Vec<usize> = (0..70).collect();
+        let panels = Panels::new(&DataView::new(&data, &order, None).expect("its rows"));
         let all = panels.features(0..3);
         for i in 0..70 {
             for c in 0..3 {

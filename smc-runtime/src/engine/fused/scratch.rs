@@ -14,8 +14,9 @@ pub(super) struct Scratch {
     pub(super) scalars: Vec<f32>,
     /// Derivatives with respect to them, one line for each particle of a group.
     pub(super) scalar_gradient: Vec<f64>,
-    /// The gradients of a group over one chunk of rows.
+    /// The gradients and the sums of a group over one chunk of rows.
     pub(super) gradient: Vec<f32>,
+    pub(super) sums: Vec<f64>,
 }
 
 thread_local! {

@@ -1,11 +1,11 @@
 //! The whole engine on a case small enough for Miri: values and gradients on every instruction set against the same
 //! network written out in f64, and its finite differences. It needs no other engine.
 
-use super::Fused;
+use super::{Fused, program_of};
 use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
 use crate::data::Dataset;
-use crate::engine::common::Common;
+use crate::engine::common::Given;
 use crate::model::dist::{Categorical, HalfNormal, Likelihood, NegativeBinomial, Normal, Term};
 #[cfg(feature = "autodiff")]
 use crate::model::nn::Field;
@@ -16,22 +16,21 @@ use crate::model::tensor::{Act, Device, Float, Params, Tape};
 use crate::model::{FieldSpec, Model, Views};
 use crate::numerics::isa::{Instructions, Isa};
 use crate::problem::population::Population;
-use crate::problem::{Part, Problem, Segment};
+use crate::problem::{Problem, Segment};
 
 const INPUTS: usize = 13;
 const HIDDEN: usize = 7;
-const OUTPUTS: usize = 2;
 const ROWS: usize = 40;
 
 /// One hidden layer, whose sizes are such that its products are packed, with remainders; and a positive parameter.
 #[derive(Clone, Debug)]
-struct Tiny<L> {
+struct Tiny<L, const O: usize> {
     hidden: Linear<INPUTS, HIDDEN>,
-    output: Linear<HIDDEN, OUTPUTS>,
+    output: Linear<HIDDEN, O>,
     likelihood: L,
 }
 
-impl<L: Likelihood> Model for Tiny<L> {
+impl<L: Likelihood, const O: usize> Model for Tiny<L, O> {
     type Draw<'a> = Views<'a>;
 
     fn name(&self) -> &'static str {
@@ -48,12 +47,12 @@ impl<L: Likelihood> Model for Tiny<L> {
     }
 
     fn priors(&self, priors: &mut Priors<'_>) {
-        priors.of(0, &[], |_| Normal(0.0.into(), 1.0.into()));
-        priors.of(2, &[], |_| Normal(0.0.into(), 1.0.into()));
-        priors.of(3, &[], |_| HalfNormal(1.0.into()));
+        priors.of("hidden", &[], |_| Normal(0.0.into(), 1.0.into()));
+        priors.of("output", &[], |_| Normal(0.0.into(), 1.0.into()));
+        priors.of("noise", &[], |_| HalfNormal(1.0.into()));
     }
 
-    fn likelihood(&self) -> impl Likelihood + use<L> {
+    fn likelihood(&self) -> impl Likelihood + use<L, O> {
         self.likelihood.clone()
     }
 
@@ -86,12 +85,17 @@ fn affine<'a>(theta: &'a [f64], x: &[f64], outputs: usize) -> (Vec<f64>, &'a [f6
 }
 
 /// Σ of a segment's rows at θ, where `log_p` takes the outputs, the positive parameter and the target.
-fn sum(log_p: fn(&[f64], f64, f64) -> f64, theta: &[f64], data: &Dataset, rows: &[usize]) -> f64 {
+fn sum<const O: usize>(
+    log_p: fn(&[f64], f64, f64) -> f64,
+    theta: &[f64],
+    data: &Dataset,
+    rows: &[usize],
+) -> f64 {
     let row = |&row: &usize| {
         let x: Vec<f64> = data.row(row).iter().map(|&x| f64::from(x)).collect();
         let (h, rest) = affine(theta, &x, HIDDEN);
         let h: Vec<f64> = h.into_iter().map(f64::tanh).collect();
-        let (output, rest) = affine(rest, &h, OUTPUTS);
+        let (output, rest) = affine(rest, &h, O);
         log_p(&output, rest[0].exp(), f64::from(data.target(row)))
     };
     rows.iter().map(row).sum()
@@ -106,12 +110,11 @@ fn normals(len: usize, draw: usize) -> Vec<f32> {
 }
 
 /// Holds every instruction set to the same sums in f64, and to the slopes of these along a direction in each block.
-fn check<L: Likelihood>(likelihood: &L, log_p: fn(&[f64], f64, f64) -> f64) {
+fn check<L: Likelihood, const O: usize>(likelihood: &L, log_p: fn(&[f64], f64, f64) -> f64) {
     const PARTICLES: usize = 3;
     let targets = (0..ROWS).map(|i| (i % 2) as f32).collect();
     let data = Dataset::new(INPUTS, normals(ROWS * INPUTS, 0), targets).expect("finite");
-    let segments = [(0..33, 1.0, Part::Full), (33..ROWS, 0.5, Part::Ramp)]
-        .map(|(rows, weight, part)| Segment { rows, weight, part });
+    let segments = [(0..33, 1.0), (33..ROWS, 0.5)].map(|(rows, weight)| Segment { rows, weight });
     for instructions in [
         Instructions::Portable,
         Instructions::Avx2,
@@ -121,15 +124,15 @@ fn check<L: Likelihood>(likelihood: &L, log_p: fn(&[f64], f64, f64) -> f64) {
             continue;
         };
         println!("{}", isa.name());
-        let model = Tiny {
+        let model = Tiny::<L, O> {
             hidden: Linear::default(),
             output: Linear::default(),
             likelihood: likelihood.clone(),
         };
-        let (common, bound) = Common::new(model, &data, 1).expect("the sizes fit");
-        let fused = Fused::new(common, bound, instructions).map_err(|(_, reason)| reason);
-        let problem = fused.expect("all has a fused form");
-        let dim = problem.layout().dim();
+        let given = Given::new(model, &data, None, None, 1).expect("the sizes fit");
+        let program = program_of(&given, instructions).expect("all has a fused form");
+        let problem = Fused::new(given, program).expect("the data fit");
+        let dim = problem.dim();
         let values = normals(PARTICLES * dim, 1)
             .iter()
             .map(|x| 0.3 * x)
@@ -139,15 +142,15 @@ fn check<L: Likelihood>(likelihood: &L, log_p: fn(&[f64], f64, f64) -> f64) {
         let sums = exec::with_threads(Some(2), || {
             let sums = problem.log_likelihood(&thetas, &segments, Some(&mut gradient));
             let alone = problem.log_likelihood(&thetas.gather(&[1]), &segments, None);
-            assert_eq!(alone, sums[1..2]);
+            assert_eq!(alone.of(0), sums.of(1));
             sums
         });
         let sums = sums.expect("two threads");
         let (full, ramp) = problem.order().split_at(33);
         for p in 0..PARTICLES {
             let theta: Vec<f64> = thetas.row(p).iter().map(|&x| f64::from(x)).collect();
-            for (found, rows) in [(sums[p].full, full), (sums[p].ramp, ramp)] {
-                let exact = sum(log_p, &theta, &data, rows);
+            for (found, rows) in sums.of(p).iter().zip([full, ramp]) {
+                let exact = sum::<O>(log_p, &theta, &data, rows);
                 assert!((found - exact).abs() <= 1e-4, "{found}, in f64 {exact}");
             }
             let blocks = problem.layout().blocks().iter().map(|b| b.range.clone());
@@ -161,7 +164,8 @@ fn check<L: Likelihood>(likelihood: &L, log_p: fn(&[f64], f64, f64) -> f64) {
                     for (x, &d) in theta[range.clone()].iter_mut().zip(&direction) {
                         *x += h * f64::from(d);
                     }
-                    sum(log_p, &theta, &data, full) + 0.5 * sum(log_p, &theta, &data, ramp)
+                    sum::<O>(log_p, &theta, &data, full)
+                        + 0.5 * sum::<O>(log_p, &theta, &data, ramp)
                 };
                 let slope = (at(1e-4) - at(-1e-4)) / 2e-4;
                 let along = gradient.row(p)[range.clone()].iter().zip(&direction);
@@ -184,7 +188,7 @@ fn normal(mean: f64, sd: f64, y: f64) -> f64 {
 fn an_output_as_standard_deviation() {
     let output = Term::Field(2);
     let likelihood = Normal(output.column(0), output.column(1).exp());
-    check(&likelihood, |o, _, y| normal(o[0], o[1].exp(), y));
+    check::<_, 2>(&likelihood, |o, _, y| normal(o[0], o[1].exp(), y));
 }
 
 // For Miri one likelihood is enough: what is unsafe is the same for all.
@@ -192,14 +196,14 @@ fn an_output_as_standard_deviation() {
 #[test]
 fn a_learned_standard_deviation() {
     let likelihood = Normal(Term::Field(2).column(0), Term::Field(3));
-    check(&likelihood, |o, noise, y| normal(o[0], noise, y));
+    check::<_, 1>(&likelihood, |o, noise, y| normal(o[0], noise, y));
 }
 
 #[cfg_attr(miri, ignore)]
 #[test]
 fn classes() {
     let likelihood = Categorical::default().logits(Term::Field(2));
-    check(&likelihood, |o, _, y| {
+    check::<_, 2>(&likelihood, |o, _, y| {
         o[y as usize] - (o[0].exp() + o[1].exp()).ln()
     });
 }
@@ -211,7 +215,7 @@ fn a_formula_of_expressions() {
     let likelihood = NegativeBinomial::default()
         .log_mean(output.column(0) * 0.5 - output.column(1))
         .dispersion(Term::Field(3) + 0.25);
-    check(&likelihood, |o, noise, y| {
+    check::<_, 2>(&likelihood, |o, noise, y| {
         let (mean, r) = ((0.5 * o[0] - o[1]).exp(), noise + 0.25);
         let choose = libm::lgamma(y + r) - libm::lgamma(r) - libm::lgamma(y + 1.0);
         choose + r * (r / (r + mean)).ln() + y * (mean / (r + mean)).ln()

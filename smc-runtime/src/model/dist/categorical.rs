@@ -2,6 +2,7 @@
 
 use super::{Likelihood, Predictive, Response};
 use crate::base::rng::Stream;
+use crate::base::sums::log_sum_exp;
 use crate::model::check::{Key, Takes};
 use crate::model::dist::FusedHead;
 #[cfg(feature = "autodiff")]
@@ -29,14 +30,6 @@ impl Categorical {
             logits: logits.into(),
         }
     }
-}
-
-fn log_sum_exp(logits: &[f64]) -> f64 {
-    let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if max.is_infinite() {
-        return max;
-    }
-    max + logits.iter().map(|l| (l - max).exp()).sum::<f64>().ln()
 }
 
 impl Predictive for Categorical {

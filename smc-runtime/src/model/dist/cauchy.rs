@@ -1,6 +1,6 @@
 //! The Cauchy distribution.
 
-use super::{LN_PI, Prior, finite, positive};
+use super::{LN_PI, Prior, finite, is_zero, positive};
 use crate::base::rng::Stream;
 use crate::model::algebra::{Algebra, Num};
 use crate::model::transform::Support;
@@ -34,6 +34,10 @@ impl Prior for Cauchy<Num> {
     fn sample(&self, stream: &mut Stream) -> f64 {
         let angle = std::f64::consts::PI * (stream.uniform() - 0.5);
         self.0.value() + self.1.value() * angle.tan()
+    }
+
+    fn is_even(&self) -> bool {
+        is_zero(self.0)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -17,7 +17,7 @@ pub enum FusedHead {
     /// Categorical; the logits are the network's outputs.
     Categorical,
     /// A formula of terms that are one number per row.
-    Rows {
+    Formula {
         /// The arguments of the formula.
         terms: Vec<Term>,
         /// The formula.

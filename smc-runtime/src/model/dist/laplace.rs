@@ -2,7 +2,7 @@
 
 use std::f64::consts::LN_2;
 
-use super::{Prior, Response, Univariate, finite, positive};
+use super::{Prior, Response, Univariate, finite, is_zero, positive};
 use crate::base::rng::Stream;
 use crate::model::algebra::{Algebra, LnGamma, Num};
 use crate::model::check::Key;
@@ -42,6 +42,10 @@ impl Prior for Laplace<Num> {
 
     fn sample(&self, stream: &mut Stream) -> f64 {
         self.0.value() + self.1.value() * standard_draw(stream)
+    }
+
+    fn is_even(&self) -> bool {
+        is_zero(self.0)
     }
 
     fn check(&self) -> Result<(), String> {

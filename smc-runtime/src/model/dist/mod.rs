@@ -46,7 +46,7 @@ pub use univariate::Univariate;
 use std::fmt::Debug;
 
 use crate::base::rng::Stream;
-use crate::model::algebra::Num;
+use crate::model::algebra::{LANES, Num};
 use crate::model::check::Key;
 #[cfg(feature = "autodiff")]
 use crate::model::tensor::{Device, Float, Heads, PerRow, Tape, Targets};
@@ -109,6 +109,11 @@ pub trait Prior: Clone + Debug {
     /// The interval outside of which it gives no density, where [`Prior::ANYWHERE`] holds: a field must have all of it.
     fn within(&self) -> Option<(f64, f64)> {
         None
+    }
+
+    /// Whether p(−x) = p(x), whatever the parameters are that the arguments name.
+    fn is_even(&self) -> bool {
+        false
     }
 
     /// The sum of [`Prior::log_density`] over a block of real parameters, its lanes 1 to 7 filled, with d/dx added to `gradient`.
@@ -207,6 +212,11 @@ pub trait Likelihood: Predictive + Clone + 'static {
 
 /// log π.
 const LN_PI: f64 = 1.144_729_885_849_400_2;
+
+/// Whether an argument is 0 whatever the parameters are that it names.
+fn is_zero(x: Num) -> bool {
+    x.value() == 0.0 && (0..LANES).all(|lane| x.partial(lane) == 0.0)
+}
 
 /// A location argument.
 fn finite(name: &str, value: Num) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! The normal distribution, by mean and standard deviation.
 
-use super::{Prior, Response, Univariate, finite, positive};
+use super::{Prior, Response, Univariate, finite, is_zero, positive};
 use crate::base::rng::Stream;
 use crate::model::algebra::{Algebra, LnGamma, Num};
 use crate::model::check::Key;
@@ -40,6 +40,10 @@ impl Prior for Normal<Num> {
 
     fn sample(&self, stream: &mut Stream) -> f64 {
         self.0.value() + self.1.value() * stream.normal()
+    }
+
+    fn is_even(&self) -> bool {
+        is_zero(self.0)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use special::Beta;
 
-use super::{LN_PI, Prior, Response, Univariate, finite, positive};
+use super::{LN_PI, Prior, Response, Univariate, finite, is_zero, positive};
 use crate::base::rng::Stream;
 use crate::model::algebra::{LnGamma, Num};
 use crate::model::check::Key;
@@ -48,6 +48,10 @@ impl Prior for StudentT<Num> {
 
     fn sample(&self, stream: &mut Stream) -> f64 {
         self.1.value() + self.2.value() * standard_draw(self.0.value(), stream)
+    }
+
+    fn is_even(&self) -> bool {
+        is_zero(self.1)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! The uniform distribution.
 
-use super::{Prior, finite};
+use super::{Prior, finite, is_zero};
 use crate::base::rng::Stream;
 use crate::model::algebra::Num;
 use crate::model::transform::Support;
@@ -49,6 +49,10 @@ impl Prior for Uniform<Num> {
     fn sample(&self, stream: &mut Stream) -> f64 {
         let (low, high) = (self.0.value(), self.1.value());
         low + (high - low) * stream.uniform()
+    }
+
+    fn is_even(&self) -> bool {
+        is_zero(self.0 + self.1)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -164,7 +164,7 @@ impl<L: Univariate> Likelihood for L {
     }
 
     fn fused(&self) -> Option<FusedHead> {
-        let general = || FusedHead::Rows {
+        let general = || FusedHead::Formula {
             terms: Univariate::terms(self),
             density: RowDensity::of(self.clone()),
         };

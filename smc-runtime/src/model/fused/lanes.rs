@@ -18,13 +18,13 @@ pub(crate) type Wide = [f64; PANEL];
 
 /// A number for each row of a panel, and behind it its partial derivatives: a kilobyte or so, which formulas move about, and
 /// which comes from those that this thread no longer needs.
-struct Rows(Vec<Wide>);
+struct Differing(Vec<Wide>);
 
 thread_local! {
     static UNUSED: RefCell<Vec<Vec<Wide>>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Rows {
+impl Differing {
     fn new(wides: impl IntoIterator<Item = Wide>) -> Self {
         let unused = UNUSED.try_with(|unused| unused.borrow_mut().pop());
         let mut rows = unused.ok().flatten().unwrap_or_default();
@@ -33,13 +33,13 @@ impl Rows {
     }
 }
 
-impl Clone for Rows {
+impl Clone for Differing {
     fn clone(&self) -> Self {
         Self::new(self.0.iter().copied())
     }
 }
 
-impl Drop for Rows {
+impl Drop for Differing {
     fn drop(&mut self) {
         let mut rows = std::mem::take(&mut self.0);
         rows.clear();
@@ -52,7 +52,7 @@ impl Drop for Rows {
 #[derive(Clone)]
 enum Numbers<const K: usize> {
     Same([f64; 1], [[f64; 1]; K]),
-    Rows(Rows),
+    Differing(Differing),
 }
 
 impl<const K: usize> Numbers<K> {
@@ -60,7 +60,9 @@ impl<const K: usize> Numbers<K> {
     fn spread(&mut self) {
         if let Self::Same([value], partials) = self {
             let partials = partials.iter().map(|[partial]| [*partial; PANEL]);
-            *self = Self::Rows(Rows::new(std::iter::once([*value; PANEL]).chain(partials)));
+            *self = Self::Differing(Differing::new(
+                std::iter::once([*value; PANEL]).chain(partials),
+            ));
         }
     }
 }
@@ -79,10 +81,10 @@ impl<const K: usize> Lanes<K> {
     pub(crate) fn rows(isa: Isa, value: Wide, variable: Option<usize>) -> Self {
         let variable = variable.filter(|v| *v < K);
         let own = |k| [f64::from(u8::from(variable == Some(k))); PANEL];
-        let rows = Rows::new(std::iter::once(value).chain((0..K).map(own)));
+        let rows = Differing::new(std::iter::once(value).chain((0..K).map(own)));
         Self {
             isa,
-            numbers: Numbers::Rows(rows),
+            numbers: Numbers::Differing(rows),
             named: variable.map_or(0, |v| 1 << v),
         }
     }
@@ -102,7 +104,7 @@ impl<const K: usize> Lanes<K> {
     pub(crate) fn at(&self, row: usize) -> f64 {
         match &self.numbers {
             Numbers::Same([value], _) => *value,
-            Numbers::Rows(rows) => rows.0[0][row],
+            Numbers::Differing(rows) => rows.0[0][row],
         }
     }
 
@@ -110,23 +112,23 @@ impl<const K: usize> Lanes<K> {
     pub(crate) fn spread(&mut self) -> (&Wide, &[Wide]) {
         self.numbers.spread();
         match &self.numbers {
-            Numbers::Rows(rows) => (&rows.0[0], &rows.0[1..]),
+            Numbers::Differing(rows) => (&rows.0[0], &rows.0[1..]),
             // It has been spread.
             Numbers::Same(..) => (&[0.0; PANEL], &[]),
         }
     }
 
-    fn apply(mut self, function: Function) -> Self {
+    fn apply(mut self, function: LaneFunction) -> Self {
         let named = self.named;
         match &mut self.numbers {
             Numbers::Same(x, by_x) => apply_same(self.isa, function, (x, by_x, named)),
-            Numbers::Rows(x) => apply_rows(self.isa, function, left(x, named)),
+            Numbers::Differing(x) => apply_rows(self.isa, function, left(x, named)),
         }
         self
     }
 
-    fn combine(mut self, operator: Operator, other: &Self) -> Self {
-        if let Numbers::Rows(_) = other.numbers {
+    fn combine(mut self, operator: LaneOperator, other: &Self) -> Self {
+        if let Numbers::Differing(_) = other.numbers {
             self.numbers.spread();
         }
         let (isa, named) = (self.isa, self.named);
@@ -134,28 +136,28 @@ impl<const K: usize> Lanes<K> {
             (Numbers::Same(a, by_a), Numbers::Same(b, by_b)) => {
                 combine_same(isa, operator, (a, by_a, named), (b, by_b, other.named));
             }
-            (Numbers::Rows(a), Numbers::Same(b, by_b)) => {
+            (Numbers::Differing(a), Numbers::Same(b, by_b)) => {
                 combine_mixed(isa, operator, left(a, named), (b, by_b, other.named));
             }
-            (Numbers::Rows(a), Numbers::Rows(b)) => {
+            (Numbers::Differing(a), Numbers::Differing(b)) => {
                 let right = (&b.0[0], &b.0[1..], other.named);
                 combine_rows(isa, operator, left(a, named), right);
             }
             // It has been spread.
-            (Numbers::Same(..), Numbers::Rows(_)) => {}
+            (Numbers::Same(..), Numbers::Differing(_)) => {}
         }
         self.named |= other.named;
         self
     }
 }
 
-fn left(rows: &mut Rows, named: u8) -> Left<'_, PANEL> {
+fn left(rows: &mut Differing, named: u8) -> Left<'_, PANEL> {
     let (value, partials) = rows.0.split_at_mut(1);
     (&mut value[0], partials, named)
 }
 
 #[derive(Clone, Copy)]
-enum Function {
+enum LaneFunction {
     Neg,
     Exp,
     Ln,
@@ -167,7 +169,7 @@ enum Function {
 }
 
 #[derive(Clone, Copy)]
-enum Operator {
+enum LaneOperator {
     Add,
     Sub,
     Mul,
@@ -185,49 +187,52 @@ fn times(slope: f64, partial: f64) -> f64 {
 }
 
 #[inline(always)]
-fn apply<const FMA: bool, const N: usize>(function: Function, (x, partials, named): Left<'_, N>) {
+fn apply<const FMA: bool, const N: usize>(
+    function: LaneFunction,
+    (x, partials, named): Left<'_, N>,
+) {
     let (mut y, mut slope) = ([0.0; N], [0.0; N]);
     match function {
-        Function::Neg => {
+        LaneFunction::Neg => {
             for l in 0..N {
                 (y[l], slope[l]) = (-x[l], -1.0);
             }
         }
-        Function::Exp => {
+        LaneFunction::Exp => {
             for l in 0..N {
                 let e = wide::exp::<FMA>(x[l]);
                 (y[l], slope[l]) = (e, e);
             }
         }
-        Function::Ln => {
+        LaneFunction::Ln => {
             for l in 0..N {
                 (y[l], slope[l]) = (wide::ln::<FMA>(x[l]), 1.0 / x[l]);
             }
         }
-        Function::Sqrt => {
+        LaneFunction::Sqrt => {
             for l in 0..N {
                 let root = x[l].sqrt();
                 (y[l], slope[l]) = (root, 0.5 / root);
             }
         }
-        Function::Square => {
+        LaneFunction::Square => {
             for l in 0..N {
                 (y[l], slope[l]) = (x[l] * x[l], 2.0 * x[l]);
             }
         }
-        Function::Abs => {
+        LaneFunction::Abs => {
             for l in 0..N {
                 let sign = if x[l] < 0.0 { -1.0 } else { 1.0 };
                 (y[l], slope[l]) = (x[l].abs(), if x[l] == 0.0 { 0.0 } else { sign });
             }
         }
-        Function::Tanh => {
+        LaneFunction::Tanh => {
             for l in 0..N {
                 let t = wide::tanh::<FMA>(x[l]);
                 (y[l], slope[l]) = (t, 1.0 - t * t);
             }
         }
-        Function::LnGamma => {
+        LaneFunction::LnGamma => {
             for l in 0..N {
                 (y[l], slope[l]) = wide::ln_gamma::<FMA>(x[l]);
             }
@@ -246,7 +251,7 @@ fn apply<const FMA: bool, const N: usize>(function: Function, (x, partials, name
 /// `right` has as many rows as `left`, or one for all of them.
 #[inline(always)]
 fn combine<const N: usize, const M: usize>(
-    operator: Operator,
+    operator: LaneOperator,
     left: Left<'_, N>,
     right: Right<'_, M>,
 ) {
@@ -256,10 +261,10 @@ fn combine<const N: usize, const M: usize>(
     for l in 0..N {
         let (a, b) = (a[l], of(b, l));
         match operator {
-            Operator::Add => y[l] = a + b,
-            Operator::Sub => (y[l], other[l]) = (a - b, -1.0),
-            Operator::Mul => (y[l], slope[l], other[l]) = (a * b, b, a),
-            Operator::Div => (y[l], slope[l], other[l]) = (a / b, 1.0 / b, -a / (b * b)),
+            LaneOperator::Add => y[l] = a + b,
+            LaneOperator::Sub => (y[l], other[l]) = (a - b, -1.0),
+            LaneOperator::Mul => (y[l], slope[l], other[l]) = (a * b, b, a),
+            LaneOperator::Div => (y[l], slope[l], other[l]) = (a / b, 1.0 / b, -a / (b * b)),
         }
     }
     *a = y;
@@ -278,58 +283,58 @@ fn combine<const N: usize, const M: usize>(
 }
 
 kernels! {
-    fn apply_same(function: Function, x: Left<'_, 1>) {
+    fn apply_same(function: LaneFunction, x: Left<'_, 1>) {
         apply::<FMA, 1>(function, x);
     }
 
-    fn apply_rows(function: Function, x: Left<'_, PANEL>) {
+    fn apply_rows(function: LaneFunction, x: Left<'_, PANEL>) {
         apply::<FMA, PANEL>(function, x);
     }
 
-    fn combine_same(operator: Operator, left: Left<'_, 1>, right: Right<'_, 1>) {
+    fn combine_same(operator: LaneOperator, left: Left<'_, 1>, right: Right<'_, 1>) {
         combine(operator, left, right);
     }
 
-    fn combine_mixed(operator: Operator, left: Left<'_, PANEL>, right: Right<'_, 1>) {
+    fn combine_mixed(operator: LaneOperator, left: Left<'_, PANEL>, right: Right<'_, 1>) {
         combine(operator, left, right);
     }
 
-    fn combine_rows(operator: Operator, left: Left<'_, PANEL>, right: Right<'_, PANEL>) {
+    fn combine_rows(operator: LaneOperator, left: Left<'_, PANEL>, right: Right<'_, PANEL>) {
         combine(operator, left, right);
     }
 }
 
 impl<const K: usize> Algebra for Lanes<K> {
     fn exp(self) -> Self {
-        self.apply(Function::Exp)
+        self.apply(LaneFunction::Exp)
     }
     fn ln(self) -> Self {
-        self.apply(Function::Ln)
+        self.apply(LaneFunction::Ln)
     }
     fn sqrt(self) -> Self {
-        self.apply(Function::Sqrt)
+        self.apply(LaneFunction::Sqrt)
     }
     fn square(self) -> Self {
-        self.apply(Function::Square)
+        self.apply(LaneFunction::Square)
     }
     fn abs(self) -> Self {
-        self.apply(Function::Abs)
+        self.apply(LaneFunction::Abs)
     }
     fn tanh(self) -> Self {
-        self.apply(Function::Tanh)
+        self.apply(LaneFunction::Tanh)
     }
 }
 
 impl<const K: usize> LnGamma for Lanes<K> {
     fn ln_gamma(self) -> Self {
-        self.apply(Function::LnGamma)
+        self.apply(LaneFunction::LnGamma)
     }
 }
 
 impl<const K: usize> Neg for Lanes<K> {
     type Output = Self;
     fn neg(self) -> Self {
-        self.apply(Function::Neg)
+        self.apply(LaneFunction::Neg)
     }
 }
 
@@ -338,14 +343,14 @@ macro_rules! lanes_ops {
         impl<const K: usize> $trait for Lanes<K> {
             type Output = Self;
             fn $method(self, other: Self) -> Self {
-                self.combine(Operator::$trait, &other)
+                self.combine(LaneOperator::$trait, &other)
             }
         }
         impl<const K: usize> $trait<f64> for Lanes<K> {
             type Output = Self;
             fn $method(self, other: f64) -> Self {
                 let other = Self::same(self.isa, other, None);
-                self.combine(Operator::$trait, &other)
+                self.combine(LaneOperator::$trait, &other)
             }
         }
     )*};

@@ -4,9 +4,12 @@
 // be compiled with it.
 #![allow(clippy::needless_range_loop, clippy::inline_always)]
 
+mod activation;
+mod dense;
 pub(crate) mod lanes;
 mod layer;
 
+pub(crate) use activation::{Activation, Gate};
+pub(crate) use dense::Dense;
 pub use lanes::RowDensity;
-pub(crate) use layer::{Activation, Gate};
-pub use layer::{FusedLayer, LayerSize};
+pub use layer::{FusedLayer, InPlace, LayerSize, Return};

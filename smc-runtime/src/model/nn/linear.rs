@@ -1,18 +1,23 @@
 //! The dense layer, with and without a bias.
 
+use std::sync::Arc;
+
 #[cfg(feature = "autodiff")]
 use dfdx::prelude::{BroadcastTo, Const, Dim, PermuteTo, RealizeTo, ReshapeTo, TryMatMul};
 
 use super::view::{BlockSlices, Matrix, View};
 use super::{Dyn, DynField, Field, Rule};
-use crate::model::architecture::Op;
-use crate::model::layout::BlockSpec;
+use crate::model::fused::{Dense, FusedLayer};
+#[cfg(feature = "autodiff")]
+use crate::model::layout::Role;
+use crate::model::layout::{BlockSpec, Part};
+use crate::model::nature::Nature;
 #[cfg(feature = "autodiff")]
 use crate::model::tensor::{Act, Device, FieldParams, Float, Tape};
 use crate::model::transform::Support;
 
 macro_rules! dense {
-    ($($(#[$about:meta])* $name:ident $blocks:expr, $view:ident, $shaped:ident;)*) => {$(
+    ($($(#[$about:meta])* $name:ident $parts:expr, $view:ident, $shaped:ident;)*) => {$(
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name<const I: usize, const O: usize> {
@@ -42,7 +47,7 @@ macro_rules! dense {
                 outputs: O,
             };
             const SUPPORT: Option<Support> = Some(Support::Real);
-            const BLOCKS: &'static [&'static str] = $blocks;
+            const PARTS: &'static [Part] = $parts;
 
             type View<'a> = $view<'a, I, O>;
 
@@ -61,10 +66,11 @@ macro_rules! dense {
 
             fn blocks(&self) -> Vec<BlockSpec> {
                 let shapes = [vec![self.outputs, self.inputs], vec![self.outputs]];
-                let named = Self::BLOCKS.iter().zip(shapes);
-                named
-                    .map(|(&name, shape)| BlockSpec {
-                        name,
+                let parts = Self::PARTS.iter().zip(shapes);
+                parts
+                    .map(|(part, shape)| BlockSpec {
+                        name: part.name,
+                        role: part.role,
                         shape,
                         support: Support::Real,
                         fan_in: self.inputs,
@@ -72,8 +78,12 @@ macro_rules! dense {
                     .collect()
             }
 
-            fn op(&self) -> Op {
-                Op::Linear
+            fn nature(&self) -> Nature {
+                Nature::Affine
+            }
+
+            fn fused(&self) -> Option<Arc<dyn FusedLayer>> {
+                Some(Arc::new(Dense))
             }
 
             #[cfg(feature = "autodiff")]
@@ -82,7 +92,7 @@ macro_rules! dense {
                 parameters: FieldParams<'_, E, D, T>,
                 x: Act<E, D, T>,
             ) -> Act<E, D, T> {
-                let biased = Self::BLOCKS.len() == 2;
+                let biased = Self::PARTS.iter().any(|part| part.role == Role::Bias);
                 // The sizes go into the tensor types where the layer's own type has them.
                 if I == Dyn || O == Dyn {
                     affine(&parameters, x, self.inputs, self.outputs, biased)
@@ -110,7 +120,7 @@ dense! {
     /// let fixed = Linear::<11, 32>::default();
     /// let by_value = Linear::<Dyn, Dyn>::sized(11, 32);
     /// ```
-    Linear &["weight", "bias"], LinearView, LinearShaped;
+    Linear &[Part::weight("weight"), Part::bias("bias")], LinearView, LinearShaped;
 
     /// y = W x with W of shape (O, I): a [`Linear`] layer without a bias.
     ///
@@ -124,7 +134,7 @@ dense! {
     ///     output: LinearNoBias<1, 1>,
     /// }
     /// ```
-    LinearNoBias &["weight"], LinearNoBiasView, LinearNoBiasShaped;
+    LinearNoBias &[Part::weight("weight")], LinearNoBiasView, LinearNoBiasShaped;
 }
 
 #[cfg(feature = "autodiff")]

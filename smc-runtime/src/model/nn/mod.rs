@@ -16,9 +16,11 @@ pub use linear::{
 pub use parameter::{Real, Scale, UnitInterval, Values};
 pub use view::{BlockSlices, Matrix, View};
 
-use crate::model::architecture::Op;
+use std::sync::Arc;
+
+use super::nature::Nature;
 use crate::model::fused::FusedLayer;
-use crate::model::layout::BlockSpec;
+use crate::model::layout::{BlockSpec, Part};
 #[cfg(feature = "autodiff")]
 use crate::model::tensor::{Act, Device, FieldParams, Float, Tape};
 use crate::model::transform::Support;
@@ -63,9 +65,9 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     /// How many numbers a [`Rule::Parameter`] is; [`Dyn`] where that is known only at run time.
     const ELEMENTS: usize = 1;
 
-    /// Names of the parameter tensors, so that `#[prior(weight = .., bias = ..)]` is checked while the model compiles;
+    /// Names and roles of the parameter tensors, so that `#[prior(weight = .., bias = ..)]` is checked while the model compiles;
     /// otherwise `bind` checks it.
-    const BLOCKS: &'static [&'static str] = &[];
+    const PARTS: &'static [Part] = &[];
 
     /// What `posterior.draw(i).field` is: `()` without parameters, [`Matrix`]-like or your own type with them.
     type View<'a>: View<'a>;
@@ -90,13 +92,21 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
         None
     }
 
-    /// What the architecture says of this field.
-    fn op(&self) -> Op {
-        Op::Other(std::any::type_name::<Self>())
+    /// What it is called where a network is written in a line; the name of its type unless said otherwise.
+    fn label(&self) -> String {
+        let name = std::any::type_name::<Self>();
+        let bare = name.split('<').next().unwrap_or(name);
+        bare.rsplit("::").next().unwrap_or(bare).to_owned()
+    }
+
+    /// What is known of its mathematics. Symmetries and layerwise inference follow from it, so it must be true; the
+    /// conformance check of a model tries it.
+    fn nature(&self) -> Nature {
+        Nature::Other
     }
 
     /// Its form for the fused engine, if it has one; a model with a layer that has none runs on autodiff.
-    fn fused(&self) -> Option<&'static dyn FusedLayer> {
+    fn fused(&self) -> Option<Arc<dyn FusedLayer>> {
         None
     }
 

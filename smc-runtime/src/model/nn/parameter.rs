@@ -5,7 +5,7 @@ use std::ops::{Deref, Index};
 
 use super::view::{BlockSlices, View};
 use super::{Dyn, DynField, Field, Rule};
-use crate::model::layout::BlockSpec;
+use crate::model::layout::{BlockSpec, Part, Role};
 use crate::model::transform::Support;
 
 macro_rules! parameters {
@@ -33,7 +33,7 @@ macro_rules! parameters {
             const RULE: Rule = Rule::Parameter;
             const SUPPORT: Option<Support> = Some(Support::$support);
             const ELEMENTS: usize = D;
-            const BLOCKS: &'static [&'static str] = &[""];
+            const PARTS: &'static [Part] = &[Part::alone(Role::Parameter)];
 
             type View<'a> = Values<D>;
 
@@ -45,7 +45,7 @@ macro_rules! parameters {
 
             fn blocks(&self) -> Vec<BlockSpec> {
                 let shape = if D == 1 { Vec::new() } else { vec![self.elements] };
-                vec![BlockSpec { name: "", shape, support: Support::$support, fan_in: 1 }]
+                vec![BlockSpec { name: "", role: Role::Parameter, shape, support: Support::$support, fan_in: 1 }]
             }
         }
 

@@ -1,58 +1,25 @@
 //! The tensors of a model expression: activations, one number per row, parameters, heads and targets.
 
+mod act;
 mod operation;
 mod tape;
+mod watch;
 
+pub use act::{Act, Device, Float, Leaf};
+pub(crate) use act::{from_vec, repeated};
 pub(crate) use operation::{Fuses, Fusing, Input, Operation, Pass};
 pub use tape::{SharedTape, Tape};
+pub(crate) use watch::{Watch, narrowed};
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::rc::Rc;
 
 use dfdx::prelude::{
-    Axis, BroadcastTo, Dtype, HasShape, NoneTape, RealizeTo, ReshapeTo, Shape, Tensor,
-    TensorFromVec,
+    Axis, BroadcastTo, HasShape, NoneTape, RealizeTo, ReshapeTo, Shape, Tensor, TensorFromVec,
 };
 
 use crate::model::algebra::{Algebra, LnGamma, Num};
 use crate::model::term::Term;
-
-/// `f32` or `f64`: the law "gradients agree with finite differences" needs the second.
-pub trait Float: Dtype {
-    /// From an `f64`, rounded.
-    fn narrow(x: f64) -> Self;
-    /// To an `f64`, exactly.
-    fn widen(self) -> f64;
-}
-
-impl Float for f32 {
-    fn narrow(x: f64) -> Self {
-        x as Self
-    }
-    fn widen(self) -> f64 {
-        f64::from(self)
-    }
-}
-
-impl Float for f64 {
-    fn narrow(x: f64) -> Self {
-        x
-    }
-    fn widen(self) -> f64 {
-        self
-    }
-}
-
-/// A dfdx device that has every operation for `E`.
-pub trait Device<E: Float>: dfdx::prelude::Device<E> {}
-
-impl<E: Float, D: dfdx::prelude::Device<E>> Device<E> for D {}
-
-/// Activations of shape (particles, rows, features).
-pub type Act<E, D, T> = Tensor<(usize, usize, usize), E, D, T>;
-
-/// A dfdx tensor with run-time sizes (particles, elements): a parameter block of every particle.
-pub type Leaf<E, D, T> = Tensor<(usize, usize), E, D, T>;
 
 /// One number for each (particle, row), with arithmetic.
 #[derive(Clone, Debug)]
@@ -176,6 +143,8 @@ pub struct Params<E: Float, D: Device<E>, T: Tape<E, D>> {
     pub(crate) fixed: Vec<Option<f64>>,
     /// Where runs of layers may be fused.
     pub(crate) fusing: Option<Fusing>,
+    /// Who looks on, if anybody does; then nothing is fused.
+    pub(crate) watch: Option<Rc<Watch<E, D>>>,
 }
 
 impl<E: Float, D: Device<E>, T: Tape<E, D>> Params<E, D, T> {
@@ -305,28 +274,4 @@ impl<E: Float, D: Device<E>> Targets<E, D> {
         let classes: Vec<usize> = self.values.iter().map(|&y| y as usize).collect();
         TensorFromVec::<usize>::tensor_from_vec(&self.device, classes.repeat(self.particles), shape)
     }
-}
-
-/// A tensor of shape (particles, rows) with the same numbers for every particle.
-pub(crate) fn repeated<E: Float, D: Device<E>>(
-    device: &D,
-    values: &[f64],
-    particles: usize,
-) -> Leaf<E, D, NoneTape> {
-    let all: Vec<E> = values.iter().map(|&x| E::narrow(x)).collect();
-    from_vec(device, &all.repeat(particles), (particles, values.len()))
-}
-
-/// A tensor of `values`, in memory from the device's cache.
-///
-/// dfdx puts the memory of every dropped tensor into the cache, also of one that was made from a `Vec` and took nothing
-/// out: a tensor made that way in each tile would let the cache grow without end.
-pub(crate) fn from_vec<E: Float, D: Device<E>, S: dfdx::prelude::Shape>(
-    device: &D,
-    values: &[E],
-    shape: S,
-) -> Tensor<S, E, D> {
-    let mut tensor = dfdx::prelude::ZerosTensor::<E>::zeros_like(device, &shape);
-    tensor.copy_from(values);
-    tensor
 }

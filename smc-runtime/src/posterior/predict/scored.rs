@@ -5,8 +5,8 @@ use std::ops::Deref;
 use super::{Prediction, Scores};
 use crate::base::exec;
 use crate::base::scores::{self, Classified, Confusion};
+use crate::base::sums::log_sum_exp;
 use crate::model::dist::discrete;
-use crate::sampling::weights::log_sum_exp;
 
 /// A [`Prediction`] with the targets of its rows: everything that a prediction has, and its scores.
 pub struct Scored<'a> {

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::base::rng::{Purpose, Streams};
-use crate::base::scores::BINS;
-use crate::model::dist::{Categorical, Normal};
+use crate::base::scores::{BINS, crps};
+use crate::data::Dataset;
+use crate::model::dist::{Categorical, Normal, StudentT, Term};
 
 fn scored<'a>(
     arguments: Arguments,
@@ -202,7 +203,7 @@ fn variance_and_entropy_are_the_sums_of_their_parts() {
 #[test]
 fn a_carried_standardisation_is_undone_and_counted_in_densities() {
     // Mean 10 and sd 5.
-    let train = crate::Dataset::new(0, vec![], vec![5.0, 15.0]).unwrap();
+    let train = Dataset::new(0, vec![], vec![5.0, 15.0]).unwrap();
     let scale = Standardise::fit(&train);
     let inner = normals(&WEIGHTS, [0.5, -1.0]);
     let outer = standardised(normals(&WEIGHTS, [12.5, 5.0]), &scale);
@@ -293,5 +294,26 @@ fn calibrated_predictions_have_the_calibration_error_of_their_sampling() {
             ece > expected + 10.0 * sd,
             "overconfident: {ece}, {expected} ± {sd}"
         );
+    }
+}
+
+/// y(2F − 1) + 2f(ν + y²)/(ν − 1) − 2√ν/(ν − 1) · B(½, ν − ½)/B(½, ν/2)² (Jordan, Krüger and Lerch, 2019).
+#[test]
+fn the_crps_of_heavy_tails_is_its_closed_form() {
+    let t = StudentT::<Term>::default();
+    let ln_beta = |a, b| libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b);
+    for df in [2.2, 3.0, 50.0] {
+        for y in [-4.0, 0.0, 0.7, 25.0] {
+            let cdf = |z| t.cdf(&[df, 0.0, 1.0], z).unwrap();
+            let density = t.log_density(&[df, 0.0, 1.0], y).exp();
+            let betas = (ln_beta(0.5, df - 0.5) - 2.0 * ln_beta(0.5, 0.5 * df)).exp();
+            let exact = y * (2.0 * cdf(y) - 1.0)
+                + 2.0 / (df - 1.0) * (density * (df + y * y) - df.sqrt() * betas);
+            let found = crps(cdf, -1e4, 1e4, y, 1.0);
+            assert!(
+                (found - exact).abs() < 1e-5,
+                "{df}, {y}: {found} against {exact}"
+            );
+        }
     }
 }

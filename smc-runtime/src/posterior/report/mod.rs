@@ -3,13 +3,13 @@
 use std::fmt;
 
 use crate::base::diagnostics::mean_variance;
+use crate::base::sums::log_sum_exp;
 use crate::data::{Findings, TargetScale};
 use crate::infer::Island;
 use crate::infer::observe::Step;
 use crate::problem::Choice;
 use crate::problem::Counts;
 use crate::sampling::anneal::Plan;
-use crate::sampling::weights::log_sum_exp;
 
 /// The account of a run. Its `Display` is a few lines for a terminal.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +35,33 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// The islands of a run that has an evidence.
     pub islands: Vec<Island>,
+    /// Whether chains or islands agree on the function at training rows; `None` without two of them.
+    pub function: Option<FunctionAgreement>,
     /// Words of caution about the draws.
     pub cautions: Vec<String>,
+}
+
+/// R-hat of the predicted function across chains or islands, at some of the training rows, computed when the run ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FunctionAgreement {
+    /// Rows looked at.
+    pub rows: usize,
+    /// The median over them.
+    pub median: f64,
+    /// The largest.
+    pub largest: f64,
+}
+
+impl FunctionAgreement {
+    /// `None` without rows.
+    pub(crate) fn of(mut r_hats: Vec<f64>) -> Option<Self> {
+        r_hats.sort_by(f64::total_cmp);
+        Some(Self {
+            rows: r_hats.len(),
+            median: *r_hats.get(r_hats.len() / 2)?,
+            largest: *r_hats.last()?,
+        })
+    }
 }
 
 /// What was spent on targets of some number of rows.
@@ -182,6 +207,12 @@ impl fmt::Display for Report {
                 self.islands.len()
             ));
         }
+        lines.extend(self.function.iter().map(|f| {
+            format!(
+                "  function    R-hat {:.2} in the middle of {} training rows, {:.2} at the worst",
+                f.median, f.rows, f.largest
+            )
+        }));
         if self.non_finite() > 0 {
             lines.push(format!(
                 "  caution     {} log-densities were not finite and count as -inf",

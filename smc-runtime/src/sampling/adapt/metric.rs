@@ -1,12 +1,11 @@
 //! The scale of every coordinate: a diagonal metric.
 
-use crate::base::rng::Streams;
 use crate::model::layout::Layout;
-use crate::problem::Problem;
 use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::information::information;
 use crate::sampling::kernel::Tuning;
+use crate::sampling::reference::block_means;
 use crate::sampling::weights::Weights;
 
 /// Where the scales s of a kernel come from; the metric is diag(1/s²). All are computed from the weighted cloud, whose
@@ -151,24 +150,4 @@ fn set(scale: &mut [f32], variance: impl Fn(usize) -> f64) {
             *scale = variance.sqrt().max(f64::from(f32::MIN_POSITIVE)) as f32;
         }
     }
-}
-
-/// The variance of each block under the prior, from 64 draws.
-pub(crate) fn reference(problem: &dyn Problem, streams: Streams) -> Vec<f64> {
-    const DRAWS: usize = 64;
-    let mut thetas = Population::zeros(DRAWS, problem.layout().dim());
-    problem.sample_prior(streams, REFERENCE, &mut thetas);
-    let equal = Weights::uniform(DRAWS).normalised();
-    block_means(&thetas.variances(&equal), problem.layout())
-}
-
-/// Keys the draws of [`reference`] apart from those that a run begins at.
-const REFERENCE: usize = 1 << 20;
-
-/// The mean over every block.
-fn block_means(values: &[f64], layout: &Layout) -> Vec<f64> {
-    let mean = |block: &crate::model::layout::Block| {
-        values[block.range.clone()].iter().sum::<f64>() / block.range.len() as f64
-    };
-    layout.blocks().iter().map(mean).collect()
 }

@@ -16,10 +16,8 @@ pub use follow::Follow;
 pub use frozen::Frozen;
 pub use largest_step::LargestStep;
 pub use metric::Metric;
-pub(crate) use metric::reference;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::sampling::cloud::{Cloud, Target};
@@ -64,8 +62,8 @@ pub trait Adaptation: Debug + Send + Sync {
         let _ = (tuning, target, cloud, weights);
     }
 
-    /// Makes trial moves of copies of the cloud before the moves of a stage; the engine counts their cost. `at.draw` and
-    /// those after it are free to use.
+    /// Makes trial moves of copies of the cloud before the moves of a stage; the engine counts their cost. All of `at.streams` is
+    /// free to use: the moves of the stage have others.
     fn try_out(
         &self,
         kernel: &dyn Kernel,
@@ -105,11 +103,6 @@ pub trait Adaptation: Debug + Send + Sync {
 }
 
 const _: fn(&dyn Adaptation) = |_| ();
-
-/// The adaptation that an algorithm uses where the user names none: [`Follow`] the kernel's own aim.
-pub(crate) fn default() -> Arc<dyn Adaptation> {
-    Arc::new(Follow::aim())
-}
 
 fn fraction(what: &'static str, value: f64) -> Result<()> {
     if value > 0.0 && value < 1.0 {

@@ -2,6 +2,7 @@
 
 use super::{Annealing, Lookahead, check_number};
 use crate::base::error::{Error, Result};
+use crate::problem::rows::RowSet;
 use crate::sampling::stage::Stage;
 
 /// Stages on n random rows each, their log-likelihood times N/n: what mini-batches in an optimiser suggest, as a caution.
@@ -69,9 +70,7 @@ impl Annealing for RandomMiniBatch {
             all as f64 / rows as f64
         ));
         let batch = |start: usize| {
-            let end = start + rows;
-            let ranges = [start..end.min(all), 0..end.saturating_sub(all)];
-            Stage::of(crate::sampling::stage::Rows::new(ranges)).scaled(all as f64 / rows as f64)
+            Stage::of(RowSet::from(0..all).window(start, rows)).scaled(all as f64 / rows as f64)
         };
         let (now, from) = (ahead.stage(), ahead.stream().uniform() * all as f64);
         let start = (from as usize).min(all - 1);

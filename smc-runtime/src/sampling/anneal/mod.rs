@@ -18,9 +18,10 @@ use std::fmt::Debug;
 
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Stream, Streams};
-use crate::problem::{Part, Problem, Segment};
+use crate::problem::Problem;
+use crate::problem::rows::RowSet;
 use crate::sampling::cloud::Cloud;
-use crate::sampling::stage::{Rows, Stage, Terms};
+use crate::sampling::stage::{Stage, Terms};
 use crate::sampling::weights::{self, Weights};
 
 /// Proposes the next stage, until the posterior is reached.
@@ -96,7 +97,7 @@ pub struct Lookahead<'a> {
     bridge: bool,
     place: Place<'a>,
     /// Σ ℓ of every particle over sets of rows that a candidate had, in the order in which they were asked for.
-    sums: Vec<(Rows, Vec<f64>)>,
+    sums: Vec<(RowSet, Vec<f64>)>,
     caution: Option<String>,
 }
 
@@ -258,7 +259,7 @@ impl<'a> Lookahead<'a> {
     }
 
     /// Σ ℓ over `rows` for every particle.
-    fn sum_over(&mut self, rows: &Rows) -> Vec<f64> {
+    fn sum_over(&mut self, rows: &RowSet) -> Vec<f64> {
         let known = &self.cloud.terms;
         if rows == self.stage.full() {
             return known.iter().map(|t| t.full).collect();
@@ -288,23 +289,18 @@ impl<'a> Lookahead<'a> {
     }
 
     /// Σ ℓ over rows that the current stage does not have. Those of a smaller candidate are not evaluated again.
-    fn evaluate(&mut self, rows: &Rows) -> Vec<f64> {
+    fn evaluate(&mut self, rows: &RowSet) -> Vec<f64> {
         let known = self.sums.iter().filter(|(known, _)| rows.contains(known));
         let known = known.max_by_key(|(known, _)| known.len());
         let rest = known.map_or(rows.clone(), |(known, _)| rows.without(known));
         if let (Some((_, sums)), true) = (known, rest.is_empty()) {
             return sums.clone();
         }
-        let segment = |rows: &std::ops::Range<usize>| Segment {
-            rows: rows.clone(),
-            weight: 1.0,
-            part: Part::Full,
-        };
-        let segments: Vec<Segment> = rest.ranges().iter().map(segment).collect();
+        let segments = rest.segments(1.0);
         let new = self
             .problem
             .log_likelihood(&self.cloud.positions, &segments, None);
-        let mut sums: Vec<f64> = new.into_iter().map(|s| s.full).collect();
+        let mut sums = new.totals();
         if let Some((_, known)) = known {
             for (sum, known) in sums.iter_mut().zip(known) {
                 *sum += known;
@@ -327,7 +323,7 @@ fn check_number(what: &str, number: usize, least: usize) -> Result<()> {
     Err(Error::config(what, number, expected))
 }
 
-/// Rows of a first block; a sixty-fourth of the data, but at least 16, unless given.
+/// RowSet of a first block; a sixty-fourth of the data, but at least 16, unless given.
 fn first_block(first: Option<usize>, rows: usize) -> Result<usize> {
     let first = first.unwrap_or((rows / 64).max(16).min(rows));
     if (1..=rows).contains(&first) {

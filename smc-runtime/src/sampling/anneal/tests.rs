@@ -266,21 +266,3 @@ fn plans_are_possible_for_any_number_of_rows() {
         }
     }
 }
-
-#[test]
-fn the_first_temperature_may_be_tiny() {
-    // Noise of 10⁻⁴ around particles some units apart: log-likelihoods differ by 10⁹, and φ must begin below 10⁻⁸.
-    let problem = crate::testing::Regression::simulated(20, 2, 1e-4, 1.0, 1).unwrap();
-    let algorithm = crate::infer::smc()
-        .particles(32)
-        .moves(1)
-        .annealing(Tempering::adaptive());
-    let mut run = crate::infer::SmcRun::new(algorithm, &problem, Streams::new(1)).unwrap();
-    let first = run.step().unwrap().unwrap();
-    assert!(
-        first.cess > 0.899,
-        "{} at {} rows' worth",
-        first.cess,
-        first.rows
-    );
-}

@@ -3,6 +3,7 @@
 use super::{Aim, At, Kernel, Moved, Trajectory, Tuning, arrive, leapfrog, metropolis};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Purpose;
+use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Target};
 
 /// Hamiltonian Monte Carlo with a fixed number of leapfrog steps, Metropolised unless set otherwise.
@@ -71,11 +72,11 @@ impl Default for Hmc {
 }
 
 /// Multiplies each particle's step by a uniform number between 1 − `fraction` and 1 + `fraction`.
-fn jittered(mut steps: Vec<f32>, fraction: f64, at: At) -> Vec<f32> {
+fn jittered(mut steps: Vec<f32>, fraction: f64, positions: &Population, at: At) -> Vec<f32> {
     if fraction > 0.0 {
-        for (i, step) in steps.iter_mut().enumerate() {
-            let mut stream = at.streams.stream(Purpose::Trajectory, at.stage, i, at.draw);
-            *step *= (1.0 + fraction * (2.0 * stream.uniform() - 1.0)) as f32;
+        let uniforms = positions.uniforms(at.streams, Purpose::Trajectory, at.stage, at.draw);
+        for (step, u) in steps.iter_mut().zip(uniforms) {
+            *step *= (1.0 + fraction * (2.0 * u - 1.0)) as f32;
         }
     }
     steps
@@ -97,7 +98,12 @@ impl Kernel for Hmc {
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let trajectory = Trajectory {
             leapfrogs: self.leapfrogs,
-            steps: jittered(tuning.steps(cloud.positions.len()), self.jitter, at),
+            steps: jittered(
+                tuning.steps(cloud.positions.len()),
+                self.jitter,
+                &cloud.positions,
+                at,
+            ),
             scale: &tuning.scale,
             gradient_rows: self.gradient_rows,
         };

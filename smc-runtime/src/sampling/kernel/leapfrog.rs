@@ -43,7 +43,7 @@ pub fn leapfrog(
     at: At,
     trajectory: &Trajectory<'_>,
 ) -> Ends {
-    let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
+    let particles = cloud.positions.len();
     let (steps, scale) = (&trajectory.steps, trajectory.scale);
     let rough = trajectory
         .gradient_rows
@@ -61,11 +61,11 @@ pub fn leapfrog(
         .take()
         .filter(|_| rough.is_none())
         .unwrap_or_else(|| {
-            let mut gradient = Population::zeros(particles, dim);
+            let mut gradient = cloud.positions.zeros_like();
             inner.add_gradient(&cloud.positions, &mut gradient);
             gradient
         });
-    let mut momenta = Population::zeros(particles, dim);
+    let mut momenta = cloud.positions.zeros_like();
     momenta.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
     let kinetic_before = momenta.squared_norms();
 

@@ -33,12 +33,11 @@ pub fn metropolis(
         .positions
         .squared_distances(&cloud.positions, &tuning.scale);
     let probabilities: Vec<f64> = log_ratios.iter().copied().map(probability).collect();
-    let accepted = |i: &usize| {
-        let mut stream = at.streams.stream(Purpose::Accept, at.stage, *i, at.draw);
-        stream.uniform() < probabilities[*i]
-    };
-    let rejected: Vec<usize> = (0..log_ratios.len()).filter(|i| !accepted(i)).collect();
-
+    let tosses = cloud
+        .positions
+        .uniforms(at.streams, Purpose::Accept, at.stage, at.draw);
+    let tosses = tosses.iter().zip(&probabilities);
+    let rejected: Vec<bool> = tosses.map(|(u, p)| u >= p).collect();
     replace(target, cloud, proposal, &rejected);
     for (jump, &p) in jumps.iter_mut().zip(&probabilities) {
         // What is never accepted may be infinitely far away.
@@ -65,11 +64,9 @@ pub fn arrive(
     let mut jumps = proposal
         .positions
         .squared_distances(&cloud.positions, &tuning.scale);
-    let lost: Vec<usize> = (0..particles)
-        .filter(|&i| !corrections[i].is_finite())
-        .collect();
+    let lost: Vec<bool> = corrections.iter().map(|c| !c.is_finite()).collect();
     replace(target, cloud, proposal, &lost);
-    for &i in &lost {
+    for i in (0..particles).filter(|&i| lost[i]) {
         corrections[i] = f64::NEG_INFINITY;
         jumps[i] = 0.0;
     }
@@ -77,29 +74,34 @@ pub fn arrive(
         corrections: Some(corrections),
         acceptance: vec![1.0; particles],
         jumps,
-        non_finite: lost.len(),
+        non_finite: lost.iter().filter(|l| **l).count(),
         ..Moved::default()
     }
 }
 
-/// Puts the proposals in the place of the particles, but for those numbered `rejected`.
-fn replace(target: &Target<'_>, cloud: &mut Cloud, proposal: Proposal, rejected: &[usize]) {
+/// Puts the proposals in the place of the particles, but for those that are `rejected`.
+fn replace(target: &Target<'_>, cloud: &mut Cloud, proposal: Proposal, rejected: &[bool]) {
     // Proposals are the rule, so they take the cloud's place and the rejected go back.
     let old = std::mem::replace(&mut cloud.positions, proposal.positions);
     let old_terms = std::mem::replace(&mut cloud.terms, proposal.terms);
     let old_gradient = std::mem::replace(&mut cloud.gradient, proposal.gradient);
-    for &i in rejected {
-        cloud.positions.row_mut(i).copy_from_slice(old.row(i));
-        cloud.terms[i] = old_terms[i];
+    cloud.positions.select(rejected, &old);
+    for ((terms, old), _) in cloud
+        .terms
+        .iter_mut()
+        .zip(old_terms)
+        .zip(rejected)
+        .filter(|(_, r)| **r)
+    {
+        *terms = old;
     }
     if let Some(gradient) = &mut cloud.gradient {
         match old_gradient {
-            Some(old) => rejected
-                .iter()
-                .for_each(|&i| gradient.row_mut(i).copy_from_slice(old.row(i))),
+            Some(old) => gradient.select(rejected, &old),
             None => {
                 drop(old);
-                target.renew_gradient(&cloud.positions, rejected, gradient);
+                let places: Vec<usize> = (0..rejected.len()).filter(|&i| rejected[i]).collect();
+                target.renew_gradient(&cloud.positions, &places, gradient);
             }
         }
     }

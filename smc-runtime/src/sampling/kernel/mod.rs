@@ -20,7 +20,7 @@ pub use tuning::Tuning;
 
 use std::fmt::Debug;
 
-use crate::base::rng::Streams;
+use crate::base::rng::{Purpose, Streams};
 use crate::sampling::cloud::{Cloud, Target};
 
 /// Where in a run a move happens: keys its random streams.
@@ -32,6 +32,17 @@ pub struct At {
     pub stage: usize,
     /// The move within the stage, counted from 0.
     pub draw: usize,
+}
+
+impl At {
+    /// Where trial moves before the stage's own happen: no number is that of a move.
+    pub fn trial(self) -> Self {
+        Self {
+            streams: self.streams.branch(Purpose::Trial),
+            draw: 0,
+            ..self
+        }
+    }
 }
 
 /// What a move did.
@@ -79,7 +90,36 @@ pub enum Aim {
 /// makes the weighted cloud right (minus the energy error for an unadjusted proposal). It leaves `cloud.terms` those of
 /// the new positions, and `cloud.gradient` that of the new positions or `None`. Random numbers come from `at.streams`
 /// only. Its step size and scales are in the [`Tuning`], which belongs to the run, is saved with it, and is the business
-/// of an [`Adaptation`](crate::sampling::adapt::Adaptation).
+/// of an [`Adaptation`](crate::sampling::adapt::Adaptation). It speaks to the particles by the bulk operations of a
+/// [`Population`](crate::problem::population::Population), never one by one.
+///
+/// ```
+/// use smc_runtime::base::rng::Purpose;
+/// use smc_runtime::prelude::*;
+/// use smc_runtime::sampling::cloud::{Cloud, Target};
+/// use smc_runtime::sampling::kernel::{Aim, At, Kernel, Moved, Proposal, Tuning, metropolis};
+///
+/// /// θ' = θ + ε·s∘z, accepted or rejected.
+/// #[derive(Clone, Copy, Debug)]
+/// struct Walk;
+///
+/// impl Kernel for Walk {
+///     fn aim(&self) -> Aim {
+///         Aim::Acceptance(0.234)
+///     }
+///     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
+///         let mut noise = cloud.positions.zeros_like();
+///         noise.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
+///         let mut positions = cloud.positions.clone();
+///         positions.axpy(tuning.step as f32, &tuning.scale, &noise);
+///         let terms = target.value(&positions);
+///         let (before, after) = (target.log_density(&cloud.terms), target.log_density(&terms));
+///         let ratios: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
+///         metropolis(target, cloud, Proposal { positions, terms, gradient: None }, &ratios, tuning, at)
+///     }
+/// }
+/// let algorithm = smc().kernel(Walk);
+/// ```
 pub trait Kernel: Debug + Send + Sync {
     /// Whether moves leave the target invariant. A kernel that does not returns corrections at every move, and needs an
     /// algorithm that has weights.
@@ -106,8 +146,8 @@ pub trait Kernel: Debug + Send + Sync {
     /// Moves every particle once.
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved;
 
-    /// Learns what is the kernel's own, such as the length of trajectories, from what a move did. Steps and scales are
-    /// not.
+    /// Learns what is the kernel's own, such as the length of trajectories, from what a move did. Step sizes and
+    /// scales are learned by the [adaptation](crate::sampling::adapt::Adaptation).
     fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
         let _ = (tuning, moved, gain);
     }
@@ -126,7 +166,6 @@ const _: fn(&dyn Kernel) = |_| ();
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::{Inference, Session, mcmc};
     use crate::problem::population::Population;
     use crate::sampling::stage::Stage;
     use crate::testing::Regression;
@@ -161,21 +200,6 @@ mod tests {
         assert!(stuck > 0.9, "{stuck}");
         let free = correlation(&Hmc::leapfrogs(60).jitter(0.5), std::f64::consts::TAU);
         assert!(free.abs() < 0.1, "{free}");
-    }
-
-    #[test]
-    fn mcmc_refuses_a_kernel_that_needs_weights() {
-        let problem = Regression::simulated(10, 1, 0.8, 1.0, 5).unwrap();
-        let algorithm = mcmc().kernel(UnadjustedLangevin);
-        let error = algorithm.infer(&problem, &mut Session::new(1, &mut []));
-        let text = error.unwrap_err().to_string();
-        assert!(text.starts_with("kernel = UnadjustedLangevin"), "{text}");
-        assert!(
-            text.ends_with(
-                "mcmc has no weights; it needs a kernel that leaves the posterior invariant"
-            ),
-            "{text}"
-        );
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use super::{Aim, At, Kernel, Moved, Proposal, Tuning, metropolis};
 use crate::base::rng::Purpose;
-use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Target};
 
 /// The random walk (Metropolis et al., 1953): it needs no gradient.
@@ -28,8 +27,8 @@ impl Kernel for RandomWalk {
     }
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
-        let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
-        let mut normals = Population::zeros(particles, dim);
+        let particles = cloud.positions.len();
+        let mut normals = cloud.positions.zeros_like();
         normals.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
         let mut positions = cloud.positions.clone();
         positions.axpy_each(1.0, &tuning.steps(particles), &tuning.scale, &normals);

@@ -1,6 +1,6 @@
 //! As many moves as it takes to get away from where a stage began.
 
-use super::{Made, Moves, positive};
+use super::{Moves, Tally, positive};
 use crate::base::error::{Error, Result};
 
 /// Moves until the expected squared jumps of a stage add up to `fraction` of 2d, the squared distance of two independent
@@ -33,9 +33,9 @@ impl AdaptiveMoves {
 }
 
 impl Moves for AdaptiveMoves {
-    fn more(&self, made: &Made) -> bool {
-        let far = made.jumps >= self.fraction * 2.0 * made.dim as f64;
-        made.moves == 0 || (made.moves < self.most && !far)
+    fn more(&self, tally: &Tally) -> bool {
+        let far = tally.jumps >= self.fraction * 2.0 * tally.dim as f64;
+        tally.moves == 0 || (tally.moves < self.most && !far)
     }
 
     fn check(&self) -> Result<()> {
@@ -53,11 +53,10 @@ mod tests {
     #[test]
     fn it_stops_when_jumps_add_up_or_at_the_most() {
         let moves = AdaptiveMoves::until(0.5).at_most(3);
-        let made = |moves, jumps| Made {
+        let made = |moves, jumps| Tally {
             moves,
             jumps,
-            dim: 10,
-            ..Made::default()
+            ..Tally::new(10)
         };
         assert!(moves.more(&made(0, 0.0)));
         assert!(moves.more(&made(2, 9.9)));

@@ -7,39 +7,71 @@ pub use adaptive::AdaptiveMoves;
 use std::fmt::Debug;
 
 use crate::base::error::{Error, Result};
+use crate::sampling::kernel::Moved;
 
-/// What the moves of a stage have done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Made {
+/// What the moves of a stage have come to so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tally {
     /// Moves made.
     pub moves: usize,
     /// Mean acceptance of the last one.
     pub acceptance: f64,
+    /// Mean acceptance of all of them.
+    pub mean_acceptance: f64,
     /// Sum over the moves of the mean expected squared jump, Σ ((θ'−θ)/s)² averaged over the particles.
     pub jumps: f64,
+    /// Smallest conditional effective sample size of a move's corrections, as a fraction of J; 1 where there are none.
+    pub cess: f64,
+    /// Proposals whose log-density was not finite.
+    pub non_finite: usize,
     /// Number of parameters d.
     pub dim: usize,
+}
+
+impl Tally {
+    /// No moves yet, of `dim` parameters.
+    pub fn new(dim: usize) -> Self {
+        Self {
+            moves: 0,
+            acceptance: 0.0,
+            mean_acceptance: 0.0,
+            jumps: 0.0,
+            cess: 1.0,
+            non_finite: 0,
+            dim,
+        }
+    }
+
+    /// Counts one more move, whose corrections kept `cess`.
+    pub fn add(&mut self, moved: &Moved, cess: f64) {
+        self.moves += 1;
+        self.acceptance = moved.mean_acceptance();
+        self.mean_acceptance += (self.acceptance - self.mean_acceptance) / self.moves as f64;
+        self.jumps += moved.mean_jump();
+        self.cess = self.cess.min(cess);
+        self.non_finite += moved.non_finite;
+    }
 }
 
 /// Says when a stage has moved enough. A number is a policy: that many moves.
 ///
 /// ```
-/// use smc_runtime::sampling::moves::{Made, Moves};
+/// use smc_runtime::sampling::moves::{Moves, Tally};
 ///
 /// /// Moves until one is mostly accepted.
 /// #[derive(Debug)]
 /// struct UntilAccepted;
 ///
 /// impl Moves for UntilAccepted {
-///     fn more(&self, made: &Made) -> bool {
-///         made.moves < 20 && made.acceptance < 0.5
+///     fn more(&self, tally: &Tally) -> bool {
+///         tally.moves < 20 && tally.acceptance < 0.5
 ///     }
 /// }
 /// let algorithm = smc_runtime::infer::smc().moves(UntilAccepted);
 /// ```
 pub trait Moves: Debug + Send + Sync {
     /// Whether a further move is due.
-    fn more(&self, made: &Made) -> bool;
+    fn more(&self, tally: &Tally) -> bool;
 
     /// Why the settings are impossible, if they are.
     ///
@@ -53,8 +85,8 @@ pub trait Moves: Debug + Send + Sync {
 const _: fn(&dyn Moves) = |_| ();
 
 impl Moves for usize {
-    fn more(&self, made: &Made) -> bool {
-        made.moves < *self
+    fn more(&self, tally: &Tally) -> bool {
+        tally.moves < *self
     }
 }
 

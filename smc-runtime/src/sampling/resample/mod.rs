@@ -31,6 +31,32 @@ use crate::base::rng::Stream;
 /// Chooses J ancestors in proportion to weights.
 ///
 /// Contract. `weights` are normalised; the expected number of offspring of particle i is J·Wᵢ; cumulative sums are f64.
+///
+/// ```
+/// use smc_runtime::base::rng::Stream;
+/// use smc_runtime::prelude::*;
+/// use smc_runtime::sampling::resample::Resample;
+///
+/// /// One turn of a roulette wheel for each new particle.
+/// #[derive(Debug)]
+/// struct Roulette;
+///
+/// impl Resample for Roulette {
+///     fn ancestors(&self, weights: &[f64], stream: &mut Stream) -> Vec<usize> {
+///         let last = weights.iter().rposition(|&w| w > 0.0).unwrap_or(0);
+///         let mut turn = || {
+///             let mut left = stream.uniform();
+///             let stops = |w: &f64| {
+///                 left -= w;
+///                 left < 0.0
+///             };
+///             weights.iter().position(stops).unwrap_or(last)
+///         };
+///         weights.iter().map(|_| turn()).collect()
+///     }
+/// }
+/// let algorithm = smc().resample(Roulette);
+/// ```
 pub trait Resample: Debug + Send + Sync {
     /// The ancestors of the new particles, in order.
     fn ancestors(&self, weights: &[f64], stream: &mut Stream) -> Vec<usize>;

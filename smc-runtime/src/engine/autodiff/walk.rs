@@ -1,0 +1,125 @@
+//! A walk through the layers by the dfdx expression, one particle and one tile at a time.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use dfdx::prelude::{Merge, SplitTape};
+
+use super::backend::Backend;
+use super::predictor::Looks;
+use super::problem::{Autodiff, backward};
+use crate::base::exec;
+use crate::engine::common::{Share, check_visitors};
+use crate::model::Model;
+use crate::model::tensor::{SharedTape, Watch};
+use crate::problem::population::Population;
+use crate::problem::{Layer, LayerVisitor, Layered, Segment, Sums, Tile, Way};
+
+/// In the place of a visitor while it looks on: a tape lends nothing for less than its own life.
+struct Away;
+
+impl LayerVisitor for Away {}
+
+impl<M: Model, D: Backend<f32>> Autodiff<M, D> {
+    /// The layer that field number `field` is.
+    fn layer_of(&self, field: usize) -> usize {
+        let nodes = &self.predictor.common.architecture.nodes;
+        let of = |layer: &Layer| nodes[layer.node].field == field;
+        self.layers().iter().position(of).unwrap_or_default()
+    }
+
+    /// One tile of one particle; `weight` is that of its segment, where the walk goes back.
+    fn visit_tile(
+        &self,
+        device: &D,
+        theta: &[f32],
+        tile: &Tile,
+        weight: Option<f64>,
+        seen: &mut Share,
+    ) {
+        let numbers: Vec<usize> = (0..self.predictor.common.parameters.len())
+            .map(|field| self.layer_of(field))
+            .collect();
+        let (own, rows) = (tile.clone(), tile.rows.clone());
+        let at = move |field: usize| Tile {
+            layer: numbers[field],
+            ..own.clone()
+        };
+        let lent = std::mem::replace(&mut seen.visitor, Box::new(Away));
+        let visitor = Rc::new(RefCell::new(lent));
+        let (looking, place) = (visitor.clone(), at.clone());
+        let watch = Rc::new(Watch::new(Box::new(move |field, inputs, z| {
+            looking.borrow_mut().forward(&place(field), inputs, z);
+        })));
+        let looks = Looks {
+            operations: None,
+            rows: None,
+            watch: Some(watch.clone()),
+        };
+        let leaves = self.predictor.leaves(device, &[theta]);
+        let tape = SharedTape::recording();
+        let params = self.predictor.params(&leaves, &tape, &looks);
+        let (value, tape_out) = self.tile(device, &params, rows.clone()).split_tape();
+        drop(params);
+        let values = self.numbers(&value, &rows);
+        seen.sums[tile.segment] += values.iter().map(|&l| f64::from(l)).sum::<f64>();
+        if let Some(weight) = weight {
+            let gradients = backward(&leaves, &value, tape.merge(tape_out));
+            watch.back(&gradients, |field, inputs, mut dz| {
+                for g in &mut dz {
+                    *g *= weight as f32;
+                }
+                visitor.borrow_mut().backward(&at(field), inputs, &dz);
+            });
+            if !seen.gradient.is_empty() {
+                self.add_gradient(&leaves, &gradients, &[theta], weight, &mut seen.gradient);
+            }
+        }
+        seen.visitor = visitor.replace(Box::new(Away));
+    }
+}
+
+impl<M: Model, D: Backend<f32>> Layered for Autodiff<M, D> {
+    fn layers(&self) -> &[Layer] {
+        self.layers.as_deref().unwrap_or_default()
+    }
+
+    fn walk(
+        &self,
+        thetas: &Population,
+        segments: &[Segment],
+        way: Way<'_>,
+        visitors: Vec<Box<dyn LayerVisitor>>,
+    ) -> (Sums, Vec<Box<dyn LayerVisitor>>) {
+        check_visitors(thetas, &visitors);
+        let (back, gradient) = way.back();
+        let common = &self.predictor.common;
+        common.count_pass(thetas.len(), segments, back);
+        let each = visitors.len() / thetas.len();
+        let dim = if gradient.is_some() { thetas.dim() } else { 0 };
+        let mut seen = Share::nothing(visitors, segments.len(), dim);
+        let tiles: Vec<(usize, Range<usize>)> = segments
+            .iter()
+            .enumerate()
+            .flat_map(|(n, s)| self.predictor.tiles(s.rows.clone()).map(move |t| (n, t)))
+            .collect();
+        exec::for_chunks(&mut seen, 1, &mut [] as &mut [u8], 1, |number, seen, _| {
+            let (i, c) = (number / each, number % each);
+            let (from, to) = (tiles.len() * c / each, tiles.len() * (c + 1) / each);
+            D::with(self.predictor.ordinal, |device| {
+                for (n, rows) in &tiles[from..to] {
+                    let tile = Tile {
+                        layer: 0,
+                        particle: i,
+                        rows: rows.clone(),
+                        segment: *n,
+                    };
+                    let weight = back.then_some(segments[*n].weight);
+                    self.visit_tile(device, thetas.row(i), &tile, weight, &mut seen[0]);
+                }
+            });
+        });
+        Share::together(seen, thetas.len(), segments.len(), gradient)
+    }
+}

@@ -1,0 +1,209 @@
+//! The settings of sequential Monte Carlo.
+
+use std::sync::Arc;
+
+use crate::base::error::{Error, Result};
+use crate::infer::Inference;
+use crate::problem::Problem;
+use crate::sampling::adapt::{Adaptation, Follow};
+use crate::sampling::anneal::{Annealing, SmoothDataAnnealing};
+use crate::sampling::kernel::{Hmc, Kernel};
+use crate::sampling::moves::Moves;
+use crate::sampling::resample::{Resample, Systematic};
+use crate::sampling::start::Gaussians;
+use crate::sampling::weights::Combine;
+
+/// The settings of sequential Monte Carlo; see [`smc`](super::smc()).
+#[derive(Clone, Debug)]
+pub struct Smc {
+    pub(super) particles: usize,
+    pub(super) islands: usize,
+    pub(super) combine: Combine,
+    pub(super) annealing: Arc<dyn Annealing>,
+    pub(super) kernel: Arc<dyn Kernel>,
+    pub(super) adaptation: Arc<dyn Adaptation>,
+    pub(super) resample: Arc<dyn Resample>,
+    pub(super) moves: Arc<dyn Moves>,
+    pub(super) final_moves: usize,
+    pub(super) recycle: bool,
+    pub(super) thin: usize,
+    pub(super) ess: f64,
+    pub(super) start: Option<Arc<Gaussians>>,
+    pub(super) warm: Option<(Arc<dyn Inference>, f64)>,
+}
+
+impl Default for Smc {
+    fn default() -> Self {
+        Self {
+            particles: 64,
+            islands: 1,
+            combine: Combine::Evidence,
+            annealing: Arc::new(SmoothDataAnnealing::geometric()),
+            kernel: Arc::new(Hmc::default()),
+            adaptation: Arc::new(Follow::aim()),
+            resample: Arc::new(Systematic),
+            moves: Arc::new(3),
+            final_moves: 0,
+            recycle: false,
+            thin: 1,
+            ess: 0.5,
+            start: None,
+            warm: None,
+        }
+    }
+}
+
+impl Smc {
+    /// Number of particles J, of each island.
+    pub fn particles(mut self, particles: usize) -> Self {
+        self.particles = particles;
+        self
+    }
+
+    /// K islands of J particles each, one unless set: populations that never exchange particles, each with weights and an
+    /// evidence of its own, whose spread says how far the evidence can be trusted.
+    ///
+    /// Islands share the schedule and the settings of the kernel, so that they move as one population. They are
+    /// independent where neither adapts; where both do, an adaptive schedule looks at all particles with equal weight of
+    /// the islands.
+    pub fn islands(mut self, islands: usize) -> Self {
+        self.islands = islands;
+        self
+    }
+
+    /// How islands count in the end: by their evidence, unless set.
+    pub fn combine(mut self, combine: Combine) -> Self {
+        self.combine = combine;
+        self
+    }
+
+    /// Which stages lead to the posterior.
+    pub fn annealing(mut self, policy: impl Annealing + 'static) -> Self {
+        self.annealing = Arc::new(policy);
+        self
+    }
+
+    /// How particles move at a stage.
+    pub fn kernel(mut self, kernel: impl Kernel + 'static) -> Self {
+        self.kernel = Arc::new(kernel);
+        self
+    }
+
+    /// How the kernel's step size and scales come about.
+    pub fn adaptation(mut self, policy: impl Adaptation + 'static) -> Self {
+        self.adaptation = Arc::new(policy);
+        self
+    }
+
+    /// How ancestors are chosen.
+    pub fn resample(mut self, scheme: impl Resample + 'static) -> Self {
+        self.resample = Arc::new(scheme);
+        self
+    }
+
+    /// Moves per stage: a number, 3 unless set, or a policy such as [`AdaptiveMoves`](crate::sampling::moves::AdaptiveMoves). More
+    /// moves where the posterior is stiff: too few leave particles behind the target, and the evidence too low.
+    pub fn moves(mut self, moves: impl Moves + 'static) -> Self {
+        self.moves = Arc::new(moves);
+        self
+    }
+
+    /// Further moves on the posterior, after the last stage: 0 unless set. They are reported, and can be saved, as up to 20
+    /// steps of their own.
+    pub fn final_moves(mut self, moves: usize) -> Self {
+        self.final_moves = moves;
+        self
+    }
+
+    /// Resample when the effective sample size falls below this fraction of J; ½ unless set.
+    pub fn ess(mut self, fraction: f64) -> Self {
+        self.ess = fraction;
+        self
+    }
+
+    /// Keeps the particles after every move whose target is the posterior, not only those of the last: iteration k counts
+    /// by c_k ∝ 1/Σ_i W²_{k,i}, its effective sample size. Draws of one particle follow one another.
+    pub fn recycle(mut self, recycle: bool) -> Self {
+        self.recycle = recycle;
+        self
+    }
+
+    /// Moves per recycled generation: of the moves on the posterior only every `moves`-th is kept, as a prediction costs as
+    /// much as there are draws. 1 unless set.
+    ///
+    /// ```
+    /// use smc_runtime::prelude::*;
+    /// let algorithm = smc().particles(16).final_moves(1000).recycle(true).thin(20);
+    /// ```
+    pub fn thin(mut self, moves: usize) -> Self {
+        self.thin = moves;
+        self
+    }
+
+    /// Begins at these Gaussians in place of the prior; every stage of the policy is then
+    /// [bridged](crate::sampling::stage::Stage::bridged).
+    pub fn start(mut self, start: Gaussians) -> Self {
+        self.start = Some(Arc::new(start));
+        self
+    }
+
+    /// Begins at [Gaussians around](Gaussians::around) the draws of another algorithm, such as the members of an ensemble,
+    /// with standard deviations times `spread`.
+    ///
+    /// ```
+    /// use smc_runtime::prelude::*;
+    /// let algorithm = smc().warm(mcmc().chains(8).warmup(100).draws(1), 1.0);
+    /// ```
+    pub fn warm(mut self, algorithm: impl Inference + 'static, spread: f64) -> Self {
+        self.warm = Some((Arc::new(algorithm), spread));
+        self
+    }
+
+    pub(super) fn check(&self, problem: &dyn Problem) -> Result<()> {
+        let dim = problem.layout().dim();
+        if let Some(start) = &self.start
+            && start.dim() != dim
+        {
+            return Err(Error::shape(
+                "a warm start",
+                format!("{dim} parameters"),
+                format!("{} parameters", start.dim()),
+            ));
+        }
+        for (what, value, expected) in [
+            (
+                "particles",
+                self.particles,
+                "at least one particle is needed",
+            ),
+            ("islands", self.islands, "at least one island is needed"),
+            ("thin", self.thin, "at least 1 is needed"),
+        ] {
+            if value == 0 {
+                return Err(Error::config(what, 0, expected));
+            }
+        }
+        if !(0.0..=1.0).contains(&self.ess) {
+            return Err(Error::config(
+                "ess",
+                self.ess,
+                "a fraction between 0 and 1 is needed",
+            ));
+        }
+        if self.islands > 1
+            && self.particles == 1
+            && self.combine == Combine::Equally
+            && !self.kernel.invariant()
+        {
+            return Err(Error::config(
+                "kernel",
+                format!("{:?}", self.kernel),
+                "it corrects weights, and islands of one particle that count equally have none: take more particles, an \
+                 adjusted kernel, or islands that count by their evidence",
+            ));
+        }
+        self.moves.check()?;
+        self.kernel.check()?;
+        self.adaptation.check(&*self.kernel)
+    }
+}

@@ -1,0 +1,64 @@
+//! The element types, devices and tensors that everything else is made of.
+
+use dfdx::prelude::{Dtype, NoneTape, Tensor};
+
+/// `f32` or `f64`: the law "gradients agree with finite differences" needs the second.
+pub trait Float: Dtype {
+    /// From an `f64`, rounded.
+    fn narrow(x: f64) -> Self;
+    /// To an `f64`, exactly.
+    fn widen(self) -> f64;
+}
+
+impl Float for f32 {
+    fn narrow(x: f64) -> Self {
+        x as Self
+    }
+    fn widen(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Float for f64 {
+    fn narrow(x: f64) -> Self {
+        x
+    }
+    fn widen(self) -> f64 {
+        self
+    }
+}
+
+/// A dfdx device that has every operation for `E`.
+pub trait Device<E: Float>: dfdx::prelude::Device<E> {}
+
+impl<E: Float, D: dfdx::prelude::Device<E>> Device<E> for D {}
+
+/// Activations of shape (particles, rows, features).
+pub type Act<E, D, T> = Tensor<(usize, usize, usize), E, D, T>;
+
+/// A dfdx tensor with run-time sizes (particles, elements): a parameter block of every particle.
+pub type Leaf<E, D, T> = Tensor<(usize, usize), E, D, T>;
+
+/// A tensor of shape (particles, rows) with the same numbers for every particle.
+pub(crate) fn repeated<E: Float, D: Device<E>>(
+    device: &D,
+    values: &[f64],
+    particles: usize,
+) -> Leaf<E, D, NoneTape> {
+    let all: Vec<E> = values.iter().map(|&x| E::narrow(x)).collect();
+    from_vec(device, &all.repeat(particles), (particles, values.len()))
+}
+
+/// A tensor of `values`, in memory from the device's cache.
+///
+/// dfdx puts the memory of every dropped tensor into the cache, also of one that was made from a `Vec` and took nothing
+/// out: a tensor made that way in each tile would let the cache grow without end.
+pub(crate) fn from_vec<E: Float, D: Device<E>, S: dfdx::prelude::Shape>(
+    device: &D,
+    values: &[E],
+    shape: S,
+) -> Tensor<S, E, D> {
+    let mut tensor = dfdx::prelude::ZerosTensor::<E>::zeros_like(device, &shape);
+    tensor.copy_from(values);
+    tensor
+}

@@ -1,0 +1,137 @@
+//! A model bound to rows: the only thing that a sampler sees of a model and its data.
+
+use std::sync::Arc;
+
+use super::batches::RowSampled;
+use super::counts::Counts;
+use super::layered::Layered;
+use super::population::Population;
+use super::predictor::{Choice, Predictor};
+use super::segment::{Segment, Sums};
+use crate::base::error::{Error, Result};
+use crate::base::rng::Streams;
+use crate::model::architecture::Architecture;
+use crate::model::layout::Layout;
+
+/// A [`Predictor`] bound to N rows: a posterior up to its evidence, on unconstrained coordinates.
+///
+/// Contract. Everything that the predictor's contract says of values, gradients and bits. Rows were put into a random order
+/// when the model was bound ([`Problem::order`]), so that a run of them is a random set; a segment is a run of bound rows, and
+/// segments may overlap. The cost of an evaluation follows the rows of the segments and not N.
+///
+/// A problem of one's own is a predictor and four methods; what else there is asks the predictor. One that counts a second model's rows twice, say:
+///
+/// ```
+/// use std::sync::Arc;
+/// use smc_runtime::problem::population::Population;
+/// use smc_runtime::problem::{Counts, Predictor, Problem, Segment, Sums};
+///
+/// struct Twice(Arc<dyn Problem>);
+///
+/// impl Problem for Twice {
+///     fn predictor(&self) -> Arc<dyn Predictor> {
+///         self.0.predictor()
+///     }
+///     fn model(&self) -> &dyn Predictor {
+///         self.0.model()
+///     }
+///     fn order(&self) -> &[usize] {
+///         self.0.order()
+///     }
+///     fn counts(&self) -> Counts {
+///         self.0.counts()
+///     }
+///     fn log_likelihood(&self, thetas: &Population, segments: &[Segment], gradient: Option<&mut Population>) -> Sums {
+///         let doubled: Vec<Segment> = segments.iter().map(|s| Segment { weight: 2.0 * s.weight, ..s.clone() }).collect();
+///         let mut sums = self.0.log_likelihood(thetas, &doubled, gradient);
+///         sums.values_mut().iter_mut().for_each(|sum| *sum *= 2.0);
+///         sums
+///     }
+///     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
+///         self.0.row_log_likelihoods(thetas).iter().map(|l| 2.0 * l).collect()
+///     }
+/// }
+/// ```
+pub trait Problem: Send + Sync {
+    /// The model, to keep when the problem is gone.
+    fn predictor(&self) -> Arc<dyn Predictor>;
+
+    /// The same model, to look at.
+    fn model(&self) -> &dyn Predictor;
+
+    /// Bound row i is the user's row `order()[i]`; it has the length N.
+    fn order(&self) -> &[usize];
+
+    /// What has been computed so far.
+    fn counts(&self) -> Counts;
+
+    /// Σ log p(y_i | x_i, θ) over every segment, for every vector. The gradient is that of Σ weight · Σ_segment.
+    fn log_likelihood(
+        &self,
+        thetas: &Population,
+        segments: &[Segment],
+        gradient: Option<&mut Population>,
+    ) -> Sums;
+
+    /// log p(y_i | x_i, θ) of every vector and row: particles × rows, in the *user's* order of rows.
+    fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64>;
+
+    /// Number of rows N.
+    fn rows(&self) -> usize {
+        self.order().len()
+    }
+
+    /// Names, shapes and places of the parameters.
+    fn layout(&self) -> &Layout {
+        self.model().layout()
+    }
+
+    /// Number of parameters d.
+    fn dim(&self) -> usize {
+        self.layout().dim()
+    }
+
+    /// The network as data.
+    fn architecture(&self) -> &Architecture {
+        self.model().architecture()
+    }
+
+    /// The engine, and why it was chosen.
+    fn engine(&self) -> &Choice {
+        self.model().engine()
+    }
+
+    /// [`Predictor::sample_prior`].
+    fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
+        self.model().sample_prior(streams, draw, thetas);
+    }
+
+    /// [`Predictor::log_prior`].
+    fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
+        self.model().log_prior(thetas, gradient)
+    }
+
+    /// The capability to walk layer by layer; `Err` says which part of the model lacks it.
+    ///
+    /// # Errors
+    /// [`Error::Lacks`], naming the part.
+    fn layered(&self) -> Result<&dyn Layered> {
+        Err(Error::lacks(
+            "a walk through affine layers",
+            "this problem does not offer one",
+        ))
+    }
+
+    /// The capability to give random mini-batches; `Err` says why there are none.
+    ///
+    /// # Errors
+    /// [`Error::Lacks`], with the reason.
+    fn row_sampled(&self) -> Result<&dyn RowSampled> {
+        Err(Error::lacks(
+            "mini-batches",
+            "this problem does not offer any",
+        ))
+    }
+}
+
+const _: fn(&dyn Problem) = |_| ();

@@ -1,0 +1,86 @@
+//! A model with its sizes filled in and no data: its prior, and what it says of a target at any features.
+
+use std::borrow::Cow;
+
+use super::population::Population;
+use crate::base::error::Result;
+use crate::base::rng::Streams;
+use crate::data::{Dataset, Features};
+use crate::model::architecture::Architecture;
+use crate::model::dist::Predictive;
+use crate::model::layout::Layout;
+
+/// The engine that a model runs on, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The engine's name.
+    pub name: &'static str,
+    /// Why it was chosen.
+    pub reason: Cow<'static, str>,
+}
+
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.reason)
+    }
+}
+
+/// The numbers that a likelihood's keys have, for every particle and row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arguments {
+    /// Number of rows.
+    pub rows: usize,
+    /// Numbers per row.
+    pub width: usize,
+    /// particles × rows × width.
+    pub values: Vec<f64>,
+}
+
+impl Arguments {
+    /// The numbers of one particle and row.
+    pub fn at(&self, particle: usize, row: usize) -> &[f64] {
+        let start = (particle * self.rows + row) * self.width;
+        &self.values[start..start + self.width]
+    }
+}
+
+/// A model with its sizes filled in, type erased: what a posterior keeps, so that it can predict when the training rows are
+/// gone.
+///
+/// Contract. Parameter vectors are those of [`Predictor::layout`]; densities are normalised, constants included, with
+/// respect to unconstrained coordinates. A log-density is `f64` and may be −∞ or NaN where a parameter vector is
+/// impossible. A gradient is *added* to what is there. A particle's value, gradient and arguments have the same bits alone, in any
+/// group, in any order, on any number of threads. It holds no data.
+pub trait Predictor: Send + Sync {
+    /// Names, shapes and places of the parameters.
+    fn layout(&self) -> &Layout;
+
+    /// The network as data.
+    fn architecture(&self) -> &Architecture;
+
+    /// The engine, and why it was chosen.
+    fn engine(&self) -> &Choice;
+
+    /// Draws every vector from the prior; `draw` keys the streams.
+    fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population);
+
+    /// log p(θ) of every vector.
+    fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64>;
+
+    /// The arguments of the likelihood at the rows of `data`.
+    ///
+    /// # Errors
+    /// If `data` has another number of features than the data that the model was bound to.
+    fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments>;
+
+    /// The likelihood, to read [`Arguments`] with.
+    fn predictive(&self) -> &dyn Predictive;
+
+    /// Whether every target of `data` is one that the likelihood can give.
+    ///
+    /// # Errors
+    /// For a class that does not exist, naming the row.
+    fn check_targets(&self, data: &Dataset) -> Result<()>;
+}
+
+const _: fn(&dyn Predictor) = |_| ();

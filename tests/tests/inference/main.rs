@@ -1,0 +1,19 @@
+//! Laws of algorithms and of what they give: evidence, posteriors, predictions, the same bits again, and what is refused.
+
+mod annealing;
+mod bad_input;
+mod calibration;
+mod chees;
+mod conformance;
+mod eight_schools;
+mod evidence;
+mod logistic;
+mod mutants;
+mod optimise;
+mod pitfalls;
+mod population;
+mod predictions;
+mod product;
+mod reproducibility;
+mod scales;
+mod starts;

@@ -1,0 +1,6 @@
+//! Laws of models as they are declared: what the macro writes, parameters of every form, and the ready-made models.
+
+mod generated;
+mod models;
+mod parameters;
+mod rules;

@@ -1,0 +1,264 @@
+//! Every ready-made model: every kernel and algorithm runs on it and learns from real data, and on data drawn from its own
+//! prior its predictions are calibrated.
+
+use laws::{mean_se, normals};
+use models::*;
+use smc_runtime::engine::bind;
+use smc_runtime::infer::Inference;
+use smc_runtime::prelude::*;
+use smc_runtime::problem::Segment;
+
+/// What the targets of a model are.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Number,
+    Class,
+    Count,
+}
+
+/// A model under the laws.
+struct Case<M> {
+    model: M,
+    /// Red wine, as this model takes it.
+    real: Dataset,
+    kind: Kind,
+}
+
+trait Law {
+    fn holds<M: Infers>(case: &Case<M>);
+}
+
+/// Red wine, every eighth row: eleven measurements and the quality, standardised.
+fn wine() -> Dataset {
+    let table = linfa_datasets::winequality();
+    let features = table.records().iter().map(|&x| x as f32).collect();
+    let targets = table.targets().iter().map(|&y| y as f32).collect();
+    let all = Dataset::new(table.records().ncols(), features, targets).unwrap();
+    let some: Vec<usize> = (0..all.rows()).step_by(8).collect();
+    let some = all.select(&some).unwrap();
+    Standardise::fit(&some).apply(&some).unwrap()
+}
+
+/// With the quality, from 3 to 8, as something else.
+fn quality(as_what: impl Fn(usize) -> usize) -> Dataset {
+    let table = linfa_datasets::winequality();
+    let targets: Vec<f32> = table
+        .targets()
+        .iter()
+        .step_by(8)
+        .map(|&q| as_what(q) as f32)
+        .collect();
+    let wine = wine();
+    Dataset::new(11, wine.features().to_vec(), targets).unwrap()
+}
+
+fn every<L: Law>() {
+    fn check<L: Law, M: Infers>(model: M, real: Dataset, kind: Kind) {
+        println!("{}", model.name());
+        L::holds(&Case { model, real, kind });
+    }
+    let two = || quality(|q| usize::from(q > 5));
+    let three = || quality(|q| q.clamp(5, 7) - 5);
+    let count = || quality(|q| q);
+    check::<L, _>(LinearRegression::default(), wine(), Kind::Number);
+    check::<L, _>(RobustRegression::default(), wine(), Kind::Number);
+    check::<L, _>(HorseshoeRegression::default(), wine(), Kind::Number);
+    check::<L, _>(MlpRegressor::sized(4), wine(), Kind::Number);
+    check::<L, _>(HeteroscedasticRegressor::sized(4), wine(), Kind::Number);
+    check::<L, _>(ArdRegressor::sized(4), wine(), Kind::Number);
+    check::<L, _>(LogisticRegression::default(), two(), Kind::Class);
+    check::<L, _>(MultinomialRegression::sized(3), three(), Kind::Class);
+    check::<L, _>(MlpClassifier::sized(4, 3), three(), Kind::Class);
+    check::<L, _>(PoissonRegression::default(), count(), Kind::Count);
+    check::<L, _>(NegativeBinomialRegression::default(), count(), Kind::Count);
+    check::<L, _>(
+        EightSchools::default(),
+        EightSchools::data().unwrap(),
+        Kind::Number,
+    );
+}
+
+/// Every kernel and algorithm, at a size that only shows that it works.
+fn algorithms() -> Vec<(&'static str, Box<dyn Inference>)> {
+    let smc = || smc().particles(24);
+    let mcmc = || mcmc().chains(4).warmup(60).draws(10);
+    vec![
+        (
+            "smc, random walk",
+            Box::new(smc().kernel(RandomWalk).moves(8)),
+        ),
+        ("smc, MALA", Box::new(smc().kernel(Mala).moves(4))),
+        ("smc, Langevin", Box::new(smc().kernel(UnadjustedLangevin))),
+        ("smc, HMC", Box::new(smc().kernel(Hmc::leapfrogs(4)))),
+        ("smc, ChEES", Box::new(smc().kernel(Chees::default()))),
+        (
+            "smc, tempering",
+            Box::new(smc().annealing(Tempering::adaptive())),
+        ),
+        (
+            "smc, steps",
+            Box::new(smc().annealing(StepDataAnnealing::doubling())),
+        ),
+        (
+            "smc, smooth",
+            Box::new(smc().annealing(SmoothDataAnnealing::geometric())),
+        ),
+        (
+            "smc, automatic",
+            Box::new(smc().annealing(AutomaticAnnealing::default())),
+        ),
+        ("mcmc, HMC", Box::new(mcmc())),
+        ("mcmc, ChEES", Box::new(mcmc().kernel(Chees::default()))),
+        ("mcmc, MALA", Box::new(mcmc().kernel(Mala))),
+        ("map", Box::new(map())),
+        ("ensemble", Box::new(ensemble().members(4))),
+    ]
+}
+
+/// log p(θ, y) of every draw.
+fn log_posteriors<M: Model>(posterior: &Posterior<M>, data: &Dataset) -> Vec<f64> {
+    let bound = bind(posterior.model().clone(), data, Engine::auto(), 0).unwrap();
+    let (problem, thetas) = (&bound.problem, posterior.positions());
+    let all = Segment {
+        rows: 0..problem.rows(),
+        weight: 0.0,
+    };
+    let sums = problem.log_likelihood(thetas, &[all], None);
+    let priors = problem.log_prior(thetas, None);
+    sums.totals()
+        .iter()
+        .zip(priors)
+        .map(|(s, p)| s + p)
+        .collect()
+}
+
+struct EveryAlgorithmLearns;
+
+impl Law for EveryAlgorithmLearns {
+    fn holds<M: Infers>(case: &Case<M>) {
+        let run = || case.model.clone().infer_on(&case.real).seed(3).threads(1);
+        let prior = run().sample_prior(200).unwrap();
+        let before = prior.predict(&case.real).unwrap().lppd();
+        let mut start = log_posteriors(&prior, &case.real);
+        start.sort_by(f64::total_cmp);
+        let start = start[start.len() / 2];
+        for (name, algorithm) in algorithms() {
+            let what = format!("{} by {name}", case.model.name());
+            let posterior = run().with_boxed(algorithm).run();
+            let posterior = posterior.unwrap_or_else(|e| panic!("{what}: {e}"));
+            let finite = posterior.positions().values().iter().all(|u| u.is_finite());
+            assert!(finite, "{what}: a draw is not finite");
+            let weight: f64 = posterior.weights().iter().sum();
+            assert!(
+                (weight - 1.0).abs() < 1e-9,
+                "{what}: the weights sum to {weight}"
+            );
+            if name == "map" {
+                // The mode of a hierarchy need not predict well; its density is above that of where the search began.
+                let found = log_posteriors(&posterior, &case.real)[0];
+                assert!(
+                    found > start,
+                    "{what}: {found}, and the median draw from the prior has {start}"
+                );
+                continue;
+            }
+            let after = posterior.predict(&case.real).unwrap().lppd();
+            assert!(
+                after > before,
+                "{what}: LPPD {after} after {before} of the prior"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_algorithm_learns_from_real_data_with_every_model() {
+    every::<EveryAlgorithmLearns>();
+}
+
+/// What the model is asked: the rows that it learns from, and others. Targets are 0.
+fn inputs<M: Model>(case: &Case<M>, seed: u64) -> [Dataset; 2] {
+    if case.real.offset().is_some() {
+        return [case.real.clone(), case.real.clone()];
+    }
+    [50, 25].map(|rows| {
+        let x = normals(rows * 2, 1000 * seed + rows as u64);
+        Dataset::new(2, x, vec![0.0; rows]).unwrap()
+    })
+}
+
+fn with_targets(data: &Dataset, y: &[f64]) -> Dataset {
+    let y = y.iter().map(|&y| y as f32).collect();
+    let again = Dataset::new(data.columns(), data.features().to_vec(), y).unwrap();
+    match data.offset() {
+        Some(offset) => again.with_offset(offset.to_vec()).unwrap(),
+        None => again,
+    }
+}
+
+struct Calibrated;
+
+impl Law for Calibrated {
+    /// Parameters from the prior, data from the parameters, predictions of further data: whatever was drawn, targets fall
+    /// into central intervals as often as these say, and classes come as often as they are given probability.
+    fn holds<M: Infers>(case: &Case<M>) {
+        const DATA_SETS: u64 = 24;
+        let of = |seed: u64| -> f64 {
+            let [learn, ask] = inputs(case, seed);
+            let truth = case.model.clone().infer_on(&learn).seed(seed);
+            let truth = truth.sample_prior(1).unwrap();
+            let draw = |data: &Dataset, seed| {
+                with_targets(data, &truth.predict(data).unwrap().sample(1, seed)[0])
+            };
+            let (learn, ask) = (draw(&learn, 2 * seed), draw(&ask, 2 * seed + 1));
+            let run = case.model.clone().infer_on(&learn).seed(seed).threads(1);
+            let run = run.with(smc().particles(48).kernel(Hmc::leapfrogs(8)).moves(3));
+            let posterior = run.run().unwrap();
+            let prediction = posterior.predict(&ask).unwrap();
+            let rows = ask.rows() as f64;
+            match case.kind {
+                Kind::Number => prediction.coverage(0.8).unwrap() - 0.8,
+                Kind::Class => {
+                    let surprise = |i: usize| {
+                        let p = prediction.probabilities(i).unwrap();
+                        p[ask.target(i) as usize] - p.iter().map(|p| p * p).sum::<f64>()
+                    };
+                    (0..ask.rows()).map(surprise).sum::<f64>() / rows
+                }
+                // The middle of the step of the distribution function has mean 1/2.
+                Kind::Count => {
+                    let middle = |i: usize| {
+                        let y = f64::from(ask.target(i));
+                        let at = |y| prediction.cdf(i, y).unwrap();
+                        0.5 * (at(y) + at(y - 1.0)) - 0.5
+                    };
+                    (0..ask.rows()).map(middle).sum::<f64>() / rows
+                }
+            }
+        };
+        let found: Vec<f64> = (1..=DATA_SETS).map(of).collect();
+        let (mean, se) = mean_se(&found);
+        println!("  off by {mean:.4} ± {se:.4}");
+        assert!(
+            mean.abs() < 3.5 * se,
+            "{}: predictions are off by {mean:.4} ± {se:.4}",
+            case.model.name()
+        );
+        // A law that cannot see anything says nothing.
+        assert!(se < 0.05, "{}: standard error {se:.4}", case.model.name());
+    }
+}
+
+#[test]
+fn predictions_are_calibrated_on_data_of_the_model() {
+    every::<Calibrated>();
+}
+
+/// `infer_with` is of the macro's making; here a model is any.
+trait InferOn: Infers {
+    fn infer_on(self, data: &Dataset) -> Run<'_, Self> {
+        Run::new(self, data)
+    }
+}
+
+impl<M: Infers> InferOn for M {}
