@@ -127,7 +127,8 @@ fn what_the_readme_says_to_open_is_there() {
             cells[0].trim_matches('`').clone_into(&mut room);
         }
         let names = cells.last().unwrap().split('`').skip(1).step_by(2);
-        for name in names.filter(|n| n.ends_with(".rs") || n.ends_with('/')) {
+        let is_rust = |n: &str| Path::new(n).extension().is_some_and(|e| e == "rs");
+        for name in names.filter(|n| is_rust(n) || n.ends_with('/')) {
             seen += 1;
             let places = [
                 src.join(&room).join(name),
