@@ -49,7 +49,7 @@ fn cuda_agrees_with_the_cpu() {
     };
     let ((on_cuda, gradient), (on_cpu, expected)) = (pass(&cuda), pass(&cpu));
     for p in 0..5 {
-        let (a, b) = (on_cuda[p].full, on_cpu[p].full);
+        let (a, b) = (on_cuda.of(p)[0], on_cpu.of(p)[0]);
         assert!((a - b).abs() <= 1e-4 * (1.0 + b.abs()), "{a} against {b}");
         let norm = |x: f64, y: f32| x + f64::from(y) * f64::from(y);
         let size = expected.row(p).iter().copied().fold(0.0, norm).sqrt();
