@@ -161,8 +161,9 @@ impl<M: Model> Run<'_, M> {
         let (order, scale) = (self.order, self.scale);
         exec::with_threads(threads, move || {
             let start = Instant::now();
-            let bound = engine::bind_rows(model, given, scale.as_ref(), order, engine, seed)?;
+            // Before anything is packed: what the check gathers is gone by then.
             let findings = given.check();
+            let bound = engine::bind_rows(model, given, scale.as_ref(), order, engine, seed)?;
             if !findings.is_empty() {
                 for observer in &mut observers {
                     observer.data(&findings);
