@@ -29,7 +29,16 @@ impl<'a> DataView<'a> {
             scale.check(data)?;
         }
         data.inputs().check_rows(order)?;
-        Ok(Self { data, order, scale })
+        Ok(Self::again(data, order, scale))
+    }
+
+    /// The view once more of what [`DataView::new`] has accepted: nothing is looked at.
+    pub(crate) fn again(
+        data: &'a Dataset,
+        order: &'a [usize],
+        scale: Option<&'a Standardise>,
+    ) -> Self {
+        Self { data, order, scale }
     }
 
     /// Number of bound rows.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::error::{Error, Result};
+use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
 use crate::data::{DataView, Dataset, Features, Standardise, TargetScale};
 use crate::model::architecture::Architecture;
@@ -15,7 +16,7 @@ use crate::model::nn::Rule;
 use crate::model::prior;
 use crate::model::{Model, settle};
 use crate::problem::population::Population;
-use crate::problem::{Counts, LayerVisitor, Segment, Sums};
+use crate::problem::{Counts, LayerVisitor, Segment, Sums, Way};
 
 pub(crate) struct Common<M> {
     pub(crate) model: M,
@@ -71,8 +72,8 @@ impl<'a, M: Model> Given<'a, M> {
     }
 
     /// The data as an engine reads them.
-    pub(crate) fn view(&self) -> Result<DataView<'_>> {
-        DataView::new(self.data, &self.order, self.scale)
+    pub(crate) fn view(&self) -> DataView<'_> {
+        DataView::again(self.data, &self.order, self.scale)
     }
 }
 
@@ -232,6 +233,38 @@ impl<M: Model> Common<M> {
         }
     }
 
+    /// A walk through the layers. The visitors of a vector share `tiles`, which cut the segments up; `see(i, tiles, back, seen)`
+    /// goes over those of one visitor at vector i, and back too where `back` is set.
+    pub(crate) fn walk<T: Sync>(
+        &self,
+        thetas: &Population,
+        segments: &[Segment],
+        way: Way<'_>,
+        visitors: Vec<Box<dyn LayerVisitor>>,
+        tiles: &[T],
+        see: impl Fn(usize, &[T], bool, &mut Share) + Sync,
+    ) -> (Sums, Vec<Box<dyn LayerVisitor>>) {
+        assert!(
+            !thetas.is_empty()
+                && !visitors.is_empty()
+                && visitors.len().is_multiple_of(thetas.len()),
+            "{} visitors for {} vectors: as many are needed for every vector",
+            visitors.len(),
+            thetas.len()
+        );
+        let (back, gradient) = way.back();
+        self.count_pass(thetas.len(), segments, back);
+        let each = visitors.len() / thetas.len();
+        let dim = if gradient.is_some() { thetas.dim() } else { 0 };
+        let mut seen = Share::nothing(visitors, segments.len(), dim);
+        exec::for_chunks(&mut seen, 1, &mut [] as &mut [u8], 1, |number, seen, _| {
+            let (i, c) = (number / each, number % each);
+            let (from, to) = (tiles.len() * c / each, tiles.len() * (c + 1) / each);
+            see(i, &tiles[from..to], back, &mut seen[0]);
+        });
+        Share::together(seen, thetas.len(), segments.len(), gradient)
+    }
+
     pub(crate) fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
         let first = thetas.first();
         thetas.on_host().map_rows(|i, theta| {
@@ -255,19 +288,9 @@ impl<M: Model> Common<M> {
         };
         match gradient {
             Some(gradient) => gradient.on_host().map_rows(|i, row| at(i, Some(row))),
-            None => crate::base::exec::map(thetas.len(), |i| at(i, None)),
+            None => exec::map(thetas.len(), |i| at(i, None)),
         }
     }
-}
-
-/// Whether there are as many visitors for every vector.
-pub(crate) fn check_visitors(thetas: &Population, visitors: &[Box<dyn LayerVisitor>]) {
-    assert!(
-        !thetas.is_empty() && !visitors.is_empty() && visitors.len().is_multiple_of(thetas.len()),
-        "{} visitors for {} vectors: as many are needed for every vector",
-        visitors.len(),
-        thetas.len()
-    );
 }
 
 /// What one visitor of a walk saw: itself, with the sums and the gradient of its tiles.
@@ -279,11 +302,7 @@ pub(crate) struct Share {
 
 impl Share {
     /// All visitors, before the walk. There is no gradient where `dim` is 0.
-    pub(crate) fn nothing(
-        visitors: Vec<Box<dyn LayerVisitor>>,
-        segments: usize,
-        dim: usize,
-    ) -> Vec<Self> {
+    fn nothing(visitors: Vec<Box<dyn LayerVisitor>>, segments: usize, dim: usize) -> Vec<Self> {
         let before = |visitor| Self {
             visitor,
             sums: vec![0.0; segments],
@@ -293,7 +312,7 @@ impl Share {
     }
 
     /// The visitors again and the sums over theirs of every vector; gradients are added, in order.
-    pub(crate) fn together(
+    fn together(
         seen: Vec<Self>,
         particles: usize,
         segments: usize,

@@ -174,7 +174,7 @@ fn on_engine<M: Model>(given: Given<'_, M>, engine: Engine) -> Result<Bound<M>> 
     let model = given.common.model.clone();
     let problem: Arc<dyn Problem> = match engine.which {
         Which::Auto | Which::Fused => match fused::program_of(&given, engine.instructions) {
-            Ok(program) => Arc::new(fused::Fused::new(given, program)?),
+            Ok(program) => Arc::new(fused::Fused::new(given, program)),
             Err(reason) if engine.which == Which::Auto => on_autodiff(given, Some(reason))?,
             Err(reason) => {
                 return Err(Error::Engine {

@@ -108,7 +108,7 @@ fn bound<M: Model, D>(
         let made = fuses.then(made).flatten();
         made.map(|made| Arc::new(made) as Arc<dyn Fuses>)
     };
-    let view = given.view()?;
+    let view = given.view();
     let (of_rows, of_features) = (fused(Some(&view)), fused(None));
     let data = view.to_dataset()?;
     let Given { common, order, .. } = given;

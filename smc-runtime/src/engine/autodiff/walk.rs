@@ -9,8 +9,7 @@ use dfdx::prelude::{Merge, SplitTape};
 use super::backend::Backend;
 use super::predictor::Looks;
 use super::problem::{Autodiff, backward};
-use crate::base::exec;
-use crate::engine::common::{Share, check_visitors};
+use crate::engine::common::Share;
 use crate::model::Model;
 use crate::model::tensor::{SharedTape, Watch};
 use crate::problem::population::Population;
@@ -92,34 +91,32 @@ impl<M: Model, D: Backend<f32>> Layered for Autodiff<M, D> {
         way: Way<'_>,
         visitors: Vec<Box<dyn LayerVisitor>>,
     ) -> (Sums, Vec<Box<dyn LayerVisitor>>) {
-        check_visitors(thetas, &visitors);
-        let (back, gradient) = way.back();
-        let common = &self.predictor.common;
-        common.count_pass(thetas.len(), segments, back);
-        let each = visitors.len() / thetas.len();
-        let dim = if gradient.is_some() { thetas.dim() } else { 0 };
-        let mut seen = Share::nothing(visitors, segments.len(), dim);
         let tiles: Vec<(usize, Range<usize>)> = segments
             .iter()
             .enumerate()
             .flat_map(|(n, s)| self.predictor.tiles(s.rows.clone()).map(move |t| (n, t)))
             .collect();
-        exec::for_chunks(&mut seen, 1, &mut [] as &mut [u8], 1, |number, seen, _| {
-            let (i, c) = (number / each, number % each);
-            let (from, to) = (tiles.len() * c / each, tiles.len() * (c + 1) / each);
-            D::with(self.predictor.ordinal, |device| {
-                for (n, rows) in &tiles[from..to] {
-                    let tile = Tile {
-                        layer: 0,
-                        particle: i,
-                        rows: rows.clone(),
-                        segment: *n,
-                    };
-                    let weight = back.then_some(segments[*n].weight);
-                    self.visit_tile(device, thetas.row(i), &tile, weight, &mut seen[0]);
-                }
-            });
-        });
-        Share::together(seen, thetas.len(), segments.len(), gradient)
+        let common = &self.predictor.common;
+        common.walk(
+            thetas,
+            segments,
+            way,
+            visitors,
+            &tiles,
+            |particle, tiles, back, seen| {
+                D::with(self.predictor.ordinal, |device| {
+                    for (segment, rows) in tiles {
+                        let tile = Tile {
+                            layer: 0,
+                            particle,
+                            rows: rows.clone(),
+                            segment: *segment,
+                        };
+                        let weight = back.then_some(segments[*segment].weight);
+                        self.visit_tile(device, thetas.row(particle), &tile, weight, seen);
+                    }
+                });
+            },
+        )
     }
 }

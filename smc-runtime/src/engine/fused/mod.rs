@@ -68,9 +68,9 @@ pub(crate) fn program_of<M: Model>(
 
 impl<M: Model> Fused<M> {
     /// The model on this engine, by its [program](program_of).
-    pub(crate) fn new(given: Given<'_, M>, program: Program) -> Result<Self> {
+    pub(crate) fn new(given: Given<'_, M>, program: Program) -> Self {
         let program = Arc::new(program);
-        let kernels = Kernels::new(program.clone(), &given.view()?);
+        let kernels = Kernels::new(program.clone(), &given.view());
         let Given { common, order, .. } = given;
         let choice = Choice {
             name: "fused (CPU)",
@@ -80,7 +80,7 @@ impl<M: Model> Fused<M> {
             )
             .into(),
         };
-        Ok(Self {
+        Self {
             kernels,
             layers: Layer::all(&common.architecture, &common.layout),
             predictor: Arc::new(FusedPredictor {
@@ -89,7 +89,7 @@ impl<M: Model> Fused<M> {
                 choice,
             }),
             order,
-        })
+        }
     }
 }
 

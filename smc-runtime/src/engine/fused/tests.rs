@@ -131,7 +131,7 @@ fn check<L: Likelihood, const O: usize>(likelihood: &L, log_p: fn(&[f64], f64, f
         };
         let given = Given::new(model, &data, None, None, 1).expect("the sizes fit");
         let program = program_of(&given, instructions).expect("all has a fused form");
-        let problem = Fused::new(given, program).expect("the data fit");
+        let problem = Fused::new(given, program);
         let dim = problem.dim();
         let values = normals(PARTICLES * dim, 1)
             .iter()

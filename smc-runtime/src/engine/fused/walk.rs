@@ -6,11 +6,10 @@ use super::Fused;
 use super::chain::Hook;
 use super::head::Back;
 use super::kernels::{Kernels, total};
-use super::panel::pieces;
+use super::panel::{Piece, pieces};
 use super::program::Program;
 use super::scratch;
-use crate::base::exec;
-use crate::engine::common::{Share, check_visitors};
+use crate::engine::common::Share;
 use crate::model::Model;
 use crate::numerics::panel::{into_panels, out_of_panels};
 use crate::problem::population::Population;
@@ -43,34 +42,11 @@ impl Hook for RowByRow<'_> {
 }
 
 impl Kernels {
-    fn walk(
-        &self,
-        thetas: &Population,
-        segments: &[Segment],
-        (back, wanted): (bool, bool),
-        visitors: Vec<Box<dyn LayerVisitor>>,
-    ) -> Vec<Share> {
-        let each = visitors.len() / thetas.len().max(1);
-        let dim = if wanted { thetas.dim() } else { 0 };
-        let mut seen = Share::nothing(visitors, segments.len(), dim);
-        let tile = self.program.chain.tile;
-        let count = pieces(segments, tile).count();
-        exec::for_chunks(&mut seen, 1, &mut [] as &mut [u8], 1, |number, seen, _| {
-            let (i, c) = (number / each, number % each);
-            let (from, to) = (count * c / each, count * (c + 1) / each);
-            let pieces = pieces(segments, tile).skip(from).take(to - from);
-            for piece in pieces {
-                self.tile(thetas.row(i), i, &piece, back, &mut seen[0]);
-            }
-        });
-        seen
-    }
-
-    fn tile(
+    fn visit_tile(
         &self,
         theta: &[f32],
         particle: usize,
-        piece: &super::panel::Piece,
+        piece: &Piece,
         back: bool,
         seen: &mut Share,
     ) {
@@ -127,15 +103,20 @@ impl<M: Model> Layered for Fused<M> {
         way: Way<'_>,
         visitors: Vec<Box<dyn LayerVisitor>>,
     ) -> (Sums, Vec<Box<dyn LayerVisitor>>) {
-        check_visitors(thetas, &visitors);
-        let (back, gradient) = way.back();
-        self.predictor
-            .common
-            .count_pass(thetas.len(), segments, back);
-        let wanted = gradient.is_some();
-        let seen = self
-            .kernels
-            .walk(thetas, segments, (back, wanted), visitors);
-        Share::together(seen, thetas.len(), segments.len(), gradient)
+        let tiles: Vec<Piece> = pieces(segments, self.kernels.program.chain.tile).collect();
+        let common = &self.predictor.common;
+        common.walk(
+            thetas,
+            segments,
+            way,
+            visitors,
+            &tiles,
+            |particle, tiles, back, seen| {
+                for piece in tiles {
+                    let theta = thetas.row(particle);
+                    self.kernels.visit_tile(theta, particle, piece, back, seen);
+                }
+            },
+        )
     }
 }
