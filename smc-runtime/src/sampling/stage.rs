@@ -99,7 +99,7 @@ impl Stage {
         self.bridging(share.min(1.0))
     }
 
-    /// RowSet that are in, ramping ones counted by their exponent.
+    /// Rows that are in, ramping ones counted by their exponent.
     pub fn effective_rows(&self) -> f64 {
         self.full.len() as f64 + self.phi * self.ramp.len() as f64
     }
@@ -125,12 +125,12 @@ impl Stage {
         }
     }
 
-    /// RowSet that are fully in.
+    /// Rows that are fully in.
     pub fn full(&self) -> &RowSet {
         &self.full
     }
 
-    /// RowSet that ramp in.
+    /// Rows that ramp in.
     pub fn ramp(&self) -> &RowSet {
         &self.ramp
     }
@@ -140,7 +140,7 @@ impl Stage {
         self.phi
     }
 
-    /// RowSet whose log-likelihood enters at all: what an evaluation costs.
+    /// Rows whose log-likelihood enters at all: what an evaluation costs.
     pub fn cost(&self) -> usize {
         self.full.len() + self.ramp.len()
     }

@@ -323,7 +323,7 @@ fn check_number(what: &str, number: usize, least: usize) -> Result<()> {
     Err(Error::config(what, number, expected))
 }
 
-/// RowSet of a first block; a sixty-fourth of the data, but at least 16, unless given.
+/// Rows of a first block; a sixty-fourth of the data, but at least 16, unless given.
 fn first_block(first: Option<usize>, rows: usize) -> Result<usize> {
     let first = first.unwrap_or((rows / 64).max(16).min(rows));
     if (1..=rows).contains(&first) {

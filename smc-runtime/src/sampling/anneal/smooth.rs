@@ -1,6 +1,6 @@
 //! Smooth data annealing: blocks of rows ramp in one after the other.
 
-use super::tempering::{check_cess, check_ratio, worth};
+use super::tempering::{check_cess, check_power, check_ratio, worth};
 use super::{Annealing, Lookahead, MOST_STAGES, check_number, first_block};
 use crate::base::error::{Error, Result};
 use crate::sampling::stage::Stage;
@@ -130,11 +130,8 @@ impl SmoothDataAnnealing {
                 let expected = "only `SmoothDataAnnealing::stages` has a power";
                 return Err(Error::config("power", p, expected));
             }
-            Some(p) if !(p > 0.0 && p.is_finite()) => {
-                let expected = "a positive, finite number is needed";
-                return Err(Error::config("power", p, expected));
-            }
-            _ => {}
+            Some(p) => check_power(p)?,
+            None => {}
         }
         check_number("hold", self.hold, 0)?;
         check_cess(self.cess)

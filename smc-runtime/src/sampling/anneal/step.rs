@@ -1,5 +1,6 @@
 //! Step data annealing: more rows from stage to stage, each in at once.
 
+use super::tempering::check_power;
 use super::{Annealing, Lookahead, check_number, first_block, whole};
 use crate::base::error::{Error, Result};
 use crate::sampling::stage::Stage;
@@ -107,13 +108,9 @@ impl StepDataAnnealing {
     /// The rows of every stage.
     fn rows(&self, all: usize) -> Result<Vec<usize>> {
         check_number("hold", self.hold, 0)?;
-        let power = |unless_set: f64| match self.power {
-            Some(p) if !(p > 0.0 && p.is_finite()) => Err(Error::config(
-                "power",
-                p,
-                "a positive, finite number is needed",
-            )),
-            p => Ok(p.unwrap_or(unless_set)),
+        let power = |unless_set: f64| {
+            let power = self.power.unwrap_or(unless_set);
+            check_power(power).map(|()| power)
         };
         let mut rows = match &self.path {
             Path::Linear(stages) => {

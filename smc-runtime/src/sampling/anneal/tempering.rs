@@ -130,6 +130,14 @@ pub(super) fn check_cess(cess: f64) -> Result<()> {
     ))
 }
 
+pub(super) fn check_power(power: f64) -> Result<()> {
+    if power > 0.0 && power.is_finite() {
+        return Ok(());
+    }
+    let expected = "a positive, finite number is needed";
+    Err(Error::config("power", power, expected))
+}
+
 pub(super) fn check_ratio(ratio: f64) -> Result<()> {
     if ratio > 1.0 && ratio.is_finite() {
         return Ok(());

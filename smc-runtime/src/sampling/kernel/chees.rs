@@ -1,8 +1,9 @@
 //! Hamiltonian Monte Carlo that learns the length of its trajectories.
 
+use super::leapfrog::{check_jitter, check_leapfrogs};
 use super::metropolis::probability;
 use super::{Aim, At, Ends, Kernel, Moved, Trajectory, Tuning, leapfrog, metropolis};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::rng::Purpose;
 use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Target};
@@ -130,20 +131,7 @@ impl Kernel for Chees {
     }
 
     fn check(&self) -> Result<()> {
-        if self.most == 0 {
-            return Err(Error::config(
-                "at_most",
-                0,
-                "at least one leapfrog step is needed",
-            ));
-        }
-        if !(0.0..1.0).contains(&self.jitter) {
-            return Err(Error::config(
-                "jitter",
-                self.jitter,
-                "a fraction of at least 0 and below 1 is needed",
-            ));
-        }
-        Ok(())
+        check_leapfrogs("at_most", self.most)?;
+        check_jitter(self.jitter)
     }
 }

@@ -1,5 +1,6 @@
 //! Hamiltonian Monte Carlo.
 
+use super::leapfrog::{check_jitter, check_leapfrogs};
 use super::{Aim, At, Kernel, Moved, Trajectory, Tuning, arrive, leapfrog, metropolis};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Purpose;
@@ -116,13 +117,7 @@ impl Kernel for Hmc {
     }
 
     fn check(&self) -> Result<()> {
-        if self.leapfrogs == 0 {
-            return Err(Error::config(
-                "leapfrogs",
-                0,
-                "at least one leapfrog step is needed",
-            ));
-        }
+        check_leapfrogs("leapfrogs", self.leapfrogs)?;
         if self.gradient_rows == Some(0) {
             return Err(Error::config(
                 "gradient_rows",
@@ -130,13 +125,6 @@ impl Kernel for Hmc {
                 "at least one row is needed",
             ));
         }
-        if !(0.0..1.0).contains(&self.jitter) {
-            return Err(Error::config(
-                "jitter",
-                self.jitter,
-                "a fraction of at least 0 and below 1 is needed",
-            ));
-        }
-        Ok(())
+        check_jitter(self.jitter)
     }
 }

@@ -1,6 +1,7 @@
 //! The leapfrog trajectory, for every kernel that has one.
 
 use super::{At, Proposal};
+use crate::base::error::{Error, Result};
 use crate::base::rng::Purpose;
 use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Target};
@@ -96,4 +97,22 @@ pub fn leapfrog(
         momenta,
         minus_errors,
     }
+}
+
+/// Whether the steps of a trajectory, by the setting `what`, are some.
+pub(super) fn check_leapfrogs(what: &str, leapfrogs: usize) -> Result<()> {
+    if leapfrogs > 0 {
+        return Ok(());
+    }
+    let expected = "at least one leapfrog step is needed";
+    Err(Error::config(what, leapfrogs, expected))
+}
+
+/// Whether a length that is changed by this fraction stays above 0.
+pub(super) fn check_jitter(fraction: f64) -> Result<()> {
+    if (0.0..1.0).contains(&fraction) {
+        return Ok(());
+    }
+    let expected = "a fraction of at least 0 and below 1 is needed";
+    Err(Error::config("jitter", fraction, expected))
 }
