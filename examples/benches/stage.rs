@@ -103,7 +103,11 @@ fn likelihood(bencher: Bencher, case: Case) {
 fn prior(bencher: Bencher, case: Case) {
     let set = Set::up(case);
     let mut gradient = set.zeros();
-    bencher.bench_local(|| set.problem.log_prior(&set.thetas, Some(&mut gradient)));
+    bencher.bench_local(|| {
+        set.problem
+            .prior()
+            .log_density(&set.thetas, Some(&mut gradient))
+    });
 }
 
 /// A normal prior that a user wrote: one formula, nothing faster beside it.

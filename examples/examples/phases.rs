@@ -1,6 +1,7 @@
 //! What does a move cost beside the gradient, and how much memory does it take?
 
 use std::alloc::{GlobalAlloc, Layout as Block, System};
+use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -13,6 +14,7 @@ use serde_json::json;
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::Streams;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::density::Density;
 use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Counts, Predictor, Problem, RowSampled, Segment, Sums};
 use smc_runtime::sampling::cloud::{Cloud, Target};
@@ -82,7 +84,7 @@ fn run(args: &Args) -> Result<()> {
         let begin = Instant::now();
         acceptance += move_once(&mut cloud, draw).mean_acceptance() / moves as f64;
         let whole = 1e3 * begin.elapsed().as_secs_f64();
-        let (likelihood, prior) = (problem.likelihood.ms(), problem.prior.ms());
+        let (likelihood, prior) = (problem.likelihood.ms(), problem.prior.clock.ms());
         let own = 1.0 - likelihood / whole;
         for (times, time) in times.iter_mut().zip([whole, likelihood, prior, own]) {
             times.push(time);
@@ -143,8 +145,35 @@ impl Clock {
 struct Timed<'a> {
     problem: &'a dyn Problem,
     likelihood: Clock,
-    prior: Clock,
+    prior: TimedPrior<'a>,
     held: AtomicUsize,
+}
+
+/// A problem's prior that notes how long its density takes.
+struct TimedPrior<'a> {
+    inside: &'a dyn Density,
+    clock: Clock,
+}
+
+impl fmt::Debug for TimedPrior<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, timed", self.inside)
+    }
+}
+
+impl Density for TimedPrior<'_> {
+    fn dim(&self) -> usize {
+        self.inside.dim()
+    }
+
+    fn sample(&self, streams: Streams, draw: usize, thetas: &mut Population) {
+        self.inside.sample(streams, draw, thetas);
+    }
+
+    fn log_density(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
+        self.clock
+            .time(|| self.inside.log_density(thetas, gradient))
+    }
 }
 
 impl<'a> Timed<'a> {
@@ -152,14 +181,17 @@ impl<'a> Timed<'a> {
         Self {
             problem,
             likelihood: Clock::default(),
-            prior: Clock::default(),
+            prior: TimedPrior {
+                inside: problem.prior(),
+                clock: Clock::default(),
+            },
             held: AtomicUsize::new(0),
         }
     }
 
     fn reset(&self) {
         self.likelihood.0.store(0, Relaxed);
-        self.prior.0.store(0, Relaxed);
+        self.prior.clock.0.store(0, Relaxed);
         self.held.store(0, Relaxed);
     }
 }
@@ -181,8 +213,8 @@ impl Problem for Timed<'_> {
         self.problem.counts()
     }
 
-    fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
-        self.prior.time(|| self.problem.log_prior(thetas, gradient))
+    fn prior(&self) -> &dyn Density {
+        &self.prior
     }
 
     fn log_likelihood(

@@ -157,7 +157,8 @@ pub fn prior_integrates_to_one(problem: &dyn Problem) -> Result<(), String> {
     let grid: Vec<f32> = (-reach..=reach).map(|k| step * k as f32).collect();
     let thetas = Population::from_values(1, grid).ok_or("an empty grid")?;
     let total: f64 = problem
-        .log_prior(&thetas, None)
+        .prior()
+        .log_density(&thetas, None)
         .iter()
         .map(|l| l.exp())
         .sum::<f64>()
@@ -176,7 +177,7 @@ pub fn prior_integrates_to_one(problem: &dyn Problem) -> Result<(), String> {
 pub fn rows_add_up(problem: &dyn Problem) -> Result<(), String> {
     let n = problem.rows();
     let mut thetas = Population::zeros(3, problem.dim());
-    problem.sample_prior(Streams::new(41), 0, &mut thetas);
+    problem.prior().sample(Streams::new(41), 0, &mut thetas);
     let rows = problem.row_log_likelihoods(&thetas);
     for cuts in [vec![0, n], vec![0, n / 3, n], vec![n / 4, n / 2, n - 1]] {
         for pair in cuts.windows(2) {
@@ -209,7 +210,7 @@ pub fn gradient_is_that_of_the_value(problem: &dyn Problem) -> Result<(), String
     let (n, dim) = (problem.rows(), problem.dim());
     let stage = Stage::ramping(0..n / 2, n / 2..n, 0.5);
     let mut thetas = Population::zeros(4, dim);
-    problem.sample_prior(Streams::new(42), 0, &mut thetas);
+    problem.prior().sample(Streams::new(42), 0, &mut thetas);
     thetas
         .on_host()
         .map_rows(|_, row| row.iter_mut().for_each(|x| *x = (*x / H).round() * H));

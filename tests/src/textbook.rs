@@ -66,7 +66,7 @@ impl Textbook {
         let kernel = Perfect::of(problem);
         let tuning = kernel.start(problem.layout().dim());
         let mut positions = Population::zeros(particles, problem.layout().dim());
-        problem.sample_prior(streams, 0, &mut positions);
+        problem.prior().sample(streams, 0, &mut positions);
         let mut cloud = Cloud::at(&Target::new(problem, &Stage::prior()), positions);
         let mut weights = Weights::uniform(particles);
         let mut now = Stage::prior();

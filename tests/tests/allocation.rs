@@ -115,7 +115,7 @@ fn per_call<M: Model + Default>(
         let bound = bind(M::default(), &data, Engine::fused(), 1).unwrap();
         let problem = &*bound.problem;
         let mut thetas = Population::zeros(particles, problem.dim());
-        problem.sample_prior(Streams::new(1), 0, &mut thetas);
+        problem.prior().sample(Streams::new(1), 0, &mut thetas);
         let mut gradient = thetas.clone();
         let segments = segments(0..rows);
         let mut call = || {

@@ -35,7 +35,7 @@ fn cuda_agrees_with_the_cpu() {
     };
     let cpu = bind(Classes::default(), &data, Engine::autodiff(), 1).unwrap();
     let mut thetas = Population::zeros(5, cpu.problem.dim());
-    cpu.problem.sample_prior(Streams::new(2), 0, &mut thetas);
+    cpu.problem.prior().sample(Streams::new(2), 0, &mut thetas);
     let pass = |bound: &Bound<Classes>| {
         let segments = [Segment {
             rows: 0..3000,

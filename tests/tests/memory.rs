@@ -34,7 +34,7 @@ fn resident() -> Option<f64> {
 
 fn passes(problem: &dyn Problem, count: usize) {
     let mut thetas = Population::zeros(2, problem.dim());
-    problem.sample_prior(Streams::new(1), 0, &mut thetas);
+    problem.prior().sample(Streams::new(1), 0, &mut thetas);
     let mut gradient = Population::zeros(2, problem.dim());
     let segments = [Segment {
         rows: 0..problem.rows(),

@@ -1,4 +1,5 @@
-//! Saves an `f64` as its bits: JSON has no infinity, and its readers may round the last digit.
+//! Numbers as their bits: an `f64` that is saved to the last one (JSON has no infinity, and its readers may round), and a
+//! fingerprint of many.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -22,4 +23,14 @@ pub(crate) mod many {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
         Vec::<u64>::deserialize(from).map(|bits| bits.into_iter().map(f64::from_bits).collect())
     }
+}
+
+/// A number that stands for others: FNV-1a on their bytes. Two sequences that differ have the same one by chance alone.
+pub(crate) fn fingerprint(numbers: impl IntoIterator<Item = u64>) -> u64 {
+    const PRIME: u64 = 0x0100_0000_01b3;
+    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    let bytes = numbers.into_iter().flat_map(u64::to_le_bytes);
+    bytes.fold(BASIS, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    })
 }

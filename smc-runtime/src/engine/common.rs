@@ -1,5 +1,6 @@
 //! What every engine shares: the resolved model, the permuted data, the prior and the counters.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +16,7 @@ use crate::model::layout::Layout;
 use crate::model::nn::Rule;
 use crate::model::prior;
 use crate::model::{Model, settle};
+use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::problem::{Counts, LayerVisitor, Segment, Sums, Way};
 
@@ -264,8 +266,21 @@ impl<M: Model> Common<M> {
         });
         Share::together(seen, thetas.len(), segments.len(), gradient)
     }
+}
 
-    pub(crate) fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
+impl<M: Model> fmt::Debug for Common<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the prior of `{}`", self.model.name())
+    }
+}
+
+/// The prior.
+impl<M: Model> Density for Common<M> {
+    fn dim(&self) -> usize {
+        self.layout.dim()
+    }
+
+    fn sample(&self, streams: Streams, draw: usize, thetas: &mut Population) {
         let first = thetas.first();
         thetas.on_host().map_rows(|i, theta| {
             let mut stream = streams.stream(Purpose::Start, 0, first + i, draw);
@@ -273,11 +288,7 @@ impl<M: Model> Common<M> {
         });
     }
 
-    pub(crate) fn log_prior(
-        &self,
-        thetas: &Population,
-        gradient: Option<&mut Population>,
-    ) -> Vec<f64> {
+    fn log_density(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
         let at = |i: usize, gradient: Option<&mut [f32]>| {
             prior::log_density(
                 |p| self.model.priors(p),

@@ -216,7 +216,7 @@ impl<'a> Training<'a> {
         let before = problem.counts();
         let zeros = Population::zeros(members, problem.dim());
         let mut thetas = zeros.clone();
-        problem.sample_prior(session.streams(), 0, &mut thetas);
+        problem.prior().sample(session.streams(), 0, &mut thetas);
         let member = |number| Member {
             number,
             slower: 1.0,
@@ -288,7 +288,8 @@ impl<'a> Training<'a> {
     fn update(&mut self, batch: &[Segment], session: &Session<'_>) -> usize {
         let priors = self
             .problem
-            .log_prior(&self.thetas, Some(&mut self.gradient));
+            .prior()
+            .log_density(&self.thetas, Some(&mut self.gradient));
         let sums = self
             .problem
             .log_likelihood(&self.thetas, batch, Some(&mut self.gradient))
@@ -326,7 +327,8 @@ impl<'a> Training<'a> {
         } else {
             let mut anew = Population::zeros(1, self.thetas.dim()).numbered_from(number);
             self.problem
-                .sample_prior(session.streams(), member.undone, &mut anew);
+                .prior()
+                .sample(session.streams(), member.undone, &mut anew);
             self.thetas.scatter(&[k], &anew);
         }
         self.gradient.clear_some(&[k]);
@@ -341,7 +343,7 @@ impl<'a> Training<'a> {
             return 0;
         }
         let rows = RowSet::from(self.schedule.judged.clone()).segments(0.0);
-        let priors = self.problem.log_prior(&self.thetas, None);
+        let priors = self.problem.prior().log_density(&self.thetas, None);
         let sums = self.problem.log_likelihood(&self.thetas, &rows, None);
         let mut undone = 0;
         let mut better = Vec::new();

@@ -143,7 +143,7 @@ impl<'a> Chains<'a> {
     fn start(settings: &'a Mcmc, problem: &'a dyn Problem, session: &Session<'_>) -> Result<Self> {
         let before = problem.counts();
         let mut positions = Population::zeros(settings.chains, problem.dim());
-        problem.sample_prior(session.streams(), 0, &mut positions);
+        problem.prior().sample(session.streams(), 0, &mut positions);
         let stage = Stage::of(0..problem.rows());
         let cloud = Cloud::at(&Target::new(problem, &stage), positions);
         if !cloud.terms.iter().any(|t| stage.log_density(t).is_finite()) {
@@ -156,7 +156,7 @@ impl<'a> Chains<'a> {
             });
         }
         let mut tuning = settings.kernel.start(problem.dim());
-        tuning.refer_to(reference(problem, session.streams()));
+        tuning.refer_to(reference(problem));
         settings.adaptation.begin(&mut tuning);
         let aim = settings.adaptation.target_acceptance(&*settings.kernel);
         if aim.is_some() && !settings.kernel.in_step() {

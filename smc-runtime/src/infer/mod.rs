@@ -46,7 +46,7 @@ use crate::sampling::anneal::Plan;
 ///     }
 ///     fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
 ///         let mut positions = Population::zeros(self.0, problem.dim());
-///         problem.sample_prior(session.streams(), 0, &mut positions);
+///         problem.prior().sample(session.streams(), 0, &mut positions);
 ///         let rows = RowSet::from(0..problem.rows()).segments(1.0);
 ///         let likelihood = problem.log_likelihood(&positions, &rows, None).totals();
 ///         let mut weights = Weights::uniform(self.0);

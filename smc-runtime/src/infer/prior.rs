@@ -21,7 +21,7 @@ impl Inference for FromPrior {
             return Err(Error::config("draws", 0, "at least 1 is needed"));
         }
         let mut positions = Population::zeros(self.draws, problem.dim());
-        problem.sample_prior(session.streams(), 0, &mut positions);
+        problem.prior().sample(session.streams(), 0, &mut positions);
         let island = Island {
             log_evidence: 0.0,
             ess: 1.0,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::batches::RowSampled;
 use super::counts::Counts;
+use super::density::Density;
 use super::layered::Layered;
 use super::population::Population;
 use super::predictor::{Choice, Predictor};
 use super::segment::{Segment, Sums};
 use crate::base::error::{Error, Result};
-use crate::base::rng::Streams;
 use crate::model::architecture::Architecture;
 use crate::model::layout::Layout;
 
@@ -101,14 +101,9 @@ pub trait Problem: Send + Sync {
         self.model().engine()
     }
 
-    /// [`Predictor::sample_prior`].
-    fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
-        self.model().sample_prior(streams, draw, thetas);
-    }
-
-    /// [`Predictor::log_prior`].
-    fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
-        self.model().log_prior(thetas, gradient)
+    /// p(θ).
+    fn prior(&self) -> &dyn Density {
+        self.model().prior()
     }
 
     /// The capability to walk layer by layer; `Err` says which part of the model lacks it.

@@ -1,5 +1,6 @@
 //! The contracts between models and samplers: a [`Predictor`] is a model without data, a [`Problem`] the same model bound to
-//! rows, and a [`Population`](population::Population) is where parameter vectors live. It knows nothing of engines and samplers.
+//! rows, a [`Density`](density::Density) is what can be sampled and evaluated, and a [`Population`](population::Population) is
+//! where parameter vectors live. It knows nothing of engines and samplers.
 //!
 //! What only some problems can do is a capability, a trait of its own that an algorithm asks for by name: [`Layered`],
 //! [`RowSampled`].
@@ -7,6 +8,7 @@
 mod batches;
 mod bound;
 mod counts;
+pub mod density;
 mod layered;
 pub mod population;
 mod predictor;

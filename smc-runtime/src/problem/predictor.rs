@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::density::Density;
 use super::population::Population;
 use crate::base::error::Result;
-use crate::base::rng::Streams;
 use crate::data::{Dataset, Features};
 use crate::model::architecture::Architecture;
 use crate::model::dist::Predictive;
@@ -61,11 +61,8 @@ pub trait Predictor: Send + Sync {
     /// The engine, and why it was chosen.
     fn engine(&self) -> &Choice;
 
-    /// Draws every vector from the prior; `draw` keys the streams.
-    fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population);
-
-    /// log p(θ) of every vector.
-    fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64>;
+    /// p(θ).
+    fn prior(&self) -> &dyn Density;
 
     /// The arguments of the likelihood at the rows of `data`.
     ///

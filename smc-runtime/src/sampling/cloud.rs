@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
+use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::sampling::stage::{Stage, Terms};
-use crate::sampling::start::Gaussians;
 
 /// The particles, their cached terms and, while it is valid, the gradient of the current target.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub struct Target<'a> {
     /// The stage whose posterior a move must leave invariant.
     pub stage: &'a Stage,
     /// What the run began at, if not at the prior.
-    pub start: Option<&'a Gaussians>,
+    pub start: Option<&'a dyn Density>,
 }
 
 impl<'a> Target<'a> {

@@ -1,16 +1,16 @@
 //! The only vocabulary of intermediate targets, and the only weight-increment formula.
 //!
 //! Every target is π(θ) ∝ q0(θ)^{1−β} · p(θ)^β · exp( c · \[ Σ_{i∈full} ℓ_i(θ) + φ · Σ_{i∈ramp} ℓ_i(θ) \] ) over rows in the
-//! bound order. A run from the prior has β = 1 throughout; from a warm start q0 ([`Gaussians`]) β rises from 0 to 1.
+//! bound order. A run from the prior has β = 1 throughout; from a warm start, another [`Density`] q0, β rises from 0 to 1.
 //! One [`Stage`] gives both the increment of the weights and the target of the move, so the two cannot disagree.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::rng::Stream;
+use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::problem::rows::RowSet;
 use crate::problem::{Problem, Segment};
-use crate::sampling::start::Gaussians;
 
 /// What the log-density of one particle is made of, cached so that old rows are never evaluated again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -226,25 +226,28 @@ impl Stage {
     pub(crate) fn add_to(
         &self,
         problem: &dyn Problem,
-        start: Option<&Gaussians>,
+        start: Option<&dyn Density>,
         thetas: &Population,
         mut gradient: Option<&mut Population>,
     ) -> Vec<Terms> {
         let bridge = start.filter(|_| self.beta < 1.0);
         let (priors, starts) = match bridge {
-            None => (problem.log_prior(thetas, gradient.as_deref_mut()), None),
+            None => {
+                let gradient = gradient.as_deref_mut();
+                (problem.prior().log_density(thetas, gradient), None)
+            }
             Some(start) => {
-                // The prior's gradient comes whole, and counts by β.
-                let mut own = gradient
-                    .as_ref()
-                    .map(|g| Population::zeros(g.len(), g.dim()));
-                let priors = problem.log_prior(thetas, own.as_mut());
-                if let (Some(gradient), Some(own)) = (gradient.as_deref_mut(), &own) {
-                    gradient.add_scaled(self.beta as f32, own);
-                }
-                let left = 1.0 - self.beta;
-                let starts = start.log_density(thetas, gradient.as_deref_mut().map(|g| (left, g)));
-                (priors, Some(starts))
+                // A density's gradient comes whole, and counts by its exponent.
+                let mut part = |density: &dyn Density, exponent: f64| {
+                    let mut own = gradient.as_ref().map(|g| g.zeros_like());
+                    let logs = density.log_density(thetas, own.as_mut());
+                    if let (Some(gradient), Some(own)) = (gradient.as_deref_mut(), &own) {
+                        gradient.add_scaled(exponent as f32, own);
+                    }
+                    logs
+                };
+                let priors = part(problem.prior(), self.beta);
+                (priors, Some(part(start, 1.0 - self.beta)))
             }
         };
         let sums = problem.log_likelihood(thetas, &self.segments(), gradient);

@@ -1,11 +1,13 @@
-//! Warm starts: a normalised density to begin at in place of the prior.
+//! Where a run begins, if not at the prior: Gaussians around what another algorithm found.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
+use crate::base::bits::fingerprint;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::base::sums::log_sum_exp;
 use crate::problem::Problem;
+use crate::problem::density::{Density, Moments};
 use crate::problem::population::Population;
 use crate::problem::rows::RowSet;
 use crate::sampling::information::information;
@@ -15,6 +17,7 @@ use crate::sampling::reference::reference;
 /// deviations. It is normalised, so a run that begins at it has an evidence.
 ///
 /// ```
+/// use smc_runtime::problem::density::Density;
 /// use smc_runtime::problem::population::Population;
 /// use smc_runtime::sampling::start::Gaussians;
 /// let centres = Population::from_values(1, vec![-1.0, 1.0]).unwrap();
@@ -23,7 +26,7 @@ use crate::sampling::reference::reference;
 /// assert!((at_zero - (-2.0 - 0.5 * std::f64::consts::TAU.ln() - 0.5f64.ln())).abs() < 1e-6);
 /// # Ok::<(), smc_runtime::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq)]
 pub struct Gaussians {
     centres: Population,
     sd: Vec<f32>,
@@ -61,88 +64,84 @@ impl Gaussians {
         }
         Ok(Self { centres, sd })
     }
+}
 
-    /// Gaussians around `centres`, such as the members of an ensemble, whose precisions are those of the prior plus the
-    /// diagonal of the empirical Fisher information, its mean over the centres: a diagonal Laplace approximation; all
-    /// standard deviations times `spread`.
-    ///
-    /// The information is B/(B−1)·Σ_b (g_b − ḡ)² over the gradients g_b of up to B = 64 blocks of rows, so this costs one
-    /// gradient of all rows. The prior's precision is one over its variance in the block.
-    ///
-    /// # Errors
-    /// As [`Gaussians::new`]; if the centres do not have the problem's parameters; if `spread` is not positive and finite.
-    pub fn around(
-        problem: &dyn Problem,
-        streams: Streams,
-        centres: Population,
-        spread: f64,
-    ) -> Result<Self> {
-        let dim = problem.layout().dim();
-        if centres.dim() != dim {
-            return Err(Error::shape(
-                "centres of a warm start",
-                format!("{dim} parameters"),
-                format!("{} parameters", centres.dim()),
-            ));
-        }
-        if !(spread > 0.0 && spread.is_finite()) {
-            return Err(Error::config(
-                "spread",
-                spread,
-                "a positive, finite number is needed",
-            ));
-        }
-        let reference = reference(problem, streams);
-        let all = RowSet::from(0..problem.rows()).segments(1.0);
-        let equal = vec![1.0 / centres.len().max(1) as f64; centres.len()];
-        let information = information(problem, &all, &centres, &equal);
-        let mut sd = vec![0.0; dim];
-        for (block, variance) in problem.layout().blocks().iter().zip(reference) {
-            let usable = if variance > 0.0 && variance.is_finite() {
-                variance
-            } else {
-                1.0
-            };
-            for i in block.range.clone() {
-                let precision = 1.0 / usable + information[i];
-                let own = if precision.is_finite() {
-                    1.0 / precision
-                } else {
-                    usable
-                };
-                sd[i] = (spread * own.sqrt()).max(f64::from(f32::MIN_POSITIVE)) as f32;
-            }
-        }
-        Self::new(centres, sd)
+/// Gaussians around `centres`, such as the members of an ensemble, whose precisions are those of the prior plus the
+/// diagonal of the empirical Fisher information, its mean over the centres: a diagonal Laplace approximation; all
+/// standard deviations times `spread`.
+///
+/// The information is B/(B−1)·Σ_b (g_b − ḡ)² over the gradients g_b of up to B = 64 blocks of rows, so this costs one
+/// gradient of all rows. The prior's precision is one over its variance in the block.
+///
+/// # Errors
+/// As [`Gaussians::new`]; if the centres do not have the problem's parameters; if `spread` is not positive and finite.
+pub fn around(problem: &dyn Problem, centres: Population, spread: f64) -> Result<Gaussians> {
+    let dim = problem.layout().dim();
+    if centres.dim() != dim {
+        return Err(Error::shape(
+            "centres of a warm start",
+            format!("{dim} parameters"),
+            format!("{} parameters", centres.dim()),
+        ));
     }
+    if !(spread > 0.0 && spread.is_finite()) {
+        return Err(Error::config(
+            "spread",
+            spread,
+            "a positive, finite number is needed",
+        ));
+    }
+    let reference = reference(problem);
+    let all = RowSet::from(0..problem.rows()).segments(1.0);
+    let equal = vec![1.0 / centres.len().max(1) as f64; centres.len()];
+    let information = information(problem, &all, &centres, &equal);
+    let mut sd = vec![0.0; dim];
+    for (block, variance) in problem.layout().blocks().iter().zip(reference) {
+        let usable = if variance > 0.0 && variance.is_finite() {
+            variance
+        } else {
+            1.0
+        };
+        for i in block.range.clone() {
+            let precision = 1.0 / usable + information[i];
+            let own = if precision.is_finite() {
+                1.0 / precision
+            } else {
+                usable
+            };
+            sd[i] = (spread * own.sqrt()).max(f64::from(f32::MIN_POSITIVE)) as f32;
+        }
+    }
+    Gaussians::new(centres, sd)
+}
 
-    /// Number of coordinates.
-    pub fn dim(&self) -> usize {
+impl fmt::Debug for Gaussians {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = self.centres.values().iter().chain(&self.sd);
+        let print = fingerprint(numbers.map(|x| u64::from(x.to_bits())));
+        let (members, dim) = (self.centres.len(), self.dim());
+        write!(f, "{members} Gaussians of {dim} coordinates ({print:016x})")
+    }
+}
+
+impl Density for Gaussians {
+    fn dim(&self) -> usize {
         self.centres.dim()
     }
 
-    /// The standard deviation of every coordinate, which all centres share.
-    pub fn sd(&self) -> &[f32] {
-        &self.sd
-    }
-
-    /// Draws `particles` vectors, particle i around centre i mod M: stratified, so that every centre has its share.
-    pub fn sample(&self, streams: Streams, particles: usize) -> Population {
-        let mut noise = Population::zeros(particles, self.dim());
-        noise.fill_normal(streams, Purpose::Start, 0, 0);
+    /// Particle i is drawn around centre i mod M: stratified, so that every centre has its share.
+    fn sample(&self, streams: Streams, draw: usize, thetas: &mut Population) {
+        let mut noise = thetas.zeros_like();
+        noise.fill_normal(streams, Purpose::Start, 0, draw);
         let members = self.centres.len();
-        let centres: Vec<usize> = (0..particles).map(|i| i % members).collect();
-        let mut thetas = self.centres.gather(&centres);
+        let numbers = thetas.first()..thetas.first() + thetas.len();
+        let centres: Vec<usize> = numbers.map(|i| i % members).collect();
+        let first = thetas.first();
+        *thetas = self.centres.gather(&centres).numbered_from(first);
         thetas.axpy(1.0, &self.sd, &noise);
-        thetas
     }
 
-    /// log q0(θ) of every vector; `weight` times its gradient is added.
-    pub fn log_density(
-        &self,
-        thetas: &Population,
-        gradient: Option<(f64, &mut Population)>,
-    ) -> Vec<f64> {
+    fn log_density(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
         let (members, dim) = (self.centres.len(), self.dim());
         let constant = -0.5 * dim as f64 * std::f64::consts::TAU.ln()
             - self.sd.iter().map(|s| f64::from(*s).ln()).sum::<f64>()
@@ -150,15 +149,28 @@ impl Gaussians {
         let mut logs = thetas.squared_distances_to_each(&self.centres, &self.sd);
         logs.iter_mut().flatten().for_each(|x| *x *= -0.5);
         let totals: Vec<f64> = logs.iter().map(|l| log_sum_exp(l)).collect();
-        if let Some((weight, gradient)) = gradient {
+        if let Some(gradient) = gradient {
             for (logs, total) in logs.iter_mut().zip(&totals) {
-                for log in logs.iter_mut() {
-                    *log = weight * (*log - total).exp();
-                }
+                logs.iter_mut().for_each(|log| *log = (*log - total).exp());
             }
             gradient.pull(thetas, &self.centres, &logs, &self.sd);
         }
         totals.iter().map(|t| t + constant).collect()
+    }
+
+    fn moments(&self) -> Moments {
+        let equal = vec![1.0 / self.centres.len() as f64; self.centres.len()];
+        let between = self.centres.variances(&equal);
+        let within = self.local_variance();
+        Moments {
+            mean: self.centres.means(&equal),
+            variance: between.iter().zip(within).map(|(b, w)| b + w).collect(),
+        }
+    }
+
+    /// That of one Gaussian.
+    fn local_variance(&self) -> Vec<f64> {
+        self.sd.iter().map(|s| f64::from(*s).powi(2)).collect()
     }
 }
 
@@ -180,13 +192,13 @@ mod tests {
         let x = [0.125f32, -0.75];
         let mut gradient = Population::zeros(1, 2);
         let thetas = Population::from_values(2, x.to_vec()).unwrap();
-        start.log_density(&thetas, Some((0.5, &mut gradient)));
+        start.log_density(&thetas, Some(&mut gradient));
         let h = 1.0 / 256.0;
         for k in 0..2 {
             let (mut up, mut down) = (x, x);
             up[k] += h;
             down[k] -= h;
-            let slope = 0.5 * (at(up) - at(down)) / (2.0 * f64::from(h));
+            let slope = (at(up) - at(down)) / (2.0 * f64::from(h));
             assert!((slope - f64::from(gradient.row(0)[k])).abs() < 1e-3, "{k}");
         }
     }
@@ -194,7 +206,8 @@ mod tests {
     #[test]
     fn it_integrates_to_one_and_draws_have_its_moments() {
         let start = two();
-        let draws = start.sample(Streams::new(3), 20_000);
+        let mut draws = Population::zeros(20_000, 2);
+        start.sample(Streams::new(3), 0, &mut draws);
         // E[N(θ | 0, 4²I) / q0(θ)] = 1 under q0, and the mean is that of the centres.
         let log_q = start.log_density(&draws, None);
         let wide = |row: &[f32]| {
@@ -206,9 +219,18 @@ mod tests {
             .collect();
         let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
         assert!((mean - 1.0).abs() < 0.1, "{mean}");
-        let second = |i: usize| f64::from(draws.row(i)[1]);
-        let mean = (0..draws.len()).map(second).sum::<f64>() / draws.len() as f64;
-        assert!((mean - 0.125).abs() < 0.06, "{mean}");
+        let moments = start.moments();
+        for k in 0..2 {
+            let values = draws.coordinate(k);
+            let n = values.len() as f64;
+            let (mean, variance) = (moments.mean[k], moments.variance[k]);
+            // Five standard errors; no fourth moment here is above three squared variances.
+            let off = values.iter().sum::<f64>() / n - mean;
+            assert!(off.abs() < 5.0 * (variance / n).sqrt(), "{k}: {off}");
+            let squares = values.iter().map(|x| (x - mean).powi(2));
+            let off = squares.sum::<f64>() / n - variance;
+            assert!(off.abs() < 5.0 * variance * (2.0 / n).sqrt(), "{k}: {off}");
+        }
     }
 
     #[test]

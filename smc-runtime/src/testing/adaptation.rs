@@ -87,7 +87,7 @@ fn learned(
     const STAGES: usize = 15;
     let weights = Weights::uniform(draws.terms.len());
     let mut tuning = kernel.start(draws.positions.dim());
-    tuning.refer_to(reference(target.problem, at(0, 0).streams));
+    tuning.refer_to(reference(target.problem));
     tuning.step *= factor;
     adaptation.begin(&mut tuning);
     for stage in 1..=STAGES {

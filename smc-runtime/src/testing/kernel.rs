@@ -91,7 +91,7 @@ pub fn check_kernel(kernel: &dyn Kernel, adaptation: &dyn Adaptation) -> Result<
 
     if !corrected {
         let mut positions = Population::zeros(PARTICLES, 2);
-        problem.sample_prior(Streams::new(23), 0, &mut positions);
+        problem.prior().sample(Streams::new(23), 0, &mut positions);
         let mut cloud = Cloud::at(&target, positions);
         for draw in 0..60 {
             let at = At {
@@ -120,7 +120,7 @@ fn tuned(
 ) -> Tuning {
     let (streams, weights) = (Streams::new(20), Weights::uniform(cloud.terms.len()));
     let mut tuning = kernel.start(cloud.positions.dim());
-    tuning.refer_to(reference(target.problem, streams));
+    tuning.refer_to(reference(target.problem));
     adaptation.begin(&mut tuning);
     for stage in 1..=3 {
         let at = |draw| At {

@@ -23,7 +23,7 @@ pub fn check_model<M: Model>(model: M, data: &Dataset) -> Result<(), String> {
         engine::bind(model.clone(), data, Engine::autodiff(), 1).map_err(|e| e.to_string())?;
     let problem = &*bound.problem;
     let mut thetas = Population::zeros(3, problem.dim());
-    problem.sample_prior(Streams::new(31), 0, &mut thetas);
+    problem.prior().sample(Streams::new(31), 0, &mut thetas);
     likelihood_gradient(model, data, &thetas)?;
     prior_gradient(problem, &thetas)?;
     prior_sampler(problem)?;
@@ -128,14 +128,14 @@ fn prior_gradient(problem: &dyn Problem, thetas: &Population) -> Result<(), Stri
         .on_host()
         .map_rows(|_, row| row.iter_mut().for_each(|x| *x = (*x / H).round() * H));
     let mut gradient = Population::zeros(thetas.len(), thetas.dim());
-    let values = problem.log_prior(&thetas, Some(&mut gradient));
-    if values != problem.log_prior(&thetas, None) {
+    let values = problem.prior().log_density(&thetas, Some(&mut gradient));
+    if values != problem.prior().log_density(&thetas, None) {
         return Err("the log-prior depends on whether its gradient is taken".to_owned());
     }
     let at = |i: usize, step: f32| {
         let mut moved = thetas.clone();
         moved.on_host().map_rows(|_, row| row[i] += step);
-        problem.log_prior(&moved, None)
+        problem.prior().log_density(&moved, None)
     };
     for i in some(thetas.dim()) {
         let [far_up, up, down, far_down] = [2.0, 1.0, -1.0, -2.0].map(|k| at(i, k * H));
@@ -160,9 +160,9 @@ fn prior_sampler(problem: &dyn Problem) -> Result<(), String> {
     const DRAWS: usize = 4000;
     let dim = problem.dim();
     let mut draws = Population::zeros(DRAWS, dim);
-    problem.sample_prior(Streams::new(32), 0, &mut draws);
+    problem.prior().sample(Streams::new(32), 0, &mut draws);
     let mut gradient = Population::zeros(DRAWS, dim);
-    problem.log_prior(&draws, Some(&mut gradient));
+    problem.prior().log_density(&draws, Some(&mut gradient));
     for i in some(dim) {
         let products: Vec<f64> = (0..DRAWS)
             .map(|k| f64::from(draws.row(k)[i]) * f64::from(gradient.row(k)[i]))
@@ -217,7 +217,7 @@ fn bits(problem: &dyn Problem, thetas: &Population) -> Result<(), String> {
     let segments = all(problem);
     let evaluate = |thetas: &Population| {
         let mut gradient = Population::zeros(thetas.len(), thetas.dim());
-        let mut value = problem.log_prior(thetas, Some(&mut gradient));
+        let mut value = problem.prior().log_density(thetas, Some(&mut gradient));
         let sums = problem.log_likelihood(thetas, &segments, Some(&mut gradient));
         for p in 0..thetas.len() {
             value.extend(sums.of(p));

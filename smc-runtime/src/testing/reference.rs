@@ -180,7 +180,10 @@ pub fn check_fused<M: Model>(model: M, data: &Dataset) -> std::result::Result<()
             Err(e) => return Err(e.to_string()),
         };
         let mut thetas = Population::zeros(3, bound.problem.dim());
-        bound.problem.sample_prior(Streams::new(31), 0, &mut thetas);
+        bound
+            .problem
+            .prior()
+            .sample(Streams::new(31), 0, &mut thetas);
         let found = reference.check(&*bound.problem, &thetas, &segments);
         found.map_err(|e| format!("{instructions:?}: {e}"))?;
     }

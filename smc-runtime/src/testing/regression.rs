@@ -12,6 +12,7 @@ use crate::model::architecture::{Architecture, Nature, Node, Shape};
 use crate::model::dist::{Normal, Predictive, Term};
 use crate::model::layout::{BlockSpec, Layout, Role};
 use crate::model::transform::Support;
+use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::problem::{Arguments, Choice, Counts, Predictor, Problem, RowSampled, Segment, Sums};
 use crate::sampling::stage::{Stage, Terms};
@@ -281,25 +282,8 @@ impl Predictor for LinearModel {
         &CLOSED
     }
 
-    fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
-        thetas.fill_normal(streams, Purpose::Start, 0, draw);
-        let prior = self.prior as f32;
-        thetas
-            .on_host()
-            .map_rows(|_, row| row.iter_mut().for_each(|x| *x *= prior));
-    }
-
-    fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
-        let precision = 1.0 / (self.prior * self.prior);
-        if let Some(gradient) = gradient {
-            gradient.axpy(-(precision as f32), &vec![1.0; thetas.dim()], thetas);
-        }
-        let constant = -(thetas.dim() as f64) * (self.prior.ln() + HALF_LN_TAU);
-        thetas
-            .squared_norms()
-            .into_iter()
-            .map(|n| constant - 0.5 * n * precision)
-            .collect()
+    fn prior(&self) -> &dyn Density {
+        self
     }
 
     fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {
@@ -332,6 +316,33 @@ impl Predictor for LinearModel {
 
     fn check_targets(&self, _: &Dataset) -> Result<()> {
         Ok(())
+    }
+}
+
+impl Density for LinearModel {
+    fn dim(&self) -> usize {
+        self.layout.dim()
+    }
+
+    fn sample(&self, streams: Streams, draw: usize, thetas: &mut Population) {
+        thetas.fill_normal(streams, Purpose::Start, 0, draw);
+        let prior = self.prior as f32;
+        thetas
+            .on_host()
+            .map_rows(|_, row| row.iter_mut().for_each(|x| *x *= prior));
+    }
+
+    fn log_density(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
+        let precision = 1.0 / (self.prior * self.prior);
+        if let Some(gradient) = gradient {
+            gradient.axpy(-(precision as f32), &vec![1.0; thetas.dim()], thetas);
+        }
+        let constant = -(thetas.dim() as f64) * (self.prior.ln() + HALF_LN_TAU);
+        thetas
+            .squared_norms()
+            .into_iter()
+            .map(|n| constant - 0.5 * n * precision)
+            .collect()
     }
 }
 

@@ -246,7 +246,7 @@ fn a_value_costs_no_gradient_and_both_sums_come_from_one_pass() {
     let problem = &*bound.problem;
     for particles in [1, 3, 9] {
         let mut thetas = Population::zeros(particles, problem.dim());
-        problem.sample_prior(Streams::new(1), 0, &mut thetas);
+        problem.prior().sample(Streams::new(1), 0, &mut thetas);
         let mut gradient = thetas.clone();
         // 20 panels of full rows, one of them shared with the 10 of the ramp.
         let both = [of(0..620, 1.0), of(620..930, 0.3)];
@@ -273,7 +273,7 @@ fn no_rows_give_nothing() {
     let bound = bind(Counted::default(), &data(5, 40), Engine::fused(), 1).unwrap();
     let problem = &*bound.problem;
     let mut thetas = Population::zeros(3, problem.dim());
-    problem.sample_prior(Streams::new(1), 0, &mut thetas);
+    problem.prior().sample(Streams::new(1), 0, &mut thetas);
     for segments in [&[][..], &[of(0..0, 1.0)], &[of(7..7, 1.0), of(40..40, 0.5)]] {
         let mut gradient = Population::zeros(3, thetas.dim());
         let sums = problem.log_likelihood(&thetas, segments, Some(&mut gradient));

@@ -51,7 +51,7 @@ fn problems() -> Vec<std::sync::Arc<dyn Problem>> {
 
 fn thetas(problem: &dyn Problem) -> Population {
     let mut thetas = Population::zeros(3, problem.dim());
-    problem.sample_prior(Streams::new(2), 0, &mut thetas);
+    problem.prior().sample(Streams::new(2), 0, &mut thetas);
     thetas
 }
 

@@ -404,7 +404,7 @@ fn data(rows: usize, response: Response) -> Dataset {
 
 fn thetas(problem: &dyn Problem, n: usize) -> Population {
     let mut thetas = Population::zeros(n, problem.dim());
-    problem.sample_prior(Streams::new(65), 0, &mut thetas);
+    problem.prior().sample(Streams::new(65), 0, &mut thetas);
     thetas
 }
 

@@ -348,7 +348,10 @@ fn rows_enter_in_the_order_asked_for() {
     assert_eq!(bound.problem.order(), curriculum);
     let thetas = {
         let mut thetas = smc_runtime::problem::population::Population::zeros(2, 3);
-        bound.problem.sample_prior(Streams::new(2), 0, &mut thetas);
+        bound
+            .problem
+            .prior()
+            .sample(Streams::new(2), 0, &mut thetas);
         thetas
     };
     let (mine, theirs) = (

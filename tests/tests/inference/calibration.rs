@@ -48,7 +48,8 @@ fn ranks(
         let mut truth = Population::zeros(1, prior.problem.layout().dim());
         prior
             .problem
-            .sample_prior(Streams::new(0x5bc), run, &mut truth);
+            .prior()
+            .sample(Streams::new(0x5bc), run, &mut truth);
         let mean = prior
             .problem
             .model()

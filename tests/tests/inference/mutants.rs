@@ -71,8 +71,8 @@ fn dropped_jacobian_is_caught_by_prior_integrates_to_one() {
     let data = table(3, 1, 6, |_, row| row[0]);
     let bound = bind(Noise { scale: 0.8 }, &data, Engine::autodiff(), 1).unwrap();
     let right = &*bound.problem;
-    let faulty = Altered::prior(right, |thetas, gradient| {
-        let mut values = right.log_prior(thetas, gradient);
+    let faulty = Altered::log_prior(right, |thetas, gradient| {
+        let mut values = right.prior().log_density(thetas, gradient);
         for (i, value) in values.iter_mut().enumerate() {
             *value -= f64::from(thetas.row(i)[0]);
         }

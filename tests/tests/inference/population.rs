@@ -34,7 +34,7 @@ fn at(draw: usize) -> At {
 fn moved(problem: &dyn Problem, kernel: &dyn Kernel, mut positions: Population) -> Cloud {
     let stage = Stage::ramping(0..30, 30..problem.rows(), 0.5);
     let target = Target::new(problem, &stage);
-    problem.sample_prior(Streams::new(9), 0, &mut positions);
+    problem.prior().sample(Streams::new(9), 0, &mut positions);
     let mut tuning = kernel.start(problem.dim()).at(0.05);
     tuning.length = 0.2;
     let mut cloud = Cloud::at(&target, positions);

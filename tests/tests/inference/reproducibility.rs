@@ -50,7 +50,10 @@ fn values_and_gradients<M: Model>(model: &M, data: &Dataset) {
         exec::with_threads(Some(threads), || {
             let dim = bound.problem.layout().dim();
             let mut thetas = Population::zeros(5, dim);
-            bound.problem.sample_prior(Streams::new(2), 0, &mut thetas);
+            bound
+                .problem
+                .prior()
+                .sample(Streams::new(2), 0, &mut thetas);
             let mut gradient = Population::zeros(5, dim);
             let target = Target::new(&*bound.problem, &stage);
             let terms = target.gradient(&thetas, &mut gradient);

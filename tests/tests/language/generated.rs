@@ -188,7 +188,10 @@ fn a_prior_is_sampled_after_those_that_it_names() {
     let bound = bind(Tree::default(), &data(1), Engine::auto(), 1).unwrap();
     let layout = bound.problem.layout();
     let mut thetas = Population::zeros(100, layout.dim());
-    bound.problem.sample_prior(Streams::new(3), 0, &mut thetas);
+    bound
+        .problem
+        .prior()
+        .sample(Streams::new(3), 0, &mut thetas);
     let at = |name: &str| layout.block(name).unwrap().range.start;
     for i in 0..thetas.len() {
         let theta = thetas.row(i);
@@ -211,7 +214,7 @@ fn the_gradient_of_a_prior_reaches_what_it_names() {
     let theta: [f32; 4] = [0.3, -0.2, -0.5, 0.4];
     let at = |theta: [f32; 4], gradient| {
         let thetas = Population::from_values(4, theta.to_vec()).unwrap();
-        problem.log_prior(&thetas, gradient)[0]
+        problem.prior().log_density(&thetas, gradient)[0]
     };
     let (lambda, tau) = (theta[3].exp(), theta[2].exp());
     let mut gradient = Population::zeros(1, 4);

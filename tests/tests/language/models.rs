@@ -124,7 +124,7 @@ fn log_posteriors<M: Model>(posterior: &Posterior<M>, data: &Dataset) -> Vec<f64
         weight: 0.0,
     };
     let sums = problem.log_likelihood(thetas, &[all], None);
-    let priors = problem.log_prior(thetas, None);
+    let priors = problem.prior().log_density(thetas, None);
     sums.totals()
         .iter()
         .zip(priors)

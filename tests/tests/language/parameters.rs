@@ -28,7 +28,7 @@ fn refused<M: Model>(model: M, data: &Dataset) -> String {
 
 fn log_prior(problem: &dyn Problem, theta: &[f32]) -> f64 {
     let one = Population::from_values(theta.len(), theta.to_vec()).unwrap();
-    problem.log_prior(&one, None)[0]
+    problem.prior().log_density(&one, None)[0]
 }
 
 fn log_likelihood(problem: &dyn Problem, theta: &[f32]) -> f64 {
@@ -124,7 +124,7 @@ fn models_with_vectors_conform() {
 fn a_vector_scales_draws_from_the_prior() {
     let problem = bound(ByInput::default(), &data(3));
     let mut draws = Population::zeros(4000, problem.dim());
-    problem.sample_prior(Streams::new(5), 0, &mut draws);
+    problem.prior().sample(Streams::new(5), 0, &mut draws);
     let at = |name: &str| problem.layout().block(name).unwrap().range.start;
     let (weight, relevance, global) = (at("hidden.weight"), at("relevance"), at("global"));
     for i in 0..6 {

@@ -9,7 +9,6 @@ use dfdx::prelude::{Axis, BroadcastTo, NoneTape, PutTape};
 
 use super::backend::Backend;
 use crate::base::error::Result;
-use crate::base::rng::Streams;
 use crate::data::{Dataset, Features};
 use crate::engine::common::{Common, keyed};
 use crate::model::Model;
@@ -21,6 +20,7 @@ use crate::model::tensor::{
     Act, Device, Float, Fuses, Fusing, Heads, Leaf, Params, Tape, Watch, from_vec,
 };
 use crate::model::transform::Support;
+use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::problem::{Arguments, Choice, Predictor};
 
@@ -178,12 +178,8 @@ impl<M: Model, D: Backend<f32>> Predictor for AutodiffPredictor<M, D> {
         &self.choice
     }
 
-    fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
-        self.common.sample_prior(streams, draw, thetas);
-    }
-
-    fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
-        self.common.log_prior(thetas, gradient)
+    fn prior(&self) -> &dyn Density {
+        &self.common
     }
 
     fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {

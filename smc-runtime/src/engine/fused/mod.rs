@@ -27,7 +27,6 @@ use self::kernels::Kernels;
 use self::program::Program;
 use super::common::{Common, Given};
 use crate::base::error::Result;
-use crate::base::rng::Streams;
 use crate::data::{Dataset, Features};
 use crate::model::Model;
 use crate::model::architecture::Architecture;
@@ -35,6 +34,7 @@ use crate::model::dist::Predictive;
 use crate::model::layout::Layout;
 use crate::numerics::PANEL;
 use crate::numerics::isa::{Instructions, Isa};
+use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::problem::{
     Arguments, Choice, Counts, Layer, Layered, Predictor, Problem, RowSampled, Segment, Sums,
@@ -106,12 +106,8 @@ impl<M: Model> Predictor for FusedPredictor<M> {
         &self.choice
     }
 
-    fn sample_prior(&self, streams: Streams, draw: usize, thetas: &mut Population) {
-        self.common.sample_prior(streams, draw, thetas);
-    }
-
-    fn log_prior(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
-        self.common.log_prior(thetas, gradient)
+    fn prior(&self) -> &dyn Density {
+        &self.common
     }
 
     fn arguments(&self, thetas: &Population, data: &Features) -> Result<Arguments> {

@@ -10,7 +10,7 @@ pub use settings::Smc;
 use super::{Draws, Inference, Session};
 use crate::base::error::Result;
 use crate::problem::Problem;
-use crate::sampling::start::Gaussians;
+use crate::sampling::start;
 
 /// Sequential Monte Carlo with 64 particles, smooth data annealing and HMC, unless set otherwise.
 ///
@@ -32,7 +32,7 @@ impl Inference for Smc {
         if let Some((algorithm, spread)) = settings.warm.take() {
             self.check(problem)?;
             let centres = algorithm.infer(problem, session)?.positions;
-            let start = Gaussians::around(problem, session.streams(), centres, spread)?;
+            let start = start::around(problem, centres, spread)?;
             settings = settings.start(start);
         }
         let mut run = SmcRun::new(settings, problem, session.streams())?;

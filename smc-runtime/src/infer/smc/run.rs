@@ -88,21 +88,19 @@ impl<'a> SmcRun<'a> {
             return Err(Error::config(
                 "warm",
                 "set",
-                "a run of its own needs the Gaussians themselves: give it `start`",
+                "a run of its own needs the density itself: give it `start`",
             ));
         }
         let at_start = problem.counts();
         let particles = settings.islands * settings.particles;
-        let (stage, positions) = match &settings.start {
-            Some(start) => (Stage::start(), start.sample(streams, particles)),
-            None => {
-                let mut positions = Population::zeros(particles, problem.dim());
-                problem.sample_prior(streams, 0, &mut positions);
-                (Stage::prior(), positions)
-            }
+        let (stage, start) = match settings.start.as_deref() {
+            Some(start) => (Stage::start(), start),
+            None => (Stage::prior(), problem.prior()),
         };
+        let mut positions = Population::zeros(particles, problem.dim());
+        start.sample(streams, 0, &mut positions);
         let mut tuning = settings.kernel.start(problem.dim());
-        tuning.refer_to(reference(problem, streams));
+        tuning.refer_to(reference(problem));
         if settings.start.is_some() {
             // Already narrow: at the step for a cloud from the prior the first move would be lost.
             tuning.step *= 0.5;

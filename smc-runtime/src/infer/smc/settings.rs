@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::base::error::{Error, Result};
 use crate::infer::Inference;
 use crate::problem::Problem;
+use crate::problem::density::Density;
 use crate::sampling::adapt::{Adaptation, Follow};
 use crate::sampling::anneal::{Annealing, SmoothDataAnnealing};
 use crate::sampling::kernel::{Hmc, Kernel};
 use crate::sampling::moves::Moves;
 use crate::sampling::resample::{Resample, Systematic};
-use crate::sampling::start::Gaussians;
 use crate::sampling::weights::Combine;
 
 /// The settings of sequential Monte Carlo; see [`smc`](super::smc()).
@@ -28,7 +28,7 @@ pub struct Smc {
     pub(super) recycle: bool,
     pub(super) thin: usize,
     pub(super) ess: f64,
-    pub(super) start: Option<Arc<Gaussians>>,
+    pub(super) start: Option<Arc<dyn Density>>,
     pub(super) warm: Option<(Arc<dyn Inference>, f64)>,
 }
 
@@ -140,14 +140,14 @@ impl Smc {
         self
     }
 
-    /// Begins at these Gaussians in place of the prior; every stage of the policy is then
+    /// Begins at this density, such as [Gaussians](crate::sampling::start::Gaussians), in place of the prior; every stage of the policy is then
     /// [bridged](crate::sampling::stage::Stage::bridged).
-    pub fn start(mut self, start: Gaussians) -> Self {
+    pub fn start(mut self, start: impl Density + 'static) -> Self {
         self.start = Some(Arc::new(start));
         self
     }
 
-    /// Begins at [Gaussians around](Gaussians::around) the draws of another algorithm, such as the members of an ensemble,
+    /// Begins at [Gaussians around](crate::sampling::start::around) the draws of another algorithm, such as the members of an ensemble,
     /// with standard deviations times `spread`.
     ///
     /// ```

@@ -1,6 +1,7 @@
 //! The scale of every coordinate: a diagonal metric.
 
 use crate::model::layout::Layout;
+use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::information::information;
@@ -131,12 +132,13 @@ fn informed(tuning: &mut Tuning, target: &Target<'_>, positions: &Population, we
     let rows = stage.segments();
     let information = information(problem, &rows, positions, &weights.normalised());
     let bridge = target.start.filter(|_| stage.beta() < 1.0);
+    let start = bridge.map(Density::local_variance);
     let blocks = problem.layout().blocks().iter().zip(tuning.reference());
     for (block, reference) in blocks {
         let range = block.range.clone();
         set(&mut tuning.scale[range.clone()], |i| {
             let i = range.start + i;
-            let start = bridge.map_or(0.0, |s| f64::from(s.sd()[i]).powi(-2));
+            let start = start.as_ref().map_or(0.0, |variance| 1.0 / variance[i]);
             1.0 / (stage.beta() / reference + (1.0 - stage.beta()) * start + information[i])
         });
     }
