@@ -1,5 +1,6 @@
 //! The workspace's own kernels, policies and schemes pass the conformance kit that third parties run on theirs.
 
+use serde::{Deserialize, Serialize};
 use smc_runtime::base::rng::Streams;
 use smc_runtime::infer::Session;
 use smc_runtime::infer::observe::Step;
@@ -100,9 +101,9 @@ impl Scales for Faulty {
                 tuning.scale = variances.iter().map(|v| v.sqrt() as f32).collect();
             }
             Self::Forget => {
-                *tuning.scale_memory.of() = Unsaved { stages: 1 };
-                let Unsaved { stages } = tuning.scale_memory.read();
-                tuning.scale.fill(1.0 + stages as f32);
+                let Unsaved { stages } = tuning.scale_memory.of();
+                *stages += 1.0;
+                tuning.scale.fill(*stages);
             }
             Self::Step => tuning.step *= 0.5,
         }
@@ -110,10 +111,10 @@ impl Scales for Faulty {
 }
 
 /// What saving loses.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Unsaved {
     #[serde(skip)]
-    stages: u32,
+    stages: f32,
 }
 
 #[test]

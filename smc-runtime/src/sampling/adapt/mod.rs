@@ -3,6 +3,19 @@
 //!
 //! Settings that depend on the cloud bias an evidence by O(1/J); with [`Adaptation::frozen`] ones and a fixed schedule
 //! E\[Ẑ\] = Z exactly.
+//!
+//! ```
+//! use smc_runtime::prelude::*;
+//!
+//! #[bayes_model]
+//! #[likelihood(Normal(mean = output, sd = 0.1))]
+//! #[infer(smc(step_size = Follow::to(0.65), metric = Metric::Scores))]
+//! struct Line {
+//!     output: Linear<1, 1>,
+//! }
+//!
+//! let unbiased = smc().annealing(Tempering::stages(20)).frozen(0.1);
+//! ```
 
 mod adaptation;
 mod dual_averaging;
