@@ -497,7 +497,7 @@ fn scaling(args: &Args) -> Result<()> {
             .particles(particles)
             .annealing(Tempering::ladder(ladder.iter().copied()))
             .kernel(Hmc::leapfrogs(10))
-            .adaptation(Frozen::at(1e-4))
+            .frozen(1e-4)
             .moves(1);
         let run = flags.apply(network(&repeated, hidden).infer_with(&repeated));
         let posterior = run.with(algorithm).run()?;

@@ -225,7 +225,8 @@ fn algorithm(
         .particles(args.particles / islands)
         .islands(islands)
         .combine(Combine::Equally)
-        .adaptation(steps.metric(metric))
+        .step_size(steps)
+        .metric(metric)
         .moves(args.moves)
         .final_moves(args.final_moves)
         .recycle(args.final_moves > 0);

@@ -82,7 +82,8 @@ fn run(args: &Args) -> Result<()> {
     let smc = smc()
         .particles(flags.size(args.particles, 8))
         .kernel(Hmc::leapfrogs(args.leapfrogs))
-        .adaptation(Follow::to(0.8).metric(metric))
+        .step_size(Follow::to(0.8))
+        .metric(metric)
         .moves(args.moves)
         .final_moves(args.final_moves)
         // Resampled at every stage, so that the ESS is that of a stage's increments.

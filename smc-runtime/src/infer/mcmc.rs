@@ -8,10 +8,9 @@ use crate::infer::observe::Step;
 use crate::model::layout::Layout;
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
-use crate::sampling::adapt::{Adaptation, Follow};
+use crate::sampling::adapt::{Adaptation, Scales, StepSize};
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::kernel::{At, Hmc, Kernel, Tuning};
-use crate::sampling::reference::reference;
 use crate::sampling::stage::Stage;
 use crate::sampling::weights::Weights;
 
@@ -36,7 +35,7 @@ pub struct Mcmc {
     draws: usize,
     thin: usize,
     kernel: Arc<dyn Kernel>,
-    adaptation: Arc<dyn Adaptation>,
+    adaptation: Adaptation,
 }
 
 impl Default for Mcmc {
@@ -47,7 +46,7 @@ impl Default for Mcmc {
             draws: 500,
             thin: 1,
             kernel: Arc::new(Hmc::default()),
-            adaptation: Arc::new(Follow::aim()),
+            adaptation: Adaptation::default(),
         }
     }
 }
@@ -83,9 +82,23 @@ impl Mcmc {
         self
     }
 
-    /// How the kernel's step size and scales come about, in the warm-up.
-    pub fn adaptation(mut self, policy: impl Adaptation + 'static) -> Self {
-        self.adaptation = Arc::new(policy);
+    /// How the kernel's step size is set: by [`Follow`](crate::sampling::adapt::Follow) at what the kernel aims at, unless set.
+    pub fn step_size(mut self, policy: impl StepSize + 'static) -> Self {
+        self.adaptation.step = Arc::new(policy);
+        self
+    }
+
+    /// Where the scales come from that the step is in units of: by
+    /// [`Metric::Diagonal`](crate::sampling::adapt::Metric::Diagonal), unless set.
+    pub fn metric(mut self, scales: impl Scales + 'static) -> Self {
+        self.adaptation.scales = Arc::new(scales);
+        self
+    }
+
+    /// `step_size(Frozen::at(step))` and `metric(Metric::Unit)`: the kernel does not depend on the cloud. Under a fixed
+    /// schedule E\[Ẑ\] = Z exactly.
+    pub fn frozen(mut self, step: f64) -> Self {
+        self.adaptation = Adaptation::frozen(step);
         self
     }
 
@@ -155,11 +168,10 @@ impl<'a> Chains<'a> {
                 advice: "no chain starts at a finite log-density; try smaller prior scales or standardised data",
             });
         }
-        let mut tuning = settings.kernel.start(problem.dim());
-        tuning.refer_to(reference(problem));
-        settings.adaptation.begin(&mut tuning);
-        let aim = settings.adaptation.target_acceptance(&*settings.kernel);
-        if aim.is_some() && !settings.kernel.in_step() {
+        let (adaptation, kernel) = (&settings.adaptation, &*settings.kernel);
+        let mut tuning = adaptation.start(kernel, problem, 1.0);
+        let aim = adaptation.step.target_acceptance(kernel);
+        if aim.is_some() && !kernel.in_step() {
             // A chain that starts in a narrow place finds its own step and gets out, without slowing the others.
             tuning.step_apart(settings.chains);
         }
@@ -245,7 +257,8 @@ impl<'a> Chains<'a> {
             };
             let (kernel, tuning) = (&*self.settings.kernel, &mut self.tuning);
             kernel.learn(tuning, &moved, gain);
-            self.settings.adaptation.learn(kernel, tuning, &moved, gain);
+            let policy = &self.settings.adaptation.step;
+            policy.learn(kernel, tuning, &moved, gain);
             if k > 7 * warmup / 8 {
                 for (sum, step) in log_steps.iter_mut().zip(self.tuning.steps(chains)) {
                     *sum += f64::from(step).ln();
@@ -262,7 +275,7 @@ impl<'a> Chains<'a> {
             let steps: Vec<f64> = log_steps.iter().map(|s| (s / averaged).exp()).collect();
             self.tuning.set_steps(&steps);
         }
-        self.settings.adaptation.settle(&mut self.tuning);
+        self.settings.adaptation.step.settle(&mut self.tuning);
         self.enter(all);
         Ok(())
     }

@@ -7,7 +7,6 @@ use crate::problem::population::Population;
 use crate::sampling::adapt::Adaptation;
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::kernel::{At, Kernel, Tuning};
-use crate::sampling::reference::reference;
 use crate::sampling::stage::Stage;
 use crate::sampling::weights::Weights;
 
@@ -20,7 +19,7 @@ use crate::sampling::weights::Weights;
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn check_kernel(kernel: &dyn Kernel, adaptation: &dyn Adaptation) -> Result<(), String> {
+pub fn check_kernel(kernel: &dyn Kernel, adaptation: &Adaptation) -> Result<(), String> {
     const PARTICLES: usize = 6000;
     kernel.check().map_err(|e| e.to_string())?;
     adaptation.check(kernel).map_err(|e| e.to_string())?;
@@ -114,14 +113,13 @@ pub fn check_kernel(kernel: &dyn Kernel, adaptation: &dyn Adaptation) -> Result<
 /// Settings after three stages of learning from exact draws; they are not touched again.
 fn tuned(
     kernel: &dyn Kernel,
-    adaptation: &dyn Adaptation,
+    adaptation: &Adaptation,
     target: &Target<'_>,
     cloud: &Cloud,
 ) -> Tuning {
     let (streams, weights) = (Streams::new(20), Weights::uniform(cloud.terms.len()));
-    let mut tuning = kernel.start(cloud.positions.dim());
-    tuning.refer_to(reference(target.problem));
-    adaptation.begin(&mut tuning);
+    let step = &adaptation.step;
+    let mut tuning = adaptation.start(kernel, target.problem, 1.0);
     for stage in 1..=3 {
         let at = |draw| At {
             streams,
@@ -131,11 +129,11 @@ fn tuned(
         let mut cloud = cloud.clone();
         adaptation.enter(&mut tuning, target, &mut cloud, &weights);
         let trial = at(0).trial();
-        adaptation.try_out(kernel, &mut tuning, target, &cloud, &weights, trial);
+        step.try_out(kernel, &mut tuning, target, &cloud, &weights, trial);
         for draw in 0..5 {
             let moved = kernel.step(&tuning, target, &mut cloud, at(draw));
             kernel.learn(&mut tuning, &moved, 1.0);
-            adaptation.learn(kernel, &mut tuning, &moved, 1.0);
+            step.learn(kernel, &mut tuning, &moved, 1.0);
         }
     }
     tuning

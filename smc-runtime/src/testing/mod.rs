@@ -6,11 +6,14 @@
 //!
 //! ```
 //! use smc_runtime::prelude::*;
+//! use smc_runtime::sampling::adapt::Adaptation;
 //! use smc_runtime::testing;
 //!
 //! testing::check_resampler(&Systematic).unwrap();
-//! testing::check_kernel(&Hmc::leapfrogs(4), &Follow::aim()).unwrap();
-//! testing::check_adaptation(&Follow::aim(), &Hmc::leapfrogs(4)).unwrap();
+//! testing::check_scales(&Metric::Blocks).unwrap();
+//! let adaptation = Adaptation::new(Follow::aim(), Metric::Blocks);
+//! testing::check_adaptation(&adaptation, &Hmc::leapfrogs(4)).unwrap();
+//! testing::check_kernel(&Hmc::leapfrogs(4), &adaptation).unwrap();
 //! ```
 
 mod adaptation;
@@ -26,7 +29,7 @@ mod regression;
 mod resampler;
 mod statistics;
 
-pub use adaptation::check_adaptation;
+pub use adaptation::{check_adaptation, check_scales};
 pub use annealing::check_annealing;
 pub use kernel::check_kernel;
 #[cfg(feature = "autodiff")]

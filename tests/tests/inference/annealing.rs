@@ -26,10 +26,7 @@ fn regression() -> (Regression, f64) {
 
 /// A kernel whose settings never change.
 fn frozen() -> Smc {
-    smc()
-        .particles(64)
-        .kernel(Hmc::leapfrogs(6))
-        .adaptation(Frozen::at(0.12))
+    smc().particles(64).kernel(Hmc::leapfrogs(6)).frozen(0.12)
 }
 
 /// With as many particles as a whole row at once asks for.
@@ -109,10 +106,7 @@ fn a_plan_is_what_the_run_costs() {
     let mut gradients = Vec::new();
     for policy in policies {
         // Small steps are all accepted, so there are no moves beyond the two.
-        let settings = policy()
-            .kernel(Hmc::leapfrogs(3))
-            .adaptation(Frozen::at(1e-3))
-            .moves(2);
+        let settings = policy().kernel(Hmc::leapfrogs(3)).frozen(1e-3).moves(2);
         let plan = SmcRun::new(settings.clone(), &problem, Streams::new(1))
             .unwrap()
             .plan()
@@ -209,7 +203,7 @@ fn random_mini_batches_are_random() {
         .particles(1)
         .moves(1)
         .kernel(Hmc::leapfrogs(1))
-        .adaptation(Frozen::at(1e-6))
+        .frozen(1e-6)
         .annealing(RandomMiniBatch::rows(10).stages(1000));
     infer(&settings, &watched, 1).unwrap();
     let mut batches = seen.lock().unwrap().clone();
@@ -237,7 +231,7 @@ fn automatic(policy: AutomaticAnnealing) -> Smc {
         .particles(16)
         .annealing(policy)
         .kernel(Hmc::leapfrogs(2))
-        .adaptation(Frozen::at(1e-3))
+        .frozen(1e-3)
         .moves(2)
 }
 

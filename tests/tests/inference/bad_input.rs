@@ -176,12 +176,12 @@ fn counts_must_be_positive() {
 fn settings_of_a_kernel_must_be_possible() {
     for (step, shown) in [(0.0, "0"), (-1.0, "-1"), (f64::NAN, "NaN")] {
         assert_eq!(
-            run(smc().adaptation(Frozen::at(step))),
+            run(smc().frozen(step)),
             format!("step size = {shown}: a positive, finite number is needed")
         );
     }
     assert_eq!(
-        run(smc().adaptation(Follow::to(1.0))),
+        run(smc().step_size(Follow::to(1.0))),
         "aim = 1: a fraction between 0 and 1, both excluded"
     );
     assert_eq!(

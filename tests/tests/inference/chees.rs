@@ -10,7 +10,7 @@ use smc_runtime::problem::Problem;
 use smc_runtime::problem::population::Population;
 use smc_runtime::sampling::adapt::Adaptation;
 use smc_runtime::sampling::cloud::{Cloud, Target};
-use smc_runtime::sampling::kernel::{At, Kernel, Trajectory, Tuning, leapfrog};
+use smc_runtime::sampling::kernel::{At, Kernel, Trajectory, TrajectoryLength, Tuning, leapfrog};
 use smc_runtime::sampling::stage::Stage;
 use smc_runtime::sampling::weights::Weights;
 use smc_runtime::testing::Regression;
@@ -47,7 +47,7 @@ fn taught(
 ) -> Tuning {
     let stage = Stage::of(0..problem.rows());
     let target = Target::new(problem, &stage);
-    let adaptation = Follow::aim();
+    let adaptation = Adaptation::default();
     let mut tuning = start;
     let mut cloud = Cloud::at(
         &target,
@@ -61,7 +61,7 @@ fn taught(
     for draw in 0..moves {
         let moved = kernel.step(&tuning, &target, &mut cloud, at(1, draw));
         kernel.learn(&mut tuning, &moved, 1.0);
-        adaptation.learn(kernel, &mut tuning, &moved, 1.0);
+        adaptation.step.learn(kernel, &mut tuning, &moved, 1.0);
     }
     tuning
 }
@@ -107,9 +107,9 @@ fn the_length_comes_near_a_quarter_of_the_period_from_below_and_from_above() {
     for particles in [16, 1000] {
         for start in [0.03, 1.0, 3.0] {
             let mut tuning = kernel.start(6);
-            tuning.length = start;
+            tuning.kernel_memory.of::<TrajectoryLength>().length = start;
             let tuning = taught(&kernel, &problem, tuning, particles, 120);
-            let found = tuning.length;
+            let found = tuning.kernel_memory.read::<TrajectoryLength>().length;
             println!("{particles} particles, from {start}: {found:.2}");
             assert!((0.8..3.0).contains(&found), "{particles} {start} {found}");
         }
@@ -125,7 +125,7 @@ fn the_slope_is_that_of_the_criterion() {
     let cloud = Cloud::at(&target, problem.draws(&stage, PARTICLES, Streams::new(5)));
     // 100 steps so small that all ends are accepted, in scales of their own.
     let mut tuning = Tuning::new(6).at(0.01);
-    tuning.length = 0.995;
+    tuning.kernel_memory.of::<TrajectoryLength>().length = 0.995;
     tuning.scale = vec![0.5, 1.0, 1.5, 0.7, 1.0, 1.2];
     let even = vec![1.0 / PARTICLES as f64; PARTICLES];
     let squares = |positions: &Population| {

@@ -1,10 +1,11 @@
 //! The workspace's own kernels, policies and schemes pass the conformance kit that third parties run on theirs.
 
+use serde::{Deserialize, Serialize};
 use smc_runtime::base::rng::Streams;
 use smc_runtime::infer::Session;
 use smc_runtime::infer::observe::Step;
 use smc_runtime::prelude::*;
-use smc_runtime::sampling::adapt::Adaptation;
+use smc_runtime::sampling::adapt::{Adaptation, Scales, StepSize};
 use smc_runtime::sampling::cloud::{Cloud, Target};
 use smc_runtime::sampling::kernel::{At, Kernel, Tuning};
 use smc_runtime::sampling::resample::Resample;
@@ -12,6 +13,7 @@ use smc_runtime::sampling::stage::Stage;
 use smc_runtime::sampling::weights::{Weights, cess};
 use smc_runtime::testing::{
     Perfect, Regression, check_adaptation, check_annealing, check_kernel, check_resampler,
+    check_scales,
 };
 
 #[test]
@@ -25,45 +27,45 @@ fn resampling_schemes_conform() {
 #[test]
 fn hmc_conforms() {
     for leapfrogs in [1, 4] {
-        check_kernel(&Hmc::leapfrogs(leapfrogs), &Follow::aim()).unwrap();
+        check_kernel(&Hmc::leapfrogs(leapfrogs), &Adaptation::default()).unwrap();
     }
-    check_kernel(&Hmc::leapfrogs(3), &Frozen::at(0.3)).unwrap();
+    check_kernel(&Hmc::leapfrogs(3), &Adaptation::frozen(0.3)).unwrap();
 }
 
 #[test]
 fn jittered_hmc_conforms() {
-    check_kernel(&Hmc::leapfrogs(4).jitter(0.4), &Follow::aim()).unwrap();
-    check_kernel(&Hmc::leapfrogs(3).jitter(0.9), &Frozen::at(0.3)).unwrap();
+    check_kernel(&Hmc::leapfrogs(4).jitter(0.4), &Adaptation::default()).unwrap();
+    check_kernel(&Hmc::leapfrogs(3).jitter(0.9), &Adaptation::frozen(0.3)).unwrap();
 }
 
 #[test]
 fn the_random_walk_conforms() {
-    check_kernel(&RandomWalk, &Follow::to(0.44)).unwrap();
-    check_kernel(&RandomWalk, &Frozen::at(0.5)).unwrap();
+    check_kernel(&RandomWalk, &stepping(Follow::to(0.44))).unwrap();
+    check_kernel(&RandomWalk, &Adaptation::frozen(0.5)).unwrap();
 }
 
 #[test]
 fn mala_conforms() {
-    check_kernel(&Mala, &Follow::aim()).unwrap();
-    check_kernel(&Mala, &Frozen::at(0.4)).unwrap();
+    check_kernel(&Mala, &Adaptation::default()).unwrap();
+    check_kernel(&Mala, &Adaptation::frozen(0.4)).unwrap();
 }
 
 #[test]
 fn unadjusted_langevin_conforms() {
-    check_kernel(&UnadjustedLangevin, &Follow::aim()).unwrap();
-    check_kernel(&UnadjustedLangevin, &Frozen::at(0.2)).unwrap();
+    check_kernel(&UnadjustedLangevin, &Adaptation::default()).unwrap();
+    check_kernel(&UnadjustedLangevin, &Adaptation::frozen(0.2)).unwrap();
 }
 
 #[test]
 fn unadjusted_hmc_conforms() {
-    check_kernel(&Hmc::leapfrogs(4).unadjusted(), &Follow::aim()).unwrap();
+    check_kernel(&Hmc::leapfrogs(4).unadjusted(), &Adaptation::default()).unwrap();
 }
 
 #[test]
 fn hmc_on_the_gradient_of_some_rows_conforms() {
-    check_kernel(&Hmc::leapfrogs(4).gradient_rows(7), &Follow::aim()).unwrap();
+    check_kernel(&Hmc::leapfrogs(4).gradient_rows(7), &Adaptation::default()).unwrap();
     let weighted = Hmc::leapfrogs(2).gradient_rows(9).unadjusted();
-    check_kernel(&weighted, &Frozen::at(0.1)).unwrap();
+    check_kernel(&weighted, &Adaptation::frozen(0.1)).unwrap();
 }
 
 #[test]
@@ -76,16 +78,66 @@ fn every_metric_conforms() {
         Metric::Scores,
         Metric::Information,
     ] {
+        assert_eq!(check_scales(&metric), Ok(()), "{metric:?}");
         let kernel = Hmc::leapfrogs(6).jitter(0.5);
-        let conforms = check_kernel(&kernel, &Follow::aim().metric(metric));
+        let conforms = check_kernel(&kernel, &Adaptation::new(Follow::aim(), metric));
         assert_eq!(conforms, Ok(()), "{metric:?}");
+    }
+}
+
+/// Scales that break a law each.
+#[derive(Debug)]
+enum Faulty {
+    Collapse,
+    Forget,
+    Step,
+}
+
+impl Scales for Faulty {
+    fn learn(&self, tuning: &mut Tuning, _: &Target<'_>, cloud: &mut Cloud, weights: &Weights) {
+        match self {
+            Self::Collapse => {
+                let variances = cloud.positions.variances(&weights.normalised());
+                tuning.scale = variances.iter().map(|v| v.sqrt() as f32).collect();
+            }
+            Self::Forget => {
+                let Unsaved { stages } = tuning.scale_memory.of();
+                *stages += 1.0;
+                tuning.scale.fill(*stages);
+            }
+            Self::Step => tuning.step *= 0.5,
+        }
+    }
+}
+
+/// What saving loses.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Unsaved {
+    #[serde(skip)]
+    stages: f32,
+}
+
+#[test]
+fn faulty_scales_do_not_conform() {
+    for (faulty, expected) in [
+        (
+            Faulty::Collapse,
+            "a step or a scale is not a positive, finite number",
+        ),
+        (
+            Faulty::Forget,
+            "settings that were saved and read at every stage ended elsewhere",
+        ),
+        (Faulty::Step, "the step changed when scales were learned"),
+    ] {
+        assert_eq!(check_scales(&faulty).unwrap_err(), expected);
     }
 }
 
 #[test]
 fn the_perfect_kernel_conforms() {
     let problem = Regression::simulated(12, 2, 0.8, 1.0, 5).unwrap();
-    check_kernel(&Perfect::of(&problem), &Follow::aim()).unwrap();
+    check_kernel(&Perfect::of(&problem), &Adaptation::default()).unwrap();
 }
 
 #[test]
@@ -142,11 +194,15 @@ fn with_corrections() -> Vec<Box<dyn Kernel>> {
     ]
 }
 
+fn stepping(step: impl StepSize + 'static) -> Adaptation {
+    Adaptation::new(step, Metric::Diagonal)
+}
+
 /// Every pair passes the check of adaptations.
-fn pairs_conform(adaptations: &[&dyn Adaptation], kernels: &[Box<dyn Kernel>]) {
+fn pairs_conform(adaptations: &[Adaptation], kernels: &[Box<dyn Kernel>]) {
     for adaptation in adaptations {
         for kernel in kernels {
-            let conforms = check_adaptation(*adaptation, &**kernel);
+            let conforms = check_adaptation(adaptation, &**kernel);
             assert_eq!(conforms, Ok(()), "{adaptation:?} with {kernel:?}");
         }
     }
@@ -154,97 +210,112 @@ fn pairs_conform(adaptations: &[&dyn Adaptation], kernels: &[Box<dyn Kernel>]) {
 
 #[test]
 fn following_conforms_with_every_kernel() {
-    pairs_conform(&[&Follow::aim()], &with_rejection());
-    pairs_conform(&[&Follow::aim()], &with_corrections());
+    let following = [Adaptation::default()];
+    pairs_conform(&following, &with_rejection());
+    pairs_conform(&following, &with_corrections());
 }
 
 #[test]
 fn a_frozen_step_conforms_with_every_kernel() {
-    pairs_conform(&[&Frozen::at(0.3)], &with_rejection());
-    pairs_conform(&[&Frozen::at(0.1)], &with_corrections());
+    let scaled = stepping(Frozen::at(0.3));
+    pairs_conform(&[Adaptation::frozen(0.3), scaled], &with_rejection());
+    pairs_conform(&[Adaptation::frozen(0.1)], &with_corrections());
 }
 
 #[test]
 fn dual_averaging_conforms_with_every_kernel_that_rejects() {
-    let to = DualAveraging::to(0.9).metric(Metric::Blocks);
-    pairs_conform(&[&DualAveraging::aim(), &to], &with_rejection());
+    let (aim, to) = (DualAveraging::aim(), DualAveraging::to(0.9));
+    let (aim, to) = (stepping(aim), Adaptation::new(to, Metric::Blocks));
     check_kernel(&Hmc::leapfrogs(4).jitter(0.4), &to).unwrap();
-    check_kernel(&Mala, &DualAveraging::aim()).unwrap();
+    check_kernel(&Mala, &aim).unwrap();
+    pairs_conform(&[aim, to], &with_rejection());
 }
 
 #[test]
 fn the_largest_step_conforms_with_every_kernel_that_corrects() {
-    let keeping = LargestStep::keeping(0.8).trials(3).metric(Metric::Unit);
-    pairs_conform(&[&LargestStep::aim(), &keeping], &with_corrections());
+    let keeping = LargestStep::keeping(0.8).trials(3);
+    let (aim, keeping) = (
+        stepping(LargestStep::aim()),
+        Adaptation::new(keeping, Metric::Unit),
+    );
     for kernel in with_corrections() {
-        check_kernel(&*kernel, &LargestStep::aim()).unwrap();
+        check_kernel(&*kernel, &aim).unwrap();
     }
+    pairs_conform(&[aim, keeping], &with_corrections());
 }
 
 #[test]
 fn the_largest_jump_conforms_with_every_kernel_that_rejects_but_not_in_step() {
     let mut kernels = with_rejection();
     kernels.retain(|kernel| !kernel.in_step());
-    let narrow = Esjd::spread(1.5).metric(Metric::Unit);
-    pairs_conform(&[&Esjd::default(), &narrow], &kernels);
-    check_kernel(&RandomWalk, &Esjd::default()).unwrap();
-    check_kernel(&Hmc::leapfrogs(4).jitter(0.4), &Esjd::default()).unwrap();
+    let wide = stepping(Esjd::default());
+    let narrow = Adaptation::new(Esjd::spread(1.5), Metric::Unit);
+    check_kernel(&RandomWalk, &wide).unwrap();
+    check_kernel(&Hmc::leapfrogs(4).jitter(0.4), &wide).unwrap();
+    pairs_conform(&[wide, narrow], &kernels);
 }
 
 #[test]
 fn chees_conforms() {
-    check_kernel(&Chees::default(), &Follow::aim()).unwrap();
-    check_kernel(&Chees::default().jitter(0.9), &DualAveraging::aim()).unwrap();
-    check_kernel(&Chees::default().at_most(3), &Frozen::at(0.3)).unwrap();
+    check_kernel(&Chees::default(), &Adaptation::default()).unwrap();
+    check_kernel(
+        &Chees::default().jitter(0.9),
+        &stepping(DualAveraging::aim()),
+    )
+    .unwrap();
+    check_kernel(&Chees::default().at_most(3), &Adaptation::frozen(0.3)).unwrap();
 }
 
 #[test]
 fn what_makes_no_sense_is_refused_and_says_what_does() {
-    let text = |adaptation: &dyn Adaptation, kernel: &dyn Kernel| {
+    let text = |adaptation: &Adaptation, kernel: &dyn Kernel| {
         let found = adaptation.check(kernel).unwrap_err().to_string();
         let checked = check_adaptation(adaptation, kernel).unwrap_err();
         assert_eq!(found, checked);
         let (_, why) = found.split_once(": ").unwrap();
-        assert!(found.starts_with("adaptation = "), "{found}");
+        assert!(found.starts_with("step_size = "), "{found}");
         let (_, why) = why.split_once(&format!("{kernel:?} ")).unwrap();
         why.to_owned()
     };
     let problem = Regression::simulated(12, 2, 0.8, 1.0, 5).unwrap();
     let perfect = Perfect::of(&problem);
+    let (averaging, jumping) = (stepping(DualAveraging::aim()), stepping(Esjd::default()));
     for kernel in with_corrections() {
         assert_eq!(
-            text(&DualAveraging::aim(), &*kernel),
+            text(&averaging, &*kernel),
             "accepts every proposal and corrects weights, so there is no acceptance to average; use `Follow` or `LargestStep`"
         );
         assert_eq!(
-            text(&Esjd::default(), &*kernel),
+            text(&jumping, &*kernel),
             "accepts every proposal, so the longest step jumps farthest; use `LargestStep` or `Follow`"
         );
     }
     for kernel in with_rejection() {
         assert_eq!(
-            text(&LargestStep::aim(), &*kernel),
+            text(&stepping(LargestStep::aim()), &*kernel),
             "makes no corrections of weights that would bound its step; use `Follow` or `DualAveraging`"
         );
     }
     assert_eq!(
-        text(&Esjd::default(), &Chees::default()),
+        text(&jumping, &Chees::default()),
         "learns the length of trajectories from steps that all particles share; use `Follow` or `DualAveraging`"
     );
-    for adaptation in [&DualAveraging::aim() as &dyn Adaptation, &Esjd::default()] {
-        assert_eq!(text(adaptation, &perfect), "has no step size; use `Follow`");
+    for adaptation in [averaging, jumping] {
+        assert_eq!(
+            text(&adaptation, &perfect),
+            "has no step size; use `Follow`"
+        );
     }
 }
 
 #[test]
-fn impossible_settings_of_adaptations_are_named() {
-    let text = |adaptation: &dyn Adaptation, kernel: &dyn Kernel| {
-        adaptation.check(kernel).unwrap_err().to_string()
-    };
+fn impossible_settings_of_step_sizes_are_named() {
+    let text =
+        |step: &dyn StepSize, kernel: &dyn Kernel| step.check(kernel).unwrap_err().to_string();
     let fraction = "a fraction between 0 and 1, both excluded";
-    for (adaptation, kernel, expected) in [
+    for (step, kernel, expected) in [
         (
-            &DualAveraging::to(1.0) as &dyn Adaptation,
+            &DualAveraging::to(1.0) as &dyn StepSize,
             &Mala as &dyn Kernel,
             format!("aim = 1: {fraction}"),
         ),
@@ -264,7 +335,7 @@ fn impossible_settings_of_adaptations_are_named() {
             "spread = 1: a finite factor above 1 is needed".to_owned(),
         ),
     ] {
-        assert_eq!(text(adaptation, kernel), expected);
+        assert_eq!(text(step, kernel), expected);
     }
     let text = |kernel: Chees| kernel.check().unwrap_err().to_string();
     assert_eq!(
@@ -321,10 +392,10 @@ fn the_warm_up_of_mcmc_settles_at_the_aim() {
     let chees = || settings().kernel(Chees::default());
     for (algorithm, aim) in [
         (hmc(), 0.8),
-        (hmc().adaptation(DualAveraging::aim()), 0.8),
-        (hmc().adaptation(DualAveraging::to(0.6)), 0.6),
+        (hmc().step_size(DualAveraging::aim()), 0.8),
+        (hmc().step_size(DualAveraging::to(0.6)), 0.6),
         (chees(), 0.651),
-        (chees().adaptation(DualAveraging::to(0.8)), 0.8),
+        (chees().step_size(DualAveraging::to(0.8)), 0.8),
     ] {
         let mut session = Session::new(1, &mut []);
         algorithm.infer(&problem, &mut session).unwrap();
@@ -350,7 +421,7 @@ fn the_warm_up_of_mcmc_ends_where_its_adaptation_settles() {
     #[derive(Debug)]
     struct Eighth;
 
-    impl Adaptation for Eighth {
+    impl StepSize for Eighth {
         fn settle(&self, tuning: &mut Tuning) {
             tuning.step = 0.125;
             tuning.set_factors(Vec::new());
@@ -358,7 +429,7 @@ fn the_warm_up_of_mcmc_ends_where_its_adaptation_settles() {
     }
 
     let problem = Regression::simulated(40, 10, 0.8, 1.0, 5).unwrap();
-    let algorithm = mcmc().warmup(16).draws(4).adaptation(Eighth);
+    let algorithm = mcmc().warmup(16).draws(4).step_size(Eighth);
     let mut session = Session::new(1, &mut []);
     algorithm.infer(&problem, &mut session).unwrap();
     let eighths = session.into_steps();
@@ -396,7 +467,7 @@ fn the_largest_jump_is_found_by_many_particles_and_by_few() {
             let weights = Weights::uniform(particles);
             let mut tuning = kernel.start(10);
             tuning.refer_to(vec![1.0]);
-            esjd.enter(&mut tuning, &target, &mut cloud, &weights);
+            Metric::Diagonal.learn(&mut tuning, &target, &mut cloud, &weights);
             esjd.try_out(
                 &**kernel,
                 &mut tuning,
@@ -448,9 +519,7 @@ fn the_scales_of_every_metric_are_those_of_the_exact_posterior() {
         let mut tuning = Tuning::new(2);
         tuning.refer_to(vec![1.5f64.powi(2)]);
         let weights = Weights::uniform(6000);
-        Follow::aim()
-            .metric(metric)
-            .enter(&mut tuning, &target, &mut cloud, &weights);
+        metric.learn(&mut tuning, &target, &mut cloud, &weights);
         for (scale, square) in tuning.scale.iter().zip(squares) {
             // A variance of 6000 draws has a relative standard error of 0.018.
             let off = f64::from(*scale).powi(2) / square - 1.0;
@@ -478,12 +547,8 @@ fn the_scales_by_information_are_the_widths_given_all_other_coordinates() {
             let mut cloud = Cloud::at(&target, problem.draws(&stage, 8, Streams::new(seed)));
             let mut tuning = Tuning::new(2);
             tuning.refer_to(vec![1.0 / prior]);
-            Follow::aim().metric(Metric::Information).enter(
-                &mut tuning,
-                &target,
-                &mut cloud,
-                &Weights::uniform(8),
-            );
+            let weights = Weights::uniform(8);
+            Metric::Information.learn(&mut tuning, &target, &mut cloud, &weights);
             for k in 0..2 {
                 let information = covariance[1 - k][1 - k] / det - prior;
                 let found = f64::from(tuning.scale[k]).powi(-2) - prior;

@@ -16,10 +16,7 @@ fn regression() -> (Regression, f64) {
 }
 
 fn fixed() -> Smc {
-    smc()
-        .particles(64)
-        .kernel(Hmc::leapfrogs(6))
-        .adaptation(Frozen::at(0.12))
+    smc().particles(64).kernel(Hmc::leapfrogs(6)).frozen(0.12)
 }
 
 #[test]
@@ -43,7 +40,7 @@ fn on_a_ladder(kernel: impl Kernel + 'static, step: f64, moves: usize) {
     let settings = fixed()
         .annealing(ladder)
         .kernel(kernel)
-        .adaptation(Frozen::at(step))
+        .frozen(step)
         .moves(moves);
     evidence_is_unbiased(&settings, &problem, z).unwrap();
 }
@@ -169,10 +166,10 @@ fn smc_with_other_adaptations_finds_the_conjugate_posterior() {
     let settings = smc().particles(128).moves(2).final_moves(4);
     finds_the_posterior(&settings.clone().kernel(Chees::default().at_most(10)));
     let hmc = settings.clone().kernel(Hmc::leapfrogs(4).jitter(0.3));
-    finds_the_posterior(&hmc.clone().adaptation(DualAveraging::aim()));
-    finds_the_posterior(&hmc.adaptation(Esjd::default()));
+    finds_the_posterior(&hmc.clone().step_size(DualAveraging::aim()));
+    finds_the_posterior(&hmc.step_size(Esjd::default()));
     let weighted = settings.kernel(Hmc::leapfrogs(4).unadjusted());
-    finds_the_posterior(&weighted.adaptation(LargestStep::keeping(0.95)));
+    finds_the_posterior(&weighted.step_size(LargestStep::keeping(0.95)));
 }
 
 #[test]
@@ -209,8 +206,8 @@ fn islands_and_recycled_draws_find_the_conjugate_posterior() {
 fn mcmc_with_other_adaptations_finds_the_conjugate_posterior() {
     let settings = mcmc().chains(8).warmup(300).draws(400);
     let hmc = settings.clone().kernel(Hmc::leapfrogs(8).jitter(0.3));
-    finds_the_posterior(&hmc.clone().adaptation(DualAveraging::aim()));
-    finds_the_posterior(&hmc.adaptation(Esjd::default()));
+    finds_the_posterior(&hmc.clone().step_size(DualAveraging::aim()));
+    finds_the_posterior(&hmc.step_size(Esjd::default()));
     let in_step = settings.kernel(Chees::default());
-    finds_the_posterior(&in_step.adaptation(DualAveraging::aim()));
+    finds_the_posterior(&in_step.step_size(DualAveraging::aim()));
 }

@@ -14,6 +14,7 @@ use smc_runtime::engine::{Engine, bind};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::population::Population;
 use smc_runtime::problem::{Problem, Segment};
+use smc_runtime::sampling::adapt::Adaptation;
 use smc_runtime::sampling::anneal::{Annealing, Lookahead};
 use smc_runtime::sampling::cloud::{Cloud, Target};
 use smc_runtime::sampling::kernel::{At, Kernel, Moved, Tuning};
@@ -273,8 +274,8 @@ fn kinetic_energy_sign_is_caught_by_check_kernel() {
         ..Leapfrog::default()
     };
     caught(
-        check_kernel(&Leapfrog::default(), &Follow::aim()),
-        check_kernel(&faulty, &Follow::aim()),
+        check_kernel(&Leapfrog::default(), &Adaptation::default()),
+        check_kernel(&faulty, &Adaptation::default()),
         "after ten moves of exact draws",
     );
 }
@@ -290,8 +291,8 @@ fn correction_applied_twice_is_caught_by_check_kernel() {
         ..Leapfrog::default()
     };
     caught(
-        check_kernel(&right, &Follow::aim()),
-        check_kernel(&faulty, &Follow::aim()),
+        check_kernel(&right, &Adaptation::default()),
+        check_kernel(&faulty, &Adaptation::default()),
         "exp(correction)",
     );
 }
@@ -308,8 +309,8 @@ fn forgotten_correction_is_caught_by_check_kernel() {
         ..Leapfrog::default()
     };
     caught(
-        check_kernel(&right, &Follow::aim()),
-        check_kernel(&faulty, &Follow::aim()),
+        check_kernel(&right, &Adaptation::default()),
+        check_kernel(&faulty, &Adaptation::default()),
         "after ten moves of exact draws",
     );
 }

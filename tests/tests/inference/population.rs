@@ -7,7 +7,7 @@ use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
 use smc_runtime::problem::population::Population;
 use smc_runtime::sampling::cloud::{Cloud, Target};
-use smc_runtime::sampling::kernel::{At, Kernel};
+use smc_runtime::sampling::kernel::{At, Kernel, TrajectoryLength};
 use smc_runtime::sampling::stage::Stage;
 
 #[bayes_model]
@@ -36,7 +36,7 @@ fn moved(problem: &dyn Problem, kernel: &dyn Kernel, mut positions: Population) 
     let target = Target::new(problem, &stage);
     problem.prior().sample(Streams::new(9), 0, &mut positions);
     let mut tuning = kernel.start(problem.dim()).at(0.05);
-    tuning.length = 0.2;
+    tuning.kernel_memory.of::<TrajectoryLength>().length = 0.2;
     let mut cloud = Cloud::at(&target, positions);
     for draw in 0..5 {
         kernel.step(&tuning, &target, &mut cloud, at(draw));

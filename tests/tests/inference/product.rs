@@ -1,5 +1,5 @@
-//! Annealing × resampling × kernel × adaptation: every combination that makes sense runs, a design that covers all pairs
-//! finds the exact evidence, and what makes no sense is refused with the reason.
+//! Annealing × resampling × kernel × step size × metric: every combination of four of them that makes sense runs, a design
+//! that covers all pairs finds the exact evidence, and what makes no sense is refused with the reason.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -57,7 +57,7 @@ const RESAMPLE: [Choice; 5] = [
     choice("ssp", |s| s.resample(Ssp)),
 ];
 
-/// What decides which adaptations make sense with a kernel.
+/// What decides which step sizes make sense with a kernel.
 #[derive(Clone, Copy, PartialEq)]
 enum Class {
     Rejects,
@@ -70,7 +70,7 @@ use Class::{Corrects, InStep, Rejects};
 struct Kernels {
     name: &'static str,
     class: Class,
-    /// A step to freeze.
+    /// A step to freeze, in units of the prior's widths.
     step: f64,
     set: fn(Smc) -> Smc,
 }
@@ -110,74 +110,45 @@ const KERNEL: [Kernels; 9] = [
     }),
 ];
 
-struct Adaptations {
+struct StepSizes {
     name: &'static str,
     set: fn(Smc, f64) -> Smc,
     /// Why it is refused, if so: how the error ends.
     refused: fn(Class) -> Option<&'static str>,
 }
 
-const fn adaptation(
+const fn step_size(
     name: &'static str,
     set: fn(Smc, f64) -> Smc,
     refused: fn(Class) -> Option<&'static str>,
-) -> Adaptations {
-    Adaptations { name, set, refused }
+) -> StepSizes {
+    StepSizes { name, set, refused }
 }
 
-const ADAPTATION: [Adaptations; 10] = [
-    adaptation("frozen", |s, step| s.adaptation(Frozen::at(step)), |_| None),
-    adaptation(
-        "follow unit",
-        |s, _| s.adaptation(follow(Metric::Unit)),
-        |_| None,
-    ),
-    adaptation(
-        "follow prior",
-        |s, _| s.adaptation(follow(Metric::Prior)),
-        |_| None,
-    ),
-    adaptation(
-        "follow blocks",
-        |s, _| s.adaptation(follow(Metric::Blocks)),
-        |_| None,
-    ),
-    adaptation(
-        "follow diagonal",
-        |s, _| s.adaptation(follow(Metric::Diagonal)),
-        |_| None,
-    ),
-    adaptation(
-        "follow scores",
-        |s, _| s.adaptation(follow(Metric::Scores)),
-        |_| None,
-    ),
-    adaptation(
-        "follow information",
-        |s, _| s.adaptation(follow(Metric::Information)),
-        |_| None,
-    ),
-    adaptation(
+const STEP_SIZE: [StepSizes; 5] = [
+    step_size("frozen", |s, step| s.step_size(Frozen::at(step)), |_| None),
+    step_size("follow", |s, _| s.step_size(Follow::aim()), |_| None),
+    step_size(
         "dual averaging",
-        |s, _| s.adaptation(DualAveraging::aim()),
+        |s, _| s.step_size(DualAveraging::aim()),
         |class| {
             (class == Corrects).then_some(
                 "accepts every proposal and corrects weights, so there is no acceptance to average; use `Follow` or `LargestStep`",
             )
         },
     ),
-    adaptation(
+    step_size(
         "largest step",
-        |s, _| s.adaptation(LargestStep::aim()),
+        |s, _| s.step_size(LargestStep::aim()),
         |class| {
             (class != Corrects).then_some(
                 "makes no corrections of weights that would bound its step; use `Follow` or `DualAveraging`",
             )
         },
     ),
-    adaptation(
+    step_size(
         "largest jump",
-        |s, _| s.adaptation(Esjd::default()),
+        |s, _| s.step_size(Esjd::default()),
         |class| match class {
             Rejects => None,
             InStep => Some(
@@ -190,41 +161,70 @@ const ADAPTATION: [Adaptations; 10] = [
     ),
 ];
 
-fn follow(metric: Metric) -> Follow {
-    Follow::aim().metric(metric)
+struct Metrics {
+    name: &'static str,
+    metric: Metric,
+    /// A frozen step in its scales, for one in the prior's: where scales narrow with the cloud there are more of them.
+    factor: f64,
 }
 
+const fn metric(name: &'static str, metric: Metric, factor: f64) -> Metrics {
+    Metrics {
+        name,
+        metric,
+        factor,
+    }
+}
+
+const METRIC: [Metrics; 6] = [
+    metric("unit", Metric::Unit, 1.0),
+    metric("prior", Metric::Prior, 1.0),
+    metric("blocks", Metric::Blocks, 3.0),
+    metric("diagonal", Metric::Diagonal, 3.0),
+    metric("scores", Metric::Scores, 3.0),
+    metric("information", Metric::Information, 3.0),
+];
+
+/// The scales that depend on the particles.
+const LEARNED: [&str; 4] = ["blocks", "diagonal", "scores", "information"];
+
 /// A place in every list.
-type Row = [usize; 4];
+type Row = [usize; 5];
 
 fn name(row: Row) -> String {
-    let [a, r, k, d] = row;
+    let [a, r, k, s, m] = row;
     let names = [
         ANNEALING[a].name,
         RESAMPLE[r].name,
         KERNEL[k].name,
-        ADAPTATION[d].name,
+        STEP_SIZE[s].name,
+        METRIC[m].name,
     ];
     names.join(" × ")
 }
 
 fn settings(row: Row) -> Smc {
-    let [a, r, k, d] = row;
-    let chosen = (RESAMPLE[r].set)((ANNEALING[a].set)(smc()));
-    (ADAPTATION[d].set)((KERNEL[k].set)(chosen), KERNEL[k].step)
+    let [a, r, k, s, m] = row;
+    let chosen = (KERNEL[k].set)((RESAMPLE[r].set)((ANNEALING[a].set)(smc())));
+    let step = KERNEL[k].step * METRIC[m].factor;
+    (STEP_SIZE[s].set)(chosen, step).metric(METRIC[m].metric)
 }
 
-fn refused([_, _, k, d]: Row) -> Option<&'static str> {
-    (ADAPTATION[d].refused)(KERNEL[k].class)
+fn refused([_, _, k, s, _]: Row) -> Option<&'static str> {
+    (STEP_SIZE[s].refused)(KERNEL[k].class)
 }
 
+/// A third of all rows, in which any four choices meet: lists have at least three choices, so one of the fifth list makes
+/// the sum of the places a multiple of three.
 fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for a in 0..ANNEALING.len() {
         for r in 0..RESAMPLE.len() {
             for k in 0..KERNEL.len() {
-                for d in 0..ADAPTATION.len() {
-                    rows.push([a, r, k, d]);
+                for s in 0..STEP_SIZE.len() {
+                    let fits = |m: &usize| (a + r + k + s + m).is_multiple_of(3);
+                    let metrics = (0..METRIC.len()).filter(fits);
+                    rows.extend(metrics.map(|m| [a, r, k, s, m]));
                 }
             }
         }
@@ -234,7 +234,7 @@ fn rows() -> Vec<Row> {
 
 /// The pairs of choices in a row.
 fn pairs(row: Row) -> Vec<(usize, usize, usize, usize)> {
-    let places = (0..4).flat_map(|i| (0..i).map(move |j| (i, j)));
+    let places = (0..5).flat_map(|i| (0..i).map(move |j| (i, j)));
     places.map(|(i, j)| (i, row[i], j, row[j])).collect()
 }
 
@@ -247,7 +247,7 @@ fn covering() -> Vec<Row> {
     let mut chosen: Vec<Row> = Vec::new();
     while !left.is_empty() {
         let used = |row: &Row| -> usize {
-            let same = |other: &Row| (0..4).filter(|&i| row[i] == other[i]).count();
+            let same = |other: &Row| (0..5).filter(|&i| row[i] == other[i]).count();
             chosen.iter().map(same).sum()
         };
         let gain = |row: &Row| pairs(*row).iter().filter(|p| left.contains(p)).count();
@@ -297,7 +297,7 @@ fn every_combination_runs_or_says_why_not() {
             (Err(error), Some(why)) => {
                 let text = error.to_string();
                 let right = matches!(error, Error::Config { .. })
-                    && text.starts_with("adaptation = ")
+                    && text.starts_with("step_size = ")
                     && text.ends_with(why);
                 (!right).then(|| format!("{}: {text}", name(row)))
             }
@@ -316,9 +316,10 @@ fn every_combination_runs_or_says_why_not() {
 /// The bias, in units of 1/J, that is allowed for. Where nothing depends on the particles there is none. Twice as much as
 /// the largest that was measured: 3 where kernels reject (HMC, `Metric::Scores`, smooth data annealing, from 32 to 512
 /// particles), and, where moves are weighted at a step that follows their weights, 6 (Langevin in that place).
-fn bias([a, _, k, d]: Row) -> f64 {
+fn bias([a, _, k, s, m]: Row) -> f64 {
     let fixed = !ADAPTIVE.contains(&ANNEALING[a].name)
-        && ADAPTATION[d].name == "frozen"
+        && STEP_SIZE[s].name == "frozen"
+        && !LEARNED.contains(&METRIC[m].name)
         && KERNEL[k].class != InStep;
     match KERNEL[k].class {
         _ if fixed => 0.0,

@@ -152,12 +152,12 @@ fn that_remember() -> Vec<Smc> {
     let unadjusted = hmc.clone().kernel(Hmc::leapfrogs(3).unadjusted());
     vec![
         hmc.clone(),
-        hmc.clone().adaptation(DualAveraging::aim()),
-        hmc.clone().adaptation(Esjd::default()),
-        hmc.clone().adaptation(Follow::aim().metric(Metric::Scores)),
+        hmc.clone().step_size(DualAveraging::aim()),
+        hmc.clone().step_size(Esjd::default()),
+        hmc.clone().metric(Metric::Scores),
         hmc.clone().final_moves(50).recycle(true).thin(4),
         hmc.kernel(Chees::default().at_most(10)),
-        unadjusted.adaptation(LargestStep::aim()),
+        unadjusted.step_size(LargestStep::aim()),
     ]
 }
 
@@ -168,10 +168,10 @@ fn what_adaptations_learn_has_the_same_bits_on_any_number_of_threads() {
         posteriors(&Line::<2>::default(), &data, &settings);
     }
     let chains = mcmc().chains(3).warmup(16).draws(3);
-    let esjd = chains.clone().adaptation(Esjd::default());
+    let esjd = chains.clone().step_size(Esjd::default());
     posteriors(&Line::<2>::default(), &data, &esjd);
     let chees = chains.kernel(Chees::default().at_most(10));
-    let averaged = chees.adaptation(DualAveraging::aim());
+    let averaged = chees.step_size(DualAveraging::aim());
     posteriors(&Line::<2>::default(), &data, &averaged);
 }
 

@@ -35,7 +35,7 @@ fn a_warm_start_has_the_same_unbiased_evidence() {
     let warm = smc()
         .start(elsewhere(3))
         .kernel(Hmc::leapfrogs(8))
-        .adaptation(Frozen::at(0.1));
+        .frozen(0.1);
     evidence_is_unbiased(&warm.clone().annealing(ladder), &problem, z).unwrap();
     let ramps = SmoothDataAnnealing::geometric().first(10).ramps(6);
     evidence_is_unbiased(&warm.annealing(ramps), &problem, z).unwrap();

@@ -12,7 +12,6 @@ use crate::sampling::anneal::{Lookahead, Place, Plan};
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::kernel::{At, Tuning};
 use crate::sampling::moves::Tally;
-use crate::sampling::reference::reference;
 use crate::sampling::stage::Stage;
 use crate::sampling::weights::{Combine, Islands, Reweighted};
 
@@ -99,13 +98,10 @@ impl<'a> SmcRun<'a> {
         };
         let mut positions = Population::zeros(particles, problem.dim());
         start.sample(streams, 0, &mut positions);
-        let mut tuning = settings.kernel.start(problem.dim());
-        tuning.refer_to(reference(problem));
-        if settings.start.is_some() {
-            // Already narrow: at the step for a cloud from the prior the first move would be lost.
-            tuning.step *= 0.5;
-        }
-        settings.adaptation.begin(&mut tuning);
+        // A cloud from a start is already narrow: at the step for a cloud from the prior the first move would be lost.
+        let factor = if settings.start.is_some() { 0.5 } else { 1.0 };
+        let (adaptation, kernel) = (&settings.adaptation, &*settings.kernel);
+        let tuning = adaptation.start(kernel, problem, factor);
         let target = Target {
             problem,
             stage: &stage,
@@ -269,8 +265,8 @@ impl<'a> SmcRun<'a> {
             stage: state.steps,
             draw: 0,
         };
-        let (kernel, adaptation) = (&*settings.kernel, &*settings.adaptation);
-        adaptation.try_out(
+        let (kernel, policy) = (&*settings.kernel, &*settings.adaptation.step);
+        policy.try_out(
             kernel,
             &mut state.tuning,
             &target,
@@ -278,7 +274,7 @@ impl<'a> SmcRun<'a> {
             &state.weights.combined(Combine::Equally),
             at.trial(),
         );
-        let aim = adaptation.target_acceptance(kernel);
+        let aim = policy.target_acceptance(kernel);
         let mut done = Tally::new(self.problem.dim());
         let mut extra = 0;
         loop {
@@ -313,9 +309,8 @@ impl<'a> SmcRun<'a> {
             cess = reweighted.cess;
         }
         kernel.learn(&mut state.tuning, &moved, 1.0);
-        settings
-            .adaptation
-            .learn(kernel, &mut state.tuning, &moved, 1.0);
+        let policy = &settings.adaptation.step;
+        policy.learn(kernel, &mut state.tuning, &moved, 1.0);
         done.add(&moved, cess);
         if settings.recycle && state.stage.is_posterior(self.problem.rows()) {
             state.on_posterior += 1;

@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result};
 use crate::infer::Inference;
 use crate::problem::Problem;
 use crate::problem::density::Density;
-use crate::sampling::adapt::{Adaptation, Follow};
+use crate::sampling::adapt::{Adaptation, Scales, StepSize};
 use crate::sampling::anneal::{Annealing, SmoothDataAnnealing};
 use crate::sampling::kernel::{Hmc, Kernel};
 use crate::sampling::moves::Moves;
@@ -21,7 +21,7 @@ pub struct Smc {
     pub(super) combine: Combine,
     pub(super) annealing: Arc<dyn Annealing>,
     pub(super) kernel: Arc<dyn Kernel>,
-    pub(super) adaptation: Arc<dyn Adaptation>,
+    pub(super) adaptation: Adaptation,
     pub(super) resample: Arc<dyn Resample>,
     pub(super) moves: Arc<dyn Moves>,
     pub(super) final_moves: usize,
@@ -40,7 +40,7 @@ impl Default for Smc {
             combine: Combine::Evidence,
             annealing: Arc::new(SmoothDataAnnealing::geometric()),
             kernel: Arc::new(Hmc::default()),
-            adaptation: Arc::new(Follow::aim()),
+            adaptation: Adaptation::default(),
             resample: Arc::new(Systematic),
             moves: Arc::new(3),
             final_moves: 0,
@@ -89,9 +89,23 @@ impl Smc {
         self
     }
 
-    /// How the kernel's step size and scales come about.
-    pub fn adaptation(mut self, policy: impl Adaptation + 'static) -> Self {
-        self.adaptation = Arc::new(policy);
+    /// How the kernel's step size is set: by [`Follow`](crate::sampling::adapt::Follow) at what the kernel aims at, unless set.
+    pub fn step_size(mut self, policy: impl StepSize + 'static) -> Self {
+        self.adaptation.step = Arc::new(policy);
+        self
+    }
+
+    /// Where the scales come from that the step is in units of: by
+    /// [`Metric::Diagonal`](crate::sampling::adapt::Metric::Diagonal), unless set.
+    pub fn metric(mut self, scales: impl Scales + 'static) -> Self {
+        self.adaptation.scales = Arc::new(scales);
+        self
+    }
+
+    /// `step_size(Frozen::at(step))` and `metric(Metric::Unit)`: the kernel does not depend on the cloud. Under a fixed
+    /// schedule E\[Ẑ\] = Z exactly.
+    pub fn frozen(mut self, step: f64) -> Self {
+        self.adaptation = Adaptation::frozen(step);
         self
     }
 

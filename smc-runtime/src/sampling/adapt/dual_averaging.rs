@@ -1,10 +1,10 @@
 //! A step size that settles at its aim: dual averaging.
 
-use super::{Adaptation, Metric, aim_of, fraction, misfit};
+use serde::{Deserialize, Serialize};
+
+use super::step_size::{StepSize, aim_of, fraction, misfit};
 use crate::base::error::Result;
-use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::kernel::{Aim, Kernel, Moved, Tuning};
-use crate::sampling::weights::Weights;
 
 /// Nesterov's dual averaging of the acceptance, as Hoffman and Gelman (2014) use it in NUTS: after move k,
 ///
@@ -21,12 +21,11 @@ use crate::sampling::weights::Weights;
 ///
 /// ```
 /// use smc_runtime::prelude::*;
-/// let algorithm = mcmc().adaptation(DualAveraging::to(0.9).metric(Metric::Blocks));
+/// let algorithm = mcmc().step_size(DualAveraging::to(0.9)).metric(Metric::Blocks);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DualAveraging {
     to: Option<f64>,
-    metric: Metric,
 }
 
 impl DualAveraging {
@@ -39,19 +38,38 @@ impl DualAveraging {
     pub fn to(acceptance: f64) -> Self {
         Self {
             to: Some(acceptance),
-            ..Self::default()
         }
-    }
-
-    /// Where the scales come from.
-    pub fn metric(mut self, metric: Metric) -> Self {
-        self.metric = metric;
-        self
     }
 }
 
-/// Numbers remembered of each step: μ, H̄ and log ε̄. Before them stands k.
-const EACH: usize = 3;
+/// What is remembered of the moves since the stage began.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Averages {
+    /// The number k of moves.
+    moves: u32,
+    /// One for every step that learns.
+    steps: Vec<Average>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Average {
+    /// μ, where the step began.
+    start: f64,
+    /// H̄, the average of what the acceptance is too low by.
+    lack: f64,
+    /// log ε̄, the average of the logarithm of the step.
+    log_step: f64,
+}
+
+impl Average {
+    fn from(log_step: f64) -> Self {
+        Self {
+            start: log_step,
+            lack: 0.0,
+            log_step,
+        }
+    }
+}
 
 /// The steps that learn: one per particle where they are apart, else the common one.
 fn set(tuning: &mut Tuning, logs: &[f64]) {
@@ -62,17 +80,10 @@ fn set(tuning: &mut Tuning, logs: &[f64]) {
     }
 }
 
-impl Adaptation for DualAveraging {
-    fn enter(
-        &self,
-        tuning: &mut Tuning,
-        target: &Target<'_>,
-        cloud: &mut Cloud,
-        weights: &Weights,
-    ) {
+impl StepSize for DualAveraging {
+    fn enter(&self, tuning: &mut Tuning) {
         self.settle(tuning);
-        tuning.memory.clear();
-        self.metric.learn(tuning, target, cloud, weights);
+        *tuning.step_memory.of() = Averages::default();
     }
 
     fn learn(&self, kernel: &dyn Kernel, tuning: &mut Tuning, moved: &Moved, _: f64) {
@@ -86,31 +97,27 @@ impl Adaptation for DualAveraging {
         } else {
             (&mean[..], vec![tuning.step.ln()], 0.1)
         };
-        if tuning.memory.len() != 1 + EACH * found.len() {
-            let start = now.iter().flat_map(|&log| [log, 0.0, log]);
-            tuning.memory = std::iter::once(0.0).chain(start).collect();
+        let Averages { moves, steps } = tuning.step_memory.of();
+        if steps.len() != found.len() {
+            *moves = 0;
+            *steps = now.into_iter().map(Average::from).collect();
         }
-        let (k, states) = tuning.memory.split_at_mut(1);
-        k[0] += 1.0;
-        let (eta, share) = (1.0 / (k[0] + 10.0), k[0].powf(-0.75));
+        *moves += 1;
+        let k = f64::from(*moves);
+        let (eta, share) = (1.0 / (k + 10.0), k.powf(-0.75));
         let mut logs = Vec::with_capacity(found.len());
-        for (state, found) in states.chunks_mut(EACH).zip(found) {
-            state[1] += eta * (aim - found - state[1]);
-            let log = state[0] - k[0].sqrt() / gamma * state[1];
-            state[2] += share * (log - state[2]);
+        for (step, found) in steps.iter_mut().zip(found) {
+            step.lack += eta * (aim - found - step.lack);
+            let log = step.start - k.sqrt() / gamma * step.lack;
+            step.log_step += share * (log - step.log_step);
             logs.push(log);
         }
         set(tuning, &logs);
     }
 
     fn settle(&self, tuning: &mut Tuning) {
-        let averages: Vec<f64> = tuning
-            .memory
-            .iter()
-            .skip(EACH)
-            .step_by(EACH)
-            .copied()
-            .collect();
+        let steps = &tuning.step_memory.of::<Averages>().steps;
+        let averages: Vec<f64> = steps.iter().map(|step| step.log_step).collect();
         if !averages.is_empty() {
             set(tuning, &averages);
         }

@@ -1,6 +1,8 @@
 //! The step with the largest expected squared jump.
 
-use super::{Adaptation, Metric, misfit};
+use serde::{Deserialize, Serialize};
+
+use super::step_size::{StepSize, misfit};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Purpose;
 use crate::sampling::cloud::{Cloud, Target};
@@ -28,12 +30,11 @@ use crate::sampling::weights::Weights;
 ///
 /// ```
 /// use smc_runtime::prelude::*;
-/// let algorithm = smc().kernel(Hmc::leapfrogs(5)).adaptation(Esjd::spread(1.5).metric(Metric::Blocks));
+/// let algorithm = smc().kernel(Hmc::leapfrogs(5)).step_size(Esjd::spread(1.5));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Esjd {
     spread: f64,
-    metric: Metric,
 }
 
 impl Default for Esjd {
@@ -45,16 +46,7 @@ impl Default for Esjd {
 impl Esjd {
     /// Particles try steps between ε/`factor` and ε·`factor`.
     pub fn spread(factor: f64) -> Self {
-        Self {
-            spread: factor,
-            metric: Metric::default(),
-        }
-    }
-
-    /// Where the scales come from.
-    pub fn metric(mut self, metric: Metric) -> Self {
-        self.metric = metric;
-        self
+        Self { spread: factor }
     }
 
     /// Deals factors to `particles` particles; `turn` in [0, 1) turns the sequence and is kept.
@@ -64,24 +56,21 @@ impl Esjd {
             (self.spread.ln() * (2.0 * place - 1.0)).exp()
         };
         tuning.set_factors((0..particles).map(factor).collect());
-        tuning.memory = vec![turn];
+        *tuning.step_memory.of() = Dealt { turn };
     }
+}
+
+/// What is remembered of the last factors.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Dealt {
+    /// Where in [0, 1) the sequence stood at the first particle.
+    turn: f64,
 }
 
 /// The R₂ sequence (Roberts, 2018): its points (i·a + k·b) mod 1 are even both in particles i and in moves k.
 const R2: [f64; 2] = [0.754_877_666_246_692_7, 0.569_840_290_998_053_2];
 
-impl Adaptation for Esjd {
-    fn enter(
-        &self,
-        tuning: &mut Tuning,
-        target: &Target<'_>,
-        cloud: &mut Cloud,
-        weights: &Weights,
-    ) {
-        self.metric.learn(tuning, target, cloud, weights);
-    }
-
+impl StepSize for Esjd {
     /// No trial moves: the factors of the stage's first move.
     fn try_out(
         &self,
@@ -110,7 +99,7 @@ impl Adaptation for Esjd {
             };
             tuning.step *= (gain * towards).exp();
         }
-        let turn = tuning.memory.first().copied().unwrap_or(0.0);
+        let Dealt { turn } = tuning.step_memory.read();
         self.deal(tuning, particles, (turn + R2[1]).fract());
     }
 

@@ -1,23 +1,21 @@
 //! A step size that follows its aim from move to move.
 
-use super::{Adaptation, Metric, aim_of, fraction};
+use super::step_size::{StepSize, aim_of, fraction};
 use crate::base::error::Result;
-use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::kernel::{Aim, Kernel, Moved, Tuning};
 use crate::sampling::weights::{Weights, cess};
 
 /// The step size follows what the kernel aims at (an acceptance, or the CESS of its corrections) from move to move, at a
-/// gain that keeps pace with a target that changes from stage to stage: log ε += clamp(found − aim, −½, 0.2). Scales come
-/// from a [`Metric`]. The default of every algorithm.
+/// gain that keeps pace with a target that changes from stage to stage: log ε += clamp(found − aim, −½, 0.2). The
+/// default of every algorithm.
 ///
 /// ```
 /// use smc_runtime::prelude::*;
-/// let algorithm = smc().adaptation(Follow::to(0.65).metric(Metric::Scores));
+/// let algorithm = smc().step_size(Follow::to(0.65));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Follow {
     to: Option<f64>,
-    metric: Metric,
 }
 
 impl Follow {
@@ -28,30 +26,11 @@ impl Follow {
 
     /// Follows another acceptance, or CESS for a kernel that corrects weights.
     pub fn to(fraction: f64) -> Self {
-        Self {
-            to: Some(fraction),
-            ..Self::default()
-        }
-    }
-
-    /// Where the scales come from.
-    pub fn metric(mut self, metric: Metric) -> Self {
-        self.metric = metric;
-        self
+        Self { to: Some(fraction) }
     }
 }
 
-impl Adaptation for Follow {
-    fn enter(
-        &self,
-        tuning: &mut Tuning,
-        target: &Target<'_>,
-        cloud: &mut Cloud,
-        weights: &Weights,
-    ) {
-        self.metric.learn(tuning, target, cloud, weights);
-    }
-
+impl StepSize for Follow {
     fn learn(&self, kernel: &dyn Kernel, tuning: &mut Tuning, moved: &Moved, gain: f64) {
         match (aim_of(kernel, self.to), &moved.corrections) {
             (Aim::Acceptance(aim), _) => tuning.follow(&moved.acceptance, aim, gain),

@@ -1,14 +1,16 @@
-//! No adaptation.
+//! A step size that is given.
 
-use super::Adaptation;
+use super::step_size::StepSize;
 use crate::base::error::{Error, Result};
 use crate::sampling::kernel::{Kernel, Tuning};
 
-/// A step size that never changes, with scales of 1: the kernel does not depend on the cloud.
+/// A step size that never changes, in units of scales that may: a kernel that does not depend on the cloud has fixed scales
+/// too, such as [`Metric::Unit`](super::Metric::Unit), and `frozen(step)` of an algorithm sets both.
 ///
 /// ```
 /// use smc_runtime::prelude::*;
-/// let algorithm = smc().kernel(Hmc::leapfrogs(8)).adaptation(Frozen::at(0.1));
+/// let algorithm = smc().kernel(Hmc::leapfrogs(8)).step_size(Frozen::at(0.3)).metric(Metric::Blocks);
+/// let unbiased = smc().kernel(Hmc::leapfrogs(8)).frozen(0.1).annealing(Tempering::stages(20));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Frozen {
@@ -22,7 +24,7 @@ impl Frozen {
     }
 }
 
-impl Adaptation for Frozen {
+impl StepSize for Frozen {
     fn begin(&self, tuning: &mut Tuning) {
         tuning.step = self.step;
     }

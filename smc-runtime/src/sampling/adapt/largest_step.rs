@@ -1,6 +1,8 @@
 //! The largest step whose corrections the weights can bear.
 
-use super::{Adaptation, Metric, aim_of, fraction, misfit};
+use serde::{Deserialize, Serialize};
+
+use super::step_size::{StepSize, aim_of, fraction, misfit};
 use crate::base::error::{Error, Result};
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::kernel::{Aim, At, Kernel, Tuning};
@@ -21,13 +23,12 @@ use crate::sampling::weights::{Weights, cess};
 ///
 /// ```
 /// use smc_runtime::prelude::*;
-/// let algorithm = smc().kernel(UnadjustedLangevin).adaptation(LargestStep::keeping(0.95).trials(3));
+/// let algorithm = smc().kernel(UnadjustedLangevin).step_size(LargestStep::keeping(0.95).trials(3));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct LargestStep {
     keeping: Option<f64>,
     trials: usize,
-    metric: Metric,
 }
 
 impl Default for LargestStep {
@@ -35,7 +36,6 @@ impl Default for LargestStep {
         Self {
             keeping: None,
             trials: 4,
-            metric: Metric::default(),
         }
     }
 }
@@ -59,25 +59,9 @@ impl LargestStep {
         self.trials = trials;
         self
     }
-
-    /// Where the scales come from.
-    pub fn metric(mut self, metric: Metric) -> Self {
-        self.metric = metric;
-        self
-    }
 }
 
-impl Adaptation for LargestStep {
-    fn enter(
-        &self,
-        tuning: &mut Tuning,
-        target: &Target<'_>,
-        cloud: &mut Cloud,
-        weights: &Weights,
-    ) {
-        self.metric.learn(tuning, target, cloud, weights);
-    }
-
+impl StepSize for LargestStep {
     fn try_out(
         &self,
         kernel: &dyn Kernel,
@@ -90,9 +74,9 @@ impl Adaptation for LargestStep {
         let Aim::Cess(aim) = aim_of(kernel, self.keeping) else {
             return;
         };
-        // One number is remembered: whether there has been a stage before.
-        let rounds = if tuning.memory.is_empty() { 3 } else { 1 };
-        tuning.memory = vec![1.0];
+        let memory = tuning.step_memory.of::<Searched>();
+        let rounds = if memory.before { 1 } else { 3 };
+        memory.before = true;
         let mut search = Search::from(tuning.step.ln());
         for trial in 0..rounds * self.trials {
             let draw = at.draw + trial;
@@ -117,6 +101,13 @@ impl Adaptation for LargestStep {
         }
         self.keeping.map_or(Ok(()), |to| fraction("keeping", to))
     }
+}
+
+/// What is remembered of the stages before.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Searched {
+    /// Whether there has been one.
+    before: bool,
 }
 
 /// The search for the largest good number: it goes out in doubling strides until one good and one bad are known, and

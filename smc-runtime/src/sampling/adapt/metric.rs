@@ -1,5 +1,8 @@
-//! The scale of every coordinate: a diagonal metric.
+//! Scales from the cloud, the prior or the data: a diagonal metric.
 
+use serde::{Deserialize, Serialize};
+
+use super::scales::Scales;
 use crate::model::layout::Layout;
 use crate::problem::density::Density;
 use crate::problem::population::Population;
@@ -11,6 +14,11 @@ use crate::sampling::weights::Weights;
 
 /// Where the scales s of a kernel come from; the metric is diag(1/s²). All are computed from the weighted cloud, whose
 /// effective size n decides how far they are trusted: a cloud that has collapsed onto one particle teaches little.
+///
+/// ```
+/// use smc_runtime::prelude::*;
+/// let algorithm = smc().metric(Metric::Scores);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Metric {
@@ -38,9 +46,16 @@ pub enum Metric {
 /// Pseudo-counts of what was believed before.
 const PSEUDO: f64 = 10.0;
 
-impl Metric {
-    pub(super) fn learn(
-        self,
+/// What [`Metric::Scores`] remembers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Precisions {
+    /// That of each coordinate at the last stage; none before the first.
+    last: Vec<f64>,
+}
+
+impl Scales for Metric {
+    fn learn(
+        &self,
         tuning: &mut Tuning,
         target: &Target<'_>,
         cloud: &mut Cloud,
@@ -48,13 +63,13 @@ impl Metric {
     ) {
         let layout = target.problem.layout();
         let n = weights.ess() * cloud.terms.len() as f64;
-        match self {
+        match *self {
             Self::Unit => tuning.scale.fill(1.0),
             Self::Prior => prior(tuning, layout),
             Self::Blocks | Self::Diagonal => {
                 let variances = cloud.positions.variances(&weights.normalised());
                 let means = block_means(&variances, layout);
-                let own = if self == Self::Diagonal { n } else { 0.0 };
+                let own = if *self == Self::Diagonal { n } else { 0.0 };
                 spread(tuning, layout, &variances, &means, own, n);
             }
             Self::Scores => {
@@ -100,7 +115,7 @@ fn spread(
 /// towards its share before. None is below that of the prior.
 fn scores(tuning: &mut Tuning, layout: &Layout, squares: Vec<f64>, n: f64) {
     let means = block_means(&squares, layout);
-    let before = std::mem::take(&mut tuning.precisions);
+    let before = std::mem::take(&mut tuning.scale_memory.of::<Precisions>().last);
     let levels = (!before.is_empty()).then(|| block_means(&before, layout));
     let reference = tuning.reference();
     let mut precisions = squares;
@@ -123,7 +138,7 @@ fn scores(tuning: &mut Tuning, layout: &Layout, squares: Vec<f64>, n: f64) {
             1.0 / precisions[range.start + i].max(floor)
         });
     }
-    tuning.precisions = precisions;
+    tuning.scale_memory.of::<Precisions>().last = precisions;
 }
 
 /// Scales from precisions that are known where the particles are.

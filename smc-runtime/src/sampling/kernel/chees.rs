@@ -1,5 +1,7 @@
 //! Hamiltonian Monte Carlo that learns the length of its trajectories.
 
+use serde::{Deserialize, Serialize};
+
 use super::leapfrog::{check_jitter, check_leapfrogs};
 use super::metropolis::probability;
 use super::{Aim, At, Ends, Kernel, Moved, Trajectory, Tuning, leapfrog, metropolis};
@@ -27,12 +29,33 @@ use crate::sampling::cloud::{Cloud, Target};
 /// ```
 /// use smc_runtime::prelude::*;
 /// let algorithm = smc().kernel(Chees::default().at_most(50));
-/// let chains = mcmc().chains(32).kernel(Chees::default()).adaptation(DualAveraging::aim());
+/// let chains = mcmc().chains(32).kernel(Chees::default()).step_size(DualAveraging::aim());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chees {
     jitter: f64,
     most: usize,
+}
+
+/// What [`Chees`] remembers in the `kernel_memory` of a [`Tuning`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrajectoryLength {
+    /// The length T of trajectories, in units of the scales; 1 at first.
+    pub length: f64,
+    /// The average of g² over the last moves, times `weight`.
+    square: f64,
+    /// How much of an average there is, below 1 as long as moves are few.
+    weight: f64,
+}
+
+impl Default for TrajectoryLength {
+    fn default() -> Self {
+        Self {
+            length: 1.0,
+            square: 0.0,
+            weight: 0.0,
+        }
+    }
 }
 
 impl Default for Chees {
@@ -59,7 +82,8 @@ impl Chees {
 
     fn leapfrogs(&self, tuning: &Tuning, at: At) -> usize {
         let mut stream = at.streams.stream(Purpose::Trajectory, at.stage, 0, at.draw);
-        let length = tuning.length * (1.0 + self.jitter * (2.0 * stream.uniform() - 1.0));
+        let learned: TrajectoryLength = tuning.kernel_memory.read();
+        let length = learned.length * (1.0 + self.jitter * (2.0 * stream.uniform() - 1.0));
         ((length / tuning.step).ceil() as usize).clamp(1, self.most)
     }
 }
@@ -88,12 +112,6 @@ impl Kernel for Chees {
         true
     }
 
-    fn start(&self, dim: usize) -> Tuning {
-        let mut tuning = Tuning::new(dim);
-        tuning.length = 1.0;
-        tuning
-    }
-
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let trajectory = Trajectory {
             leapfrogs: self.leapfrogs(tuning, at),
@@ -115,19 +133,18 @@ impl Kernel for Chees {
         const RATE: f64 = 0.1;
         const KEEP: f64 = 0.95;
         let slope = moved.length_slope;
-        let [before, weight] = tuning.kernel_memory[..].try_into().unwrap_or([0.0; 2]);
-        let square = KEEP * before + (1.0 - KEEP) * slope * slope;
+        let learned = tuning.kernel_memory.of::<TrajectoryLength>();
+        learned.square = KEEP * learned.square + (1.0 - KEEP) * slope * slope;
         // Averages of the first moves are divided by the weight that they have so far.
-        let weight = KEEP * weight + (1.0 - KEEP);
-        tuning.kernel_memory = vec![square, weight];
-        let growth = if square > 0.0 {
-            (RATE * gain * slope / (square / weight).sqrt()).exp()
+        learned.weight = KEEP * learned.weight + (1.0 - KEEP);
+        let growth = if learned.square > 0.0 {
+            (RATE * gain * slope / (learned.square / learned.weight).sqrt()).exp()
         } else {
             1.0
         };
         // What is shorter than one step, or longer than the most, is not what moves: it would drift.
         let most = self.most as f64 * tuning.step;
-        tuning.length = (tuning.length * growth).max(tuning.step).min(most);
+        learned.length = (learned.length * growth).max(tuning.step).min(most);
     }
 
     fn check(&self) -> Result<()> {

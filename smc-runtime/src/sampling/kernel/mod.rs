@@ -5,15 +5,17 @@ mod hmc;
 mod langevin;
 mod leapfrog;
 mod mala;
+mod memory;
 mod metropolis;
 mod random_walk;
 mod tuning;
 
-pub use chees::Chees;
+pub use chees::{Chees, TrajectoryLength};
 pub use hmc::Hmc;
 pub use langevin::UnadjustedLangevin;
 pub use leapfrog::{Ends, Trajectory, leapfrog};
 pub use mala::Mala;
+pub use memory::{Memory, Remembered};
 pub use metropolis::{Proposal, arrive, metropolis};
 pub use random_walk::RandomWalk;
 pub use tuning::Tuning;
@@ -90,7 +92,7 @@ pub enum Aim {
 /// makes the weighted cloud right (minus the energy error for an unadjusted proposal). It leaves `cloud.terms` those of
 /// the new positions, and `cloud.gradient` that of the new positions or `None`. Random numbers come from `at.streams`
 /// only. Its step size and scales are in the [`Tuning`], which belongs to the run, is saved with it, and is the business
-/// of an [`Adaptation`](crate::sampling::adapt::Adaptation). It speaks to the particles by the bulk operations of a
+/// of an [`Adaptation`](crate::sampling::adapt::Adaptation); what it learns itself goes into `tuning.kernel_memory`. It speaks to the particles by the bulk operations of a
 /// [`Population`](crate::problem::population::Population), never one by one.
 ///
 /// ```
@@ -146,8 +148,8 @@ pub trait Kernel: Debug + Send + Sync {
     /// Moves every particle once.
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved;
 
-    /// Learns what is the kernel's own, such as the length of trajectories, from what a move did. Step sizes and
-    /// scales are learned by the [adaptation](crate::sampling::adapt::Adaptation).
+    /// Learns what is the kernel's own, such as the length of trajectories, from what a move did, and keeps it in
+    /// `tuning.kernel_memory`. Step sizes and scales are learned by the [adaptation](crate::sampling::adapt::Adaptation).
     fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
         let _ = (tuning, moved, gain);
     }

@@ -1,9 +1,12 @@
-//! What has been learned of a kernel in a run: a step size, a scale for every coordinate, a length.
+//! What has been learned of a kernel in a run: a step size, a scale for every coordinate, and what each of the learners
+//! remembers.
 
 use serde::{Deserialize, Serialize};
 
-/// The settings of a kernel that change in a run. They belong to the run, so that kernels and adaptations are plain
-/// values.
+use super::memory::Memory;
+
+/// The settings of a kernel that change in a run. They belong to the run, so that kernels and the policies that adapt
+/// them are plain values; each of these has a [`Memory`] here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuning {
     /// Step size, in units of [`Tuning::scale`].
@@ -14,21 +17,15 @@ pub struct Tuning {
     own: Vec<f64>,
     /// A standard deviation for every coordinate (a diagonal metric is its inverse square).
     pub scale: Vec<f32>,
-    /// Length of trajectories, in units of [`Tuning::scale`], for a kernel that learns it; 0 for any other.
-    #[serde(with = "crate::base::bits")]
-    pub length: f64,
-    /// What an adaptation remembers, in a form of its own.
-    #[serde(with = "crate::base::bits::many")]
-    pub memory: Vec<f64>,
-    /// What a kernel remembers, in a form of its own.
-    #[serde(with = "crate::base::bits::many")]
-    pub kernel_memory: Vec<f64>,
+    /// What the [`StepSize`](crate::sampling::adapt::StepSize) remembers.
+    pub step_memory: Memory,
+    /// What the [`Scales`](crate::sampling::adapt::Scales) remember.
+    pub scale_memory: Memory,
+    /// What the kernel remembers.
+    pub kernel_memory: Memory,
     /// Variance of each block before any data were seen.
     #[serde(with = "crate::base::bits::many")]
     reference: Vec<f64>,
-    /// Precision of each coordinate, as [`Metric::Scores`](crate::sampling::adapt::Metric::Scores) has it; empty before.
-    #[serde(with = "crate::base::bits::many")]
-    pub(crate) precisions: Vec<f64>,
 }
 
 impl Tuning {
@@ -38,11 +35,10 @@ impl Tuning {
             step: 0.5 * (dim.max(1) as f64).powf(-0.25),
             scale: vec![1.0; dim],
             own: Vec::new(),
-            length: 0.0,
-            memory: Vec::new(),
-            kernel_memory: Vec::new(),
+            step_memory: Memory::default(),
+            scale_memory: Memory::default(),
+            kernel_memory: Memory::default(),
             reference: Vec::new(),
-            precisions: Vec::new(),
         }
     }
 
@@ -131,12 +127,21 @@ mod tests {
     fn all_that_was_learned_survives_saving() {
         let mut tuning = Tuning::new(2).at(0.1);
         tuning.set_factors(vec![1.0 / 3.0, 3.0]);
-        tuning.length = f64::MIN_POSITIVE;
-        (tuning.memory, tuning.kernel_memory) = (vec![f64::INFINITY], vec![0.1, 0.2]);
-        (tuning.reference, tuning.precisions) = (vec![0.3], vec![1.0 / 7.0, 2.0]);
+        tuning.reference = vec![0.3];
         tuning.scale = vec![0.1, 1e-30];
+        *tuning.step_memory.of() = Some(f64::INFINITY);
+        *tuning.scale_memory.of() = vec![1.0 / 7.0, 2.0];
+        *tuning.kernel_memory.of() = (f64::MIN_POSITIVE, true);
         let saved = serde_json::to_string(&tuning).unwrap();
-        assert_eq!(serde_json::from_str::<Tuning>(&saved).unwrap(), tuning);
+        let mut read: Tuning = serde_json::from_str(&saved).unwrap();
+        assert_eq!(read, tuning);
+        assert_eq!(*read.step_memory.of::<Option<f64>>(), Some(f64::INFINITY));
+        assert_eq!(*read.scale_memory.of::<Vec<f64>>(), [1.0 / 7.0, 2.0]);
+        assert_eq!(
+            *read.kernel_memory.of::<(f64, bool)>(),
+            (f64::MIN_POSITIVE, true)
+        );
+        assert_eq!(read, tuning);
     }
 
     #[test]
