@@ -16,7 +16,7 @@ use smc_runtime::sampling::cloud::{Cloud, Target};
 use smc_runtime::sampling::kernel::{At, Hmc, Kernel, Proposal, Tuning, metropolis};
 use smc_runtime::sampling::resample::{Resample, Systematic};
 use smc_runtime::sampling::stage::Stage;
-use smc_runtime::sampling::weights::Weights;
+use smc_runtime::sampling::weights::{Ancestors, Weights};
 
 fn main() {
     divan::main();
@@ -68,12 +68,10 @@ impl Set {
     }
 
     fn cloud(&self) -> Cloud {
-        let mut gradient = self.zeros();
-        Cloud {
-            terms: self.target().gradient(&self.thetas, &mut gradient),
-            positions: self.thetas.clone(),
-            gradient: Some(gradient),
-        }
+        let target = self.target();
+        let mut cloud = Cloud::at(&target, self.thetas.clone());
+        cloud.gradient(&target);
+        cloud
     }
 
     /// Log-weight increments that leave about half of the effective sample size.
@@ -173,9 +171,9 @@ fn accept(bencher: Bencher, case: Case) {
     let log_ratios = vec![0.8f64.ln(); set.thetas.len()];
     bencher
         .with_inputs(|| Proposal {
-            positions: other.positions.clone(),
-            terms: other.terms.clone(),
-            gradient: other.gradient.clone(),
+            positions: other.positions().clone(),
+            terms: other.terms().to_vec(),
+            gradient: other.known_gradient().cloned(),
         })
         .bench_local_values(|proposal| {
             metropolis(
@@ -209,6 +207,7 @@ fn resample(bencher: Bencher, case: Case) {
     bencher.bench_local(|| {
         let mut stream = AT.streams.stream(Purpose::Resample, AT.stage, 0, 0);
         let ancestors = Systematic.ancestors(&weights.normalised(), &mut stream);
+        let ancestors = Ancestors::new(ancestors, cloud.len()).expect("one for each particle");
         cloud.resample(&ancestors);
     });
 }

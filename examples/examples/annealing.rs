@@ -206,7 +206,7 @@ struct Found {
     log_evidence: f64,
     /// Standard deviation of the islands' log-evidences.
     spread: f64,
-    ancestors: usize,
+    ancestors: Option<usize>,
     lppd: f64,
     rmse: f64,
     /// Of the function at every held-out row: posterior mean, its Monte Carlo error, and posterior standard deviation.
@@ -218,7 +218,7 @@ struct Found {
 impl Found {
     fn new(name: &'static str, posterior: &Posterior<Network>, table: &Prepared) -> Result<Self> {
         let (report, prediction) = (posterior.report(), posterior.predict(&table.test)?);
-        let groups = posterior.chains().max(report.islands.len());
+        let groups = posterior.chains().unwrap_or(report.islands.len());
         let (weights, size) = (posterior.weights(), posterior.len() / groups);
         let (mut mean, mut error, mut sd) = (Vec::new(), Vec::new(), Vec::new());
         for row in 0..table.test.rows() {
@@ -248,7 +248,7 @@ impl Found {
             seconds: report.seconds,
             row_gradients: report.counts.row_gradients,
             stages: report.steps.len(),
-            cess: report.cess_min(),
+            cess: report.cess_min().unwrap_or(1.0),
             share: report
                 .steps
                 .iter()

@@ -293,15 +293,14 @@ fn run(args: &Args) -> Result<()> {
     let (report, scores) = (posterior.report(), posterior.predict(&test)?);
     eprintln!("{report}\n{}", scores.summary());
     let smc = args.infer == Algorithm::Smc;
-    let of_smc = |value: f64| smc.then_some(value);
     args.flags.print(&json!({
         "example": "mnist", "seed": args.flags.seed, "infer": word(&args.infer), "scored_on": if args.validate.is_some() { "validation" } else { "test" },
         "train": train.rows(), "test": test.rows(), "hidden": hidden, "particles": args.particles, "islands": islands, "leapfrogs": args.leapfrogs,
         "annealing": smc.then(|| word(&policy)), "kernel": smc.then(|| word(&args.kernel)), "start": word(&args.start),
         "seconds": report.seconds, "row_gradients": report.counts.row_gradients,
         "accuracy": scores.accuracy(), "nll": scores.nll(), "ece": scores.calibration_error(), "brier": scores.brier(),
-        "log_evidence": posterior.log_evidence(), "ess_min": of_smc(report.ess_min()), "cess_min": of_smc(report.cess_min()),
-        "ancestors": smc.then(|| report.ancestors()), "acceptance": report.acceptance(), "stages": report.steps.len(),
+        "log_evidence": posterior.log_evidence(), "ess_min": report.ess_min(), "cess_min": report.cess_min(),
+        "ancestors": report.ancestors(), "acceptance": report.acceptance(), "stages": report.steps.len(),
     }));
     Ok(())
 }

@@ -80,7 +80,7 @@ impl Kernel for Walk {
     }
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
-        let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
+        let (particles, dim) = (cloud.positions().len(), cloud.positions().dim());
         let mut total = Moved {
             acceptance: vec![0.0; particles],
             jumps: vec![0.0; particles],
@@ -94,10 +94,13 @@ impl Kernel for Walk {
             };
             let mut noise = Population::zeros(particles, dim);
             noise.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
-            let mut positions = cloud.positions.clone();
+            let mut positions = cloud.positions().clone();
             positions.axpy(tuning.step as f32, &tuning.scale, &noise);
             let terms = target.value(&positions);
-            let (before, after) = (target.log_density(&cloud.terms), target.log_density(&terms));
+            let (before, after) = (
+                target.log_density(cloud.terms()),
+                target.log_density(&terms),
+            );
             let log_ratios: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
             let proposal = Proposal {
                 positions,

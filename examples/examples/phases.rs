@@ -65,11 +65,7 @@ fn run(args: &Args) -> Result<()> {
     PEAK.store(data, Relaxed);
     let start = || {
         let positions = case.thetas(&problem);
-        Cloud {
-            terms: target.value(&positions),
-            positions,
-            gradient: None,
-        }
+        Cloud::at(&target, positions)
     };
     move_once(&mut start(), 0);
     let kept = LIVE.load(Relaxed);

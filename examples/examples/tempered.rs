@@ -100,7 +100,7 @@ fn run(args: &Args) -> Result<()> {
         "program": "ours", "seed": flags.seed, "parameters": posterior.layout().dim(), "rows": train.rows(),
         "seconds": report.seconds, "compile_seconds": 0.0, "lppd": scores.lppd, "rmse": scores.rmse,
         "log_evidence": posterior.log_evidence(), "stages": report.steps.len(), "acceptance": report.acceptance(),
-        "step": report.steps.last().map(|s| s.step_size), "ess_min": report.ess_min(),
+        "step": report.steps.last().and_then(smc_runtime::infer::observe::Step::step_size), "ess_min": report.ess_min(),
         "gradients": report.full_gradients() / posterior.len() as f64,
     }));
     Ok(())

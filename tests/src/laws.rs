@@ -31,7 +31,7 @@ pub fn ratios(
 ) -> Result<Vec<f64>, String> {
     let ratio = |seed| {
         let draws = infer(settings, problem, seed).map_err(|e| e.to_string())?;
-        let found = draws.log_evidence.ok_or("the run has no evidence")?;
+        let found = draws.log_evidence().ok_or("the run has no evidence")?;
         Ok((found - log_evidence).exp())
     };
     (0..runs).map(ratio).collect()
@@ -249,11 +249,7 @@ pub fn small_steps_are_accepted(kernel: &dyn Kernel) -> Result<(), String> {
     let stage = Stage::of(0..12);
     let target = Target::new(&problem, &stage);
     let positions = problem.draws(&stage, 500, Streams::new(43));
-    let mut cloud = Cloud {
-        terms: target.value(&positions),
-        positions,
-        gradient: None,
-    };
+    let mut cloud = Cloud::at(&target, positions);
     let at = At {
         streams: Streams::new(44),
         stage: 1,

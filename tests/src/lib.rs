@@ -6,9 +6,12 @@ pub mod laws;
 pub mod models;
 pub mod textbook;
 
+use std::sync::Arc;
+
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::{Purpose, Streams};
-use smc_runtime::infer::{Draws, Inference, Session};
+use smc_runtime::infer::observe::Step;
+use smc_runtime::infer::{Draws, Inference, Outcome, complete};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
 
@@ -43,17 +46,26 @@ pub fn table(
 /// # Errors
 /// If the run fails.
 pub fn infer(algorithm: &dyn Inference, problem: &dyn Problem, seed: u64) -> Result<Draws> {
+    Ok(stepped(algorithm, problem, seed)?.1.draws)
+}
+
+/// The steps of an algorithm on a problem and what they leave, on one thread.
+///
+/// # Errors
+/// If the run fails.
+pub fn stepped(
+    algorithm: &dyn Inference,
+    problem: &dyn Problem,
+    seed: u64,
+) -> Result<(Vec<Step>, Outcome)> {
     exec::with_threads(Some(1), || {
-        algorithm.infer(problem, &mut Session::new(seed, &mut []))
+        complete(algorithm.begin(Arc::new(problem), Streams::new(seed))?)
     })?
 }
 
 /// The weighted mean of a function of the draws.
 pub fn expectation(draws: &Draws, f: impl Fn(&[f32]) -> f64) -> f64 {
-    draws
-        .log_weights
-        .iter()
-        .enumerate()
-        .map(|(i, w)| w.exp() * f(draws.positions.row(i)))
-        .sum()
+    let weights = draws.weights();
+    let terms = weights.iter().enumerate();
+    terms.map(|(i, w)| w * f(draws.positions().row(i))).sum()
 }

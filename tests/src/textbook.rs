@@ -8,7 +8,7 @@ use smc_runtime::sampling::cloud::{Cloud, Target};
 use smc_runtime::sampling::kernel::{At, Kernel};
 use smc_runtime::sampling::resample::{Resample, Systematic};
 use smc_runtime::sampling::stage::{Stage, Terms};
-use smc_runtime::sampling::weights::Weights;
+use smc_runtime::sampling::weights::{Ancestors, Weights};
 use smc_runtime::testing::{Perfect, Regression};
 
 /// When the weights of a stage are computed.
@@ -80,8 +80,8 @@ impl Textbook {
             if self.order == Order::MoveThenReweight {
                 kernel.step(&tuning, &target, &mut cloud, at);
             }
-            let old = Target::new(problem, &now).value(&cloud.positions);
-            let new = target.value(&cloud.positions);
+            let old = Target::new(problem, &now).value(cloud.positions());
+            let new = target.value(cloud.positions());
             let pairs = old.iter().zip(&new);
             let increments: Vec<f64> = pairs
                 .map(|(old, new)| (self.increment)(&now, old, next, new))
@@ -96,7 +96,9 @@ impl Textbook {
                 continue;
             }
             let mut stream = streams.stream(Purpose::Resample, number + 1, 0, 0);
-            cloud.resample(&Systematic.ancestors(&weights.normalised(), &mut stream));
+            let ancestors = Systematic.ancestors(&weights.normalised(), &mut stream);
+            let ancestors = Ancestors::new(ancestors, particles).expect("one for each particle");
+            cloud.resample(&ancestors);
             (self.after_resampling)(&mut weights);
             if self.order == Order::ReweightThenMove {
                 kernel.step(&tuning, &target, &mut cloud, at);
@@ -106,7 +108,7 @@ impl Textbook {
             .normalised()
             .iter()
             .enumerate()
-            .map(|(i, w)| w * f64::from(cloud.positions.row(i)[0]))
+            .map(|(i, w)| w * f64::from(cloud.positions().row(i)[0]))
             .sum();
         Answer {
             mean: first,

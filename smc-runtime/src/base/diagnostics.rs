@@ -30,6 +30,20 @@ pub fn r_hat(chains: &[Vec<f64>]) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
+/// About how many of J particles still have descendants after k resamplings in proportion to equal weights: lineages meet in
+/// pairs, dA/dk = −A·(A − 1)/(2J), so A = 1/(1 − (1 − 1/J)·e^{−k/(2J)}), close to 2J/k once that is small. No particle has to be
+/// better than another for it, so that few ancestors alone say nothing against a run.
+///
+/// ```
+/// use smc_runtime::base::diagnostics::ancestors_left;
+/// assert!((ancestors_left(64, 0) - 64.0).abs() < 1e-9);
+/// assert!((3.0..4.0).contains(&ancestors_left(64, 40)));
+/// ```
+pub fn ancestors_left(particles: usize, resamplings: usize) -> f64 {
+    let (particles, resamplings) = (particles.max(1) as f64, resamplings as f64);
+    1.0 / (1.0 - (1.0 - 1.0 / particles) * (-0.5 * resamplings / particles).exp())
+}
+
 /// Effective sample size of one scalar in `chains`, its draws chain by chain: the number of independent draws whose mean would be
 /// as far off (Geyer, 1992; Vehtari et al., 2021, without their ranks). Autocorrelations are summed over pairs of lags for as
 /// long as pairs are positive, and never rise; each chain is halved, so that drift counts against it.

@@ -85,6 +85,24 @@ pub enum Error {
         /// What to try.
         advice: &'static str,
     },
+    /// No Markov chain can begin.
+    #[error(
+        "none of {chains} chains starts at a finite log-density: try smaller prior scales or standardised data"
+    )]
+    NoStart {
+        /// Number of chains.
+        chains: usize,
+    },
+    /// A saved state of another run than the one that is to go on from it.
+    #[error("a saved state of another run: its {what} is {saved}, and here it is {found}")]
+    OtherRun {
+        /// What differs: the data, say, or the algorithm with its settings.
+        what: String,
+        /// What it was when the state was saved.
+        saved: String,
+        /// What it is now.
+        found: String,
+    },
     /// No member of an ensemble has a finite log-density.
     #[error("none of {members} members ever had a finite log-density: {advice}")]
     Diverged {

@@ -10,17 +10,37 @@ use crate::base::error::{Error, Result};
 /// # Errors
 /// If `threads` is zero, or the operating system gives none.
 pub fn with_threads<R: Send>(threads: Option<usize>, work: impl FnOnce() -> R + Send) -> Result<R> {
-    let Some(threads) = threads else {
-        return Ok(work());
-    };
-    if threads == 0 {
-        return Err(Error::config("threads", 0, "at least one thread is needed"));
+    Ok(Threads::new(threads)?.run(work))
+}
+
+/// Threads to work with, kept from one piece of work to the next.
+#[derive(Debug)]
+pub struct Threads(Option<rayon::ThreadPool>);
+
+impl Threads {
+    /// `threads` threads, or all cores if `None`.
+    ///
+    /// # Errors
+    /// If `threads` is zero, or the operating system gives none.
+    pub fn new(threads: Option<usize>) -> Result<Self> {
+        let Some(threads) = threads else {
+            return Ok(Self(None));
+        };
+        if threads == 0 {
+            return Err(Error::config("threads", 0, "at least one thread is needed"));
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|e| Error::config("threads", threads, e.to_string()))?;
+        Ok(Self(Some(pool)))
     }
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Error::config("threads", threads, e.to_string()))?;
-    Ok(pool.install(work))
+
+    /// Runs `work` with them.
+    pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.0 {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
 }
 
 /// `f(i)` for every i below `n`, in parallel; the results come in order.

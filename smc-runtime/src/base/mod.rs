@@ -5,5 +5,6 @@ pub mod diagnostics;
 pub mod error;
 pub mod exec;
 pub mod rng;
+pub mod saved;
 pub mod scores;
 pub mod sums;

@@ -4,10 +4,15 @@
 //! cosine from its start to zero (I. Loshchilov, F. Hutter, *SGDR*, ICLR 2017, without restarts).
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::Session;
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, Stepwise};
 use crate::base::error::{Error, Result};
-use crate::infer::observe::Step;
+use crate::base::rng::Streams;
+use crate::base::saved::Saved;
+use crate::infer::observe::{Detail, EpochDetail, Step};
 use crate::problem::population::{AdamStep, Population};
 use crate::problem::rows::RowSet;
 use crate::problem::{Batches, Counts, Problem, Segment};
@@ -131,27 +136,77 @@ impl Adam {
         })
     }
 
-    /// The best vector of each of `members` members that start at draws of the prior. Only those that had a finite
-    /// log-density are there.
-    pub(super) fn train(
+    /// The training of `members` members that start at draws of the prior; `leave` makes of them what the run leaves.
+    pub(super) fn begin<'a>(
         &self,
         members: usize,
-        problem: &dyn Problem,
-        session: &mut Session<'_>,
-    ) -> Result<Population> {
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        leave: Leave,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
         self.check()?;
-        let schedule = self.schedule(problem)?;
-        let mut training = Training::start(schedule, members, problem, session);
-        for epoch in 1..=training.schedule.epochs {
-            let step = training.epoch(epoch, session);
-            session.report(step)?;
-            if training.members.is_empty() {
-                break;
-            }
+        let zeros = Population::zeros(members, problem.dim());
+        let mut thetas = zeros.clone();
+        problem.prior().sample(streams, 0, &mut thetas);
+        let member = |number| Member {
+            number,
+            slower: 1.0,
+            updates: 0,
+            undone: 0,
+            stale: 0,
+        };
+        let state = TrainingState {
+            epochs: 0,
+            updates: 0,
+            members: (0..members).map(member).collect(),
+            thetas,
+            moments: [zeros.clone(), zeros.clone()],
+            best: zeros,
+            scores: vec![None; members],
+        };
+        self.with(problem, streams, leave, state)
+    }
+
+    /// The training that saved `state`.
+    pub(super) fn resume<'a>(
+        &self,
+        members: usize,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        leave: Leave,
+        state: &Saved,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
+        self.check()?;
+        let state: TrainingState = state.read()?;
+        let text = |members: usize, dim: usize| format!("{members} members of {dim} parameters");
+        let expected = text(members, problem.dim());
+        let found = text(state.scores.len(), state.thetas.dim());
+        if expected != found {
+            return Err(Error::shape("a saved state", expected, found));
         }
-        training.finish()
+        self.with(problem, streams, leave, state)
+    }
+
+    fn with<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        leave: Leave,
+        state: TrainingState,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
+        Ok(Box::new(Training {
+            schedule: self.schedule(&*problem)?,
+            problem,
+            streams,
+            leave,
+            gradient: state.thetas.zeros_like(),
+            state,
+        }))
     }
 }
+
+/// What a run leaves of so many members that were asked for and the vectors of those that are sound.
+pub(super) type Leave = fn(usize, Population) -> Outcome;
 
 /// Update number `updates` since the moments were zero, uphill on the log-density of `rows` rows.
 fn step(rate: f64, updates: i32, rows: usize) -> AdamStep {
@@ -179,7 +234,7 @@ struct Schedule {
 }
 
 /// What is known of a member beside its vectors.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Member {
     number: usize,
     /// Factor of the rate.
@@ -191,88 +246,66 @@ struct Member {
     stale: usize,
 }
 
-struct Training<'a> {
-    schedule: Schedule,
-    problem: &'a dyn Problem,
-    before: Counts,
+/// Everything that a training has become so far.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct TrainingState {
+    epochs: usize,
     updates: usize,
     /// Those still in training, in the order of the vectors below.
     members: Vec<Member>,
     thetas: Population,
-    gradient: Population,
     moments: [Population; 2],
     /// The best vector of every member by number, and its score if there is one.
     best: Population,
     scores: Vec<Option<f64>>,
 }
 
-impl<'a> Training<'a> {
-    fn start(
-        schedule: Schedule,
-        members: usize,
-        problem: &'a dyn Problem,
-        session: &Session<'_>,
-    ) -> Self {
-        let before = problem.counts();
-        let zeros = Population::zeros(members, problem.dim());
-        let mut thetas = zeros.clone();
-        problem.prior().sample(session.streams(), 0, &mut thetas);
-        let member = |number| Member {
-            number,
-            slower: 1.0,
-            updates: 0,
-            undone: 0,
-            stale: 0,
-        };
-        Self {
-            schedule,
-            problem,
-            before,
-            updates: 0,
-            members: (0..members).map(member).collect(),
-            thetas,
-            gradient: zeros.clone(),
-            moments: [zeros.clone(), zeros.clone()],
-            best: zeros,
-            scores: vec![None; members],
-        }
-    }
+struct Training<'a> {
+    schedule: Schedule,
+    problem: Arc<dyn Problem + 'a>,
+    streams: Streams,
+    leave: Leave,
+    /// Zero between updates.
+    gradient: Population,
+    state: TrainingState,
+}
 
-    fn epoch(&mut self, epoch: usize, session: &Session<'_>) -> Step {
-        let all_rows = self.problem.rows();
-        let moves = self.schedule.batches.count();
+impl Training<'_> {
+    /// A pass over the training rows. Returns the number of updates that were undone.
+    fn epoch(&mut self) -> usize {
+        self.state.epochs += 1;
         let batches = self.schedule.batches.clone();
         let mut undone = 0;
-        for batch in batches.epoch(session.streams(), epoch, all_rows) {
-            undone += self.update(&batch, session);
-            if self.members.is_empty() {
+        for batch in batches.epoch(self.streams, self.state.epochs, self.problem.rows()) {
+            undone += self.update(&batch);
+            if self.state.members.is_empty() {
                 break;
             }
         }
-        undone += self.judge(session);
-        let rate = self.rate();
-        let slower: f64 = self.members.iter().map(|m| m.slower).sum();
-        let over = epoch == self.schedule.epochs || self.members.is_empty();
+        undone + self.judge()
+    }
+
+    fn is_over(&self) -> bool {
+        self.state.epochs == self.schedule.epochs || self.state.members.is_empty()
+    }
+
+    fn describe(&self, undone: usize) -> Step {
+        let (state, schedule) = (&self.state, &self.schedule);
+        let slower: f64 = state.members.iter().map(|m| m.slower).sum();
+        let done = state.epochs as f64 / schedule.epochs as f64;
         Step {
-            step: epoch,
-            done: if over {
-                1.0
-            } else {
-                epoch as f64 / self.schedule.epochs as f64
-            },
-            rows: self.schedule.rows as f64,
-            touched: self.schedule.rows,
-            all_rows,
-            cess: 1.0,
-            ess: 1.0,
-            resampled: false,
-            acceptance: None,
-            moves,
-            step_size: rate * slower / self.members.len().max(1) as f64,
-            ancestors: self.scores.len(),
-            log_evidence: None,
+            step: state.epochs,
+            done: if self.is_over() { 1.0 } else { done },
+            rows: schedule.rows as f64,
+            touched: schedule.rows,
+            all_rows: self.problem.rows(),
+            moves: schedule.batches.count(),
             non_finite: undone,
-            counts: self.problem.counts() - self.before,
+            detail: Detail::Epoch(EpochDetail {
+                rate: self.rate() * slower / state.members.len().max(1) as f64,
+                members: state.members.len(),
+            }),
+            counts: Counts::default(),
             seconds: 0.0,
         }
     }
@@ -280,35 +313,36 @@ impl<'a> Training<'a> {
     /// The rate of the next update: half a cosine over all of them.
     fn rate(&self) -> f64 {
         let all = self.schedule.epochs * self.schedule.batches.count();
-        let turn = std::f64::consts::PI * self.updates as f64 / all as f64;
+        let turn = std::f64::consts::PI * self.state.updates as f64 / all as f64;
         0.5 * self.schedule.rate * (1.0 + turn.cos())
     }
 
     /// One update of every member by the same batch. Returns how many were undone instead.
-    fn update(&mut self, batch: &[Segment], session: &Session<'_>) -> usize {
+    fn update(&mut self, batch: &[Segment]) -> usize {
         let priors = self
             .problem
             .prior()
-            .log_density(&self.thetas, Some(&mut self.gradient));
+            .log_density(&self.state.thetas, Some(&mut self.gradient));
         let sums = self
             .problem
-            .log_likelihood(&self.thetas, batch, Some(&mut self.gradient))
+            .log_likelihood(&self.state.thetas, batch, Some(&mut self.gradient))
             .totals();
-        let impossible: Vec<usize> = (0..self.members.len())
+        let impossible: Vec<usize> = (0..self.state.members.len())
             .filter(|&k| !(priors[k] + sums[k]).is_finite())
             .collect();
         for &k in &impossible {
-            self.undo(k, session);
+            self.undo(k);
         }
         let (rate, rows) = (self.rate(), self.problem.rows());
-        let steps = self.members.iter_mut().map(|member| {
+        let steps = self.state.members.iter_mut().map(|member| {
             member.updates = member.updates.saturating_add(1);
             step(rate * member.slower, member.updates, rows)
         });
         let steps: Vec<AdamStep> = steps.collect();
-        self.thetas
-            .adam(&mut self.moments, &mut self.gradient, &steps);
-        self.updates += 1;
+        self.state
+            .thetas
+            .adam(&mut self.state.moments, &mut self.gradient, &steps);
+        self.state.updates += 1;
         if !impossible.is_empty() {
             self.let_go();
         }
@@ -316,46 +350,48 @@ impl<'a> Training<'a> {
     }
 
     /// Takes a member back to its best vector, or to another draw of the prior if it has none, with half the rate.
-    fn undo(&mut self, k: usize, session: &Session<'_>) {
-        let member = &mut self.members[k];
+    fn undo(&mut self, k: usize) {
+        let member = &mut self.state.members[k];
         member.undone += 1;
         member.slower *= 0.5;
         member.updates = 0;
         let number = member.number;
-        if self.scores[number].is_some() {
-            self.thetas.scatter(&[k], &self.best.gather(&[number]));
+        if self.state.scores[number].is_some() {
+            self.state
+                .thetas
+                .scatter(&[k], &self.state.best.gather(&[number]));
         } else {
-            let mut anew = Population::zeros(1, self.thetas.dim()).numbered_from(number);
+            let mut anew = Population::zeros(1, self.state.thetas.dim()).numbered_from(number);
             self.problem
                 .prior()
-                .sample(session.streams(), member.undone, &mut anew);
-            self.thetas.scatter(&[k], &anew);
+                .sample(self.streams, member.undone, &mut anew);
+            self.state.thetas.scatter(&[k], &anew);
         }
         self.gradient.clear_some(&[k]);
-        for moment in &mut self.moments {
+        for moment in &mut self.state.moments {
             moment.clear_some(&[k]);
         }
     }
 
     /// Keeps what is better than before, undoes what is impossible, and lets go of members that are done.
-    fn judge(&mut self, session: &Session<'_>) -> usize {
-        if self.members.is_empty() {
+    fn judge(&mut self) -> usize {
+        if self.state.members.is_empty() {
             return 0;
         }
         let rows = RowSet::from(self.schedule.judged.clone()).segments(0.0);
-        let priors = self.problem.prior().log_density(&self.thetas, None);
-        let sums = self.problem.log_likelihood(&self.thetas, &rows, None);
+        let priors = self.problem.prior().log_density(&self.state.thetas, None);
+        let sums = self.problem.log_likelihood(&self.state.thetas, &rows, None);
         let mut undone = 0;
         let mut better = Vec::new();
         for (k, (prior, sum)) in priors.into_iter().zip(sums.totals()).enumerate() {
             if !(prior + sum).is_finite() {
-                self.undo(k, session);
+                self.undo(k);
                 undone += 1;
                 continue;
             }
-            let member = &mut self.members[k];
+            let member = &mut self.state.members[k];
             member.stale += 1;
-            let best = &mut self.scores[member.number];
+            let best = &mut self.state.scores[member.number];
             if self.schedule.patience.is_none() || best.is_none_or(|best| sum > best) {
                 *best = Some(sum);
                 member.stale = 0;
@@ -363,7 +399,9 @@ impl<'a> Training<'a> {
             }
         }
         let (from, to): (Vec<usize>, Vec<usize>) = better.into_iter().unzip();
-        self.best.scatter(&to, &self.thetas.gather(&from));
+        self.state
+            .best
+            .scatter(&to, &self.state.thetas.gather(&from));
         self.let_go();
         undone
     }
@@ -371,30 +409,45 @@ impl<'a> Training<'a> {
     fn let_go(&mut self) {
         let patience = self.schedule.patience.unwrap_or(usize::MAX);
         let goes_on = |m: &Member| m.stale < patience && m.undone < MOST_UNDONE;
-        let staying: Vec<usize> = (0..self.members.len())
-            .filter(|&k| goes_on(&self.members[k]))
+        let staying: Vec<usize> = (0..self.state.members.len())
+            .filter(|&k| goes_on(&self.state.members[k]))
             .collect();
-        if staying.len() < self.members.len() {
-            self.members = staying.iter().map(|&k| self.members[k]).collect();
-            self.thetas = self.thetas.gather(&staying);
+        if staying.len() < self.state.members.len() {
+            self.state.members = staying.iter().map(|&k| self.state.members[k]).collect();
+            self.state.thetas = self.state.thetas.gather(&staying);
             self.gradient = self.gradient.gather(&staying);
-            self.moments = self
+            self.state.moments = self
+                .state
                 .moments
                 .each_ref()
                 .map(|moment| moment.gather(&staying));
         }
     }
+}
 
-    fn finish(self) -> Result<Population> {
-        let members = self.scores.len();
-        let sound: Vec<usize> = (0..members).filter(|&i| self.scores[i].is_some()).collect();
+impl Stepwise for Training<'_> {
+    fn step(&mut self) -> Result<Option<Step>> {
+        if self.is_over() {
+            return Ok(None);
+        }
+        let undone = self.epoch();
+        Ok(Some(self.describe(undone)))
+    }
+
+    fn state(&self) -> Result<Saved> {
+        Saved::of(&self.state)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Outcome> {
+        let (scores, members) = (&self.state.scores, self.state.scores.len());
+        let sound: Vec<usize> = (0..members).filter(|&i| scores[i].is_some()).collect();
         if sound.is_empty() {
             return Err(Error::Diverged {
                 members,
                 advice: "try a smaller rate, smaller prior scales or standardised data",
             });
         }
-        Ok(self.best.gather(&sound))
+        Ok((self.leave)(members, self.state.best.gather(&sound)))
     }
 }
 

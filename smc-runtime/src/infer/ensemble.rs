@@ -1,10 +1,14 @@
 //! Deep ensembles: independently trained vectors, equally weighted.
 
+use std::sync::Arc;
+
 use super::adam::{Adam, adam_setters};
-use super::{Draws, Inference, Session};
+use super::{Draws, Inference, Outcome, Stepwise};
 use crate::base::error::{Error, Result};
+use crate::base::rng::Streams;
+use crate::base::saved::Saved;
 use crate::problem::Problem;
-use crate::sampling::weights::Weights;
+use crate::problem::population::Population;
 
 /// A deep ensemble (B. Lakshminarayanan, A. Pritzel, C. Blundell, *Simple and scalable predictive uncertainty estimation*,
 /// NeurIPS 2017): 16 members unless set, each a [`map`](super::map()) from its own draw of the prior, stopped for itself,
@@ -65,34 +69,54 @@ impl Ensemble {
     adam_setters!();
 }
 
+impl Ensemble {
+    fn check(&self) -> Result<()> {
+        match self.members {
+            0 => Err(Error::config("members", 0, "at least 1 is needed")),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Inference for Ensemble {
     fn name(&self) -> &'static str {
         "ensemble"
     }
 
-    fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
-        if self.members == 0 {
-            return Err(Error::config("members", 0, "at least 1 is needed"));
-        }
-        let positions = self.adam.train(self.members, problem, session)?;
-        let members = positions.len();
-        let mut cautions = vec![format!(
-            "{members} points, each near a mode, and no draws from the posterior: their spread is that of where training ends"
-        )];
-        if members < self.members {
-            cautions.push(format!(
-                "{} of {} members never had a finite log-density and are left out",
-                self.members - members,
-                self.members
-            ));
-        }
-        Ok(Draws {
-            log_weights: Weights::uniform(members).log().to_vec(),
-            positions,
-            log_evidence: None,
-            islands: Vec::new(),
-            chains: members,
-            cautions,
-        })
+    fn begin<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
+        self.check()?;
+        self.adam.begin(self.members, problem, streams, leave)
+    }
+
+    fn resume<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: &Saved,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
+        self.check()?;
+        let members = self.members;
+        self.adam.resume(members, problem, streams, leave, state)
+    }
+}
+
+fn leave(asked: usize, positions: Population) -> Outcome {
+    let members = positions.len();
+    let mut cautions = vec![format!(
+        "{members} points, each near a mode, and no draws from the posterior: their spread is that of where training ends"
+    )];
+    if members < asked {
+        cautions.push(format!(
+            "{} of {asked} members never had a finite log-density and are left out",
+            asked - members
+        ));
+    }
+    Outcome {
+        draws: Draws::points(positions),
+        cautions,
     }
 }

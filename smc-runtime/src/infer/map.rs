@@ -1,9 +1,14 @@
 //! The posterior mode: one vector, by Adam.
 
+use std::sync::Arc;
+
 use super::adam::{Adam, adam_setters};
-use super::{Draws, Inference, Session};
+use super::{Draws, Inference, Outcome, Stepwise};
 use crate::base::error::Result;
+use crate::base::rng::Streams;
+use crate::base::saved::Saved;
 use crate::problem::Problem;
+use crate::problem::population::Population;
 
 /// The maximum a posteriori: one vector of unconstrained coordinates that maximises log p(θ) + Σ ℓᵢ(θ), by
 /// [Adam](https://arxiv.org/abs/1412.6980) on mini-batches from a draw of the prior, stopped early by a tenth of the rows;
@@ -50,17 +55,30 @@ impl Inference for Map {
         "map"
     }
 
-    fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
-        Ok(Draws {
-            positions: self.adam.train(1, problem, session)?,
-            log_weights: vec![0.0],
-            log_evidence: None,
-            islands: Vec::new(),
-            chains: 1,
-            cautions: vec![
-                "one point near the mode and no draw from the posterior: predictions lack the uncertainty of the parameters"
-                    .to_owned(),
-            ],
-        })
+    fn begin<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
+        self.adam.begin(1, problem, streams, leave)
+    }
+
+    fn resume<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: &Saved,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
+        self.adam.resume(1, problem, streams, leave, state)
+    }
+}
+
+fn leave(_: usize, positions: Population) -> Outcome {
+    Outcome {
+        draws: Draws::points(positions),
+        cautions: vec![
+            "one point near the mode and no draw from the posterior: predictions lack the uncertainty of the parameters"
+                .to_owned(),
+        ],
     }
 }

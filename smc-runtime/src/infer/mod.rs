@@ -1,6 +1,7 @@
-//! Algorithms: from a problem to posterior draws. One per file.
+//! Algorithms: from a problem to posterior draws, step by step. One file or folder each.
 
 mod adam;
+mod draws;
 mod ensemble;
 mod map;
 mod mcmc;
@@ -8,30 +9,34 @@ pub mod observe;
 mod prior;
 mod smc;
 
+pub use draws::{Draws, Form, Island};
 pub use ensemble::{Ensemble, ensemble};
 pub use map::{Map, map};
 pub use mcmc::{Mcmc, mcmc};
 pub(crate) use prior::FromPrior;
-pub use smc::{Smc, SmcRun, SmcState, smc};
+pub use smc::{Smc, smc};
 
 use std::fmt::Debug;
-use std::time::Instant;
+use std::sync::Arc;
 
-use crate::base::diagnostics::{r_hat, weighted_r_hat};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
-use crate::infer::observe::{Observer, Step};
+use crate::base::saved::Saved;
+use crate::infer::observe::Step;
 use crate::problem::Problem;
-use crate::problem::population::Population;
 use crate::sampling::anneal::Plan;
 
 /// An algorithm that turns a problem into posterior draws: what `#[infer(..)]` takes.
 ///
-/// Contract. All randomness comes from `session.streams()`; every step is handed to [`Session::report`]; nothing
-/// depends on the number of threads.
+/// Contract. An algorithm is a value; a run of it is what [`begin`](Self::begin) gives, which a
+/// [`Run`](crate::run::Run) drives, shows, saves and resumes. All randomness comes from `streams`; nothing depends on the number
+/// of threads. `Debug` shows every setting that changes the draws: it is what tells a saved state that it is resumed by
+/// another algorithm.
 ///
 /// ```
-/// use smc_runtime::infer::{Draws, Session};
+/// use std::sync::Arc;
+/// use smc_runtime::base::rng::Streams;
+/// use smc_runtime::infer::{Draws, Stepwise, at_once};
 /// use smc_runtime::prelude::*;
 /// use smc_runtime::problem::{Problem, population::Population, rows::RowSet};
 /// use smc_runtime::sampling::weights::Weights;
@@ -44,22 +49,16 @@ use crate::sampling::anneal::Plan;
 ///     fn name(&self) -> &'static str {
 ///         "importance"
 ///     }
-///     fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
+///     fn begin<'a>(&self, problem: Arc<dyn Problem + 'a>, streams: Streams) -> Result<Box<dyn Stepwise + 'a>> {
 ///         let mut positions = Population::zeros(self.0, problem.dim());
-///         problem.prior().sample(session.streams(), 0, &mut positions);
+///         problem.prior().sample(streams, 0, &mut positions);
 ///         let rows = RowSet::from(0..problem.rows()).segments(1.0);
 ///         let likelihood = problem.log_likelihood(&positions, &rows, None).totals();
 ///         let mut weights = Weights::uniform(self.0);
 ///         let impossible = |_| Error::config("draws", self.0, "more are needed: none is possible");
 ///         weights.reweight(&likelihood).map_err(impossible)?;
-///         Ok(Draws {
-///             positions,
-///             log_weights: weights.log().to_vec(),
-///             log_evidence: Some(weights.log_evidence()),
-///             chains: 1,
-///             islands: Vec::new(),
-///             cautions: Vec::new(),
-///         })
+///         let draws = Draws::cloud(positions, &weights)?;
+///         Ok(at_once(draws.with_log_evidence(weights.log_evidence())))
 ///     }
 /// }
 /// # fn run<M: Infers>(model: M, data: &Dataset) -> Result<Posterior<M>> {
@@ -75,135 +74,128 @@ pub trait Inference: Debug + Send + Sync {
     /// Its name in reports.
     fn name(&self) -> &'static str;
 
-    /// Draws from the posterior of `problem`.
+    /// A run on the posterior of `problem`, before its first step.
     ///
     /// # Errors
-    /// If a setting is impossible, if all particles lose their weight, or if an observer stops the run.
-    fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws>;
+    /// If a setting is impossible, or if no start is possible.
+    fn begin<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+    ) -> Result<Box<dyn Stepwise + 'a>>;
+
+    /// The run that [`Stepwise::state`] saved, with the problem, streams and settings that it had then: it goes on bit for bit.
+    /// [`Run::resume`](crate::run::Run::resume) sees to it that they are the same.
+    ///
+    /// # Errors
+    /// If `state` is not one of this algorithm's.
+    fn resume<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: &Saved,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
+        let _ = (problem, streams, state);
+        Err(Error::lacks(
+            "a run that goes on from a saved state",
+            format!("`{}` has no states", self.name()),
+        ))
+    }
 }
 
 const _: fn(&dyn Inference) = |_| ();
 
-/// What an algorithm gets from the run around it: its streams and its observers.
-pub struct Session<'a> {
-    streams: Streams,
-    observers: &'a mut [Box<dyn Observer>],
-    steps: Vec<Step>,
-    plan: Option<Plan>,
-    start: Instant,
-}
-
-impl<'a> Session<'a> {
-    /// A session whose streams have that seed.
-    pub fn new(seed: u64, observers: &'a mut [Box<dyn Observer>]) -> Self {
-        Self {
-            streams: Streams::new(seed),
-            observers,
-            steps: Vec::new(),
-            plan: None,
-            start: Instant::now(),
-        }
+/// A run of an algorithm: steps until there are none, then what it leaves.
+pub trait Stepwise: Send {
+    /// What the steps will cost, where that is known before them.
+    fn plan(&self) -> Option<Plan> {
+        None
     }
 
-    /// The streams of the run.
-    pub fn streams(&self) -> Streams {
-        self.streams
-    }
-
-    /// Shows every observer what the run will cost, where that is known before it, and keeps it for the report.
-    pub fn plan(&mut self, plan: Plan) {
-        for observer in &mut *self.observers {
-            observer.plan(&plan);
-        }
-        self.plan = Some(plan);
-    }
-
-    /// What the run was going to cost, if that was known.
-    pub fn planned(&self) -> Option<&Plan> {
-        self.plan.as_ref()
-    }
-
-    /// Shows a step, with the seconds since the session began, to every observer and keeps it for the report.
+    /// Makes a step; `None` when all are made. Counts and seconds of a [`Step`] are the runner's to fill in.
     ///
     /// # Errors
-    /// [`Error::Stopped`] if an observer says so.
-    pub fn report(&mut self, mut step: Step) -> Result<()> {
-        step.seconds = self.start.elapsed().as_secs_f64();
-        let mut stop = false;
-        for observer in &mut *self.observers {
-            stop |= observer.step(&step).is_break();
-        }
-        self.steps.push(step);
-        if stop {
-            return Err(Error::Stopped {
-                steps: self.steps.len(),
-            });
-        }
-        Ok(())
-    }
+    /// If a policy fails, or if all particles lose their weight.
+    fn step(&mut self) -> Result<Option<Step>>;
 
-    /// The steps reported so far.
-    pub fn into_steps(self) -> Vec<Step> {
-        self.steps
-    }
+    /// Everything that the run has become so far.
+    ///
+    /// # Errors
+    /// If the algorithm has no states.
+    fn state(&self) -> Result<Saved>;
+
+    /// What the run leaves, after its last step.
+    ///
+    /// # Errors
+    /// If it leaves nothing.
+    fn finish(self: Box<Self>) -> Result<Outcome>;
 }
 
-/// Weighted draws of a posterior.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Draws {
-    /// Unconstrained parameter vectors.
-    pub positions: Population,
-    /// Normalised log-weights.
-    pub log_weights: Vec<f64>,
-    /// log Z, where the algorithm has one: it began at a normalised density and ended at all rows.
-    pub log_evidence: Option<f64>,
-    /// Number of independent chains, whose draws follow one another; 1 for a weighted cloud.
-    pub chains: usize,
-    /// Islands of a weighted cloud, whose draws follow one another; empty for an algorithm that has none.
-    pub islands: Vec<Island>,
-    /// Words of caution about these draws.
+const _: fn(&dyn Stepwise) = |_| ();
+
+/// What a run leaves.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The draws.
+    pub draws: Draws,
+    /// Words of caution about them.
     pub cautions: Vec<String>,
 }
 
-impl Draws {
-    /// The weights of the draws, which sum to 1.
-    pub(crate) fn weights(&self) -> Vec<f64> {
-        self.log_weights.iter().map(|w| w.exp()).collect()
-    }
-
-    /// Whether they are a weighted cloud rather than chains.
-    pub(crate) fn is_cloud(&self) -> bool {
-        !self.islands.is_empty()
-    }
-
-    /// Number of chains or islands, whichever there are.
-    pub(crate) fn groups(&self) -> usize {
-        self.chains.max(self.islands.len())
-    }
-
-    /// R-hat of a scalar with one value per draw, across the chains or islands of the run.
-    pub(crate) fn r_hat(&self, values: &[f64]) -> Option<f64> {
-        let islands = self.islands.len();
-        let groups = self.groups();
-        let size = self.positions.len() / groups.max(1);
-        if groups < 2 || size == 0 {
-            return None;
+impl From<Draws> for Outcome {
+    fn from(draws: Draws) -> Self {
+        Self {
+            draws,
+            cautions: Vec::new(),
         }
-        let groups = values.chunks_exact(size).take(groups).map(<[f64]>::to_vec);
-        if islands < 2 {
-            return r_hat(&groups.collect::<Vec<_>>());
-        }
-        let weights = self.weights();
-        let weights = weights.chunks_exact(size).map(<[f64]>::to_vec);
-        weighted_r_hat(&groups.zip(weights).collect::<Vec<_>>())
     }
 }
 
-/// One of the independent populations of a run.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Island {
-    /// Its estimate of the log-evidence, if the run has one; −∞ if it lost all of its particles.
-    pub log_evidence: f64,
-    /// Effective sample size of its particles, as a fraction of J.
-    pub ess: f64,
+/// A run that has no steps and leaves `outcome`: of an algorithm that does all its work at the beginning.
+pub fn at_once<'a>(outcome: impl Into<Outcome>) -> Box<dyn Stepwise + 'a> {
+    Box::new(AtOnce(outcome.into()))
+}
+
+struct AtOnce(Outcome);
+
+impl Stepwise for AtOnce {
+    fn step(&mut self) -> Result<Option<Step>> {
+        Ok(None)
+    }
+
+    fn state(&self) -> Result<Saved> {
+        let why = "this algorithm does all its work at the beginning";
+        Err(Error::lacks("a state to save", why))
+    }
+
+    fn finish(self: Box<Self>) -> Result<Outcome> {
+        Ok(self.0)
+    }
+}
+
+/// Makes all steps of a run: what the runner does, for algorithms that are made of others, and for laws. Counts and seconds of
+/// the steps are not filled in.
+///
+/// ```
+/// use std::sync::Arc;
+/// use smc_runtime::base::rng::Streams;
+/// use smc_runtime::engine::bind;
+/// use smc_runtime::infer::complete;
+/// use smc_runtime::prelude::*;
+/// # fn tenth<M: Model>(model: M, data: &Dataset) -> Result<()> {
+/// let bound = bind(model, data, Engine::auto(), 1)?;
+/// let (steps, outcome) = complete(map().begin(bound.problem, Streams::new(1))?)?;
+/// println!("{} epochs, {:?}", steps.len(), outcome.cautions);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Those of the steps and of what they leave.
+pub fn complete(mut run: Box<dyn Stepwise + '_>) -> Result<(Vec<Step>, Outcome)> {
+    let mut steps = Vec::new();
+    while let Some(step) = run.step()? {
+        steps.push(step);
+    }
+    Ok((steps, run.finish()?))
 }

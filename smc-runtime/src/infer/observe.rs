@@ -8,7 +8,7 @@ use crate::data::Findings;
 use crate::problem::Counts;
 use crate::sampling::anneal::Plan;
 
-/// What one step of an algorithm did.
+/// What one step of an algorithm did: what every algorithm can say, and [what is its own](Detail).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// The step, counted from 1.
@@ -21,29 +21,104 @@ pub struct Step {
     pub touched: usize,
     /// Rows of the data.
     pub all_rows: usize,
-    /// Conditional effective sample size of the step's increments, as a fraction of J; 1 for MCMC.
-    pub cess: f64,
-    /// Effective sample size before resampling, as a fraction of J; 1 for MCMC.
-    pub ess: f64,
-    /// Whether the particles were resampled.
-    pub resampled: bool,
-    /// Mean acceptance of the step's moves; `None` where updates are not accepted or rejected, as in `map`.
-    pub acceptance: Option<f64>,
     /// Moves made, or updates.
     pub moves: usize,
-    /// The kernel's step size after it.
+    /// Log-densities of this step that were not finite.
+    pub non_finite: usize,
+    /// What is the algorithm's own.
+    pub detail: Detail,
+    /// What the engine has computed since the run began, which the runner fills in.
+    pub counts: Counts,
+    /// Wall time since the algorithm began, which the runner fills in: the only number here that differs between two
+    /// runs of the same seed.
+    pub seconds: f64,
+}
+
+/// What a step says that other algorithms have no word for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Detail {
+    /// A stage of sequential Monte Carlo, or some moves on its last.
+    Stage(StageDetail),
+    /// A move of every Markov chain.
+    Chains(ChainsDetail),
+    /// A pass over the rows by an optimiser.
+    Epoch(EpochDetail),
+    /// Nothing.
+    None,
+}
+
+/// A stage of sequential Monte Carlo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageDetail {
+    /// Conditional effective sample size of the increments, and of the corrections of moves, as a fraction of J; the smallest
+    /// of all islands.
+    pub cess: f64,
+    /// Effective sample size before resampling, as a fraction of J; the smallest of all islands.
+    pub ess: f64,
+    /// Whether particles were resampled.
+    pub resampled: bool,
+    /// Mean acceptance of the moves.
+    pub acceptance: f64,
+    /// The kernel's step size after them.
     pub step_size: f64,
     /// Initial particles that still have descendants.
     pub ancestors: usize,
-    /// Log-evidence accumulated so far, on the scale of the targets that the network sees; `None` for MCMC.
-    pub log_evidence: Option<f64>,
-    /// Log-densities of this step that were not finite.
-    pub non_finite: usize,
-    /// What the engine has computed since the run began.
-    pub counts: Counts,
-    /// Wall time since the algorithm began, which the session fills in: the only number here that differs between two
-    /// runs of the same seed.
-    pub seconds: f64,
+    /// How many would have some if no particle were better than another ([`ancestors_left`]).
+    ///
+    /// [`ancestors_left`]: crate::base::diagnostics::ancestors_left
+    pub ancestors_by_resampling: f64,
+    /// Log-evidence accumulated so far, on the scale of the targets that the network sees.
+    pub log_evidence: f64,
+}
+
+/// A move of every Markov chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChainsDetail {
+    /// Whether it belongs to the warm-up.
+    pub warmup: bool,
+    /// Mean acceptance over the chains.
+    pub acceptance: f64,
+    /// Mean step size of the chains after it.
+    pub step_size: f64,
+}
+
+/// A pass over the rows by an optimiser.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochDetail {
+    /// Mean learning rate of the members after it.
+    pub rate: f64,
+    /// Members that go on.
+    pub members: usize,
+}
+
+impl Step {
+    /// What it says of a stage, if it is one.
+    pub fn stage(&self) -> Option<&StageDetail> {
+        match &self.detail {
+            Detail::Stage(stage) => Some(stage),
+            _ => None,
+        }
+    }
+
+    /// Mean acceptance of its moves; `None` where nothing is accepted or rejected.
+    pub fn acceptance(&self) -> Option<f64> {
+        match &self.detail {
+            Detail::Stage(StageDetail { acceptance, .. })
+            | Detail::Chains(ChainsDetail { acceptance, .. }) => Some(*acceptance),
+            _ => None,
+        }
+    }
+
+    /// The step size of the kernel after it, or the learning rate.
+    pub fn step_size(&self) -> Option<f64> {
+        match &self.detail {
+            Detail::Stage(StageDetail { step_size, .. })
+            | Detail::Chains(ChainsDetail { step_size, .. }) => Some(*step_size),
+            Detail::Epoch(EpochDetail { rate, .. }) => Some(*rate),
+            Detail::None => None,
+        }
+    }
 }
 
 /// Sees each step of a run.

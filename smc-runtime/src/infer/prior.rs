@@ -1,11 +1,16 @@
 //! Draws from the prior in the place of a posterior's.
 
-use super::{Draws, Inference, Island, Session};
-use crate::base::error::{Error, Result};
-use crate::problem::Problem;
-use crate::problem::population::Population;
+use std::fmt;
+use std::sync::Arc;
 
-/// Independent draws from the prior, of equal weight; the rows are not looked at.
+use super::{Draws, Inference, Outcome, Stepwise, at_once};
+use crate::base::error::{Error, Result};
+use crate::base::rng::Streams;
+use crate::problem::density::{Density, Moments};
+use crate::problem::population::Population;
+use crate::problem::{Predictor, Problem};
+
+/// Independent draws from the prior; the rows are not looked at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FromPrior {
     pub(crate) draws: usize,
@@ -16,23 +21,45 @@ impl Inference for FromPrior {
         "prior"
     }
 
-    fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
+    fn begin<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
         if self.draws == 0 {
             return Err(Error::config("draws", 0, "at least 1 is needed"));
         }
-        let mut positions = Population::zeros(self.draws, problem.dim());
-        problem.prior().sample(session.streams(), 0, &mut positions);
-        let island = Island {
-            log_evidence: 0.0,
-            ess: 1.0,
-        };
-        Ok(Draws {
-            positions,
-            log_weights: vec![-(self.draws as f64).ln(); self.draws],
-            log_evidence: None,
-            chains: 1,
-            islands: vec![island],
+        let prior = Arc::new(Kept(problem.predictor()));
+        Ok(at_once(Outcome {
+            draws: Draws::of(prior, streams, self.draws),
             cautions: vec!["these are draws from the prior; the targets were not used".to_owned()],
-        })
+        }))
+    }
+}
+
+/// The prior of a model, to keep.
+struct Kept(Arc<dyn Predictor>);
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.prior().fmt(f)
+    }
+}
+
+impl Density for Kept {
+    fn dim(&self) -> usize {
+        self.0.prior().dim()
+    }
+
+    fn sample(&self, streams: Streams, draw: usize, thetas: &mut Population) {
+        self.0.prior().sample(streams, draw, thetas);
+    }
+
+    fn log_density(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
+        self.0.prior().log_density(thetas, gradient)
+    }
+
+    fn moments(&self) -> Moments {
+        self.0.prior().moments()
     }
 }

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Features, Standardise};
-use crate::engine::Bound;
-use crate::infer::Draws;
+use crate::infer::{Draws, Form};
 use crate::model::layout::Layout;
 use crate::model::{Model, Views};
 use crate::posterior::predict::{Prediction, Scored};
@@ -29,10 +28,15 @@ pub struct Posterior<M> {
 }
 
 impl<M: Model> Posterior<M> {
-    pub(crate) fn new(bound: Bound<M>, draws: Draws, report: Report) -> Self {
+    pub(crate) fn new(
+        model: M,
+        predictor: Arc<dyn Predictor>,
+        draws: Draws,
+        report: Report,
+    ) -> Self {
         Self {
-            model: bound.model,
-            predictor: bound.problem.predictor(),
+            model,
+            predictor,
             draws,
             report,
             scale: None,
@@ -53,19 +57,19 @@ impl<M: Model> Posterior<M> {
 
     /// Number of draws.
     pub fn len(&self) -> usize {
-        self.draws.positions.len()
+        self.draws.positions().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.draws.positions.is_empty()
+        self.draws.positions().is_empty()
     }
 
     /// A typed view of draw number `i`: `posterior.draw(0).hidden.weight`. Nothing is copied.
     pub fn draw(&self, i: usize) -> M::Draw<'_> {
         self.model.draw(Views::new(
             self.predictor.layout(),
-            self.draws.positions.row(i),
+            self.draws.positions().row(i),
         ))
     }
 
@@ -76,23 +80,28 @@ impl<M: Model> Posterior<M> {
 
     /// Logarithms of [`Posterior::weights`].
     pub fn log_weights(&self) -> &[f64] {
-        &self.draws.log_weights
+        self.draws.log_weights()
     }
 
     /// The draws as flat, unconstrained vectors.
     pub fn positions(&self) -> &Population {
-        &self.draws.positions
+        self.draws.positions()
     }
 
     /// log p(targets | features, model), where the algorithm has one, on the scale that the report names
     /// ([`Report::target_scale`]).
     pub fn log_evidence(&self) -> Option<f64> {
-        self.draws.log_evidence
+        self.draws.log_evidence()
     }
 
-    /// Number of independent chains, whose draws follow one another; 1 for a weighted cloud.
-    pub fn chains(&self) -> usize {
-        self.draws.chains
+    /// Number of independent chains, whose draws follow one another; `None` of draws that are no chains.
+    pub fn chains(&self) -> Option<usize> {
+        self.draws.number_of_chains()
+    }
+
+    /// What the draws are: a weighted cloud, chains, points, or draws of a density of which more can be had.
+    pub fn form(&self) -> &Form {
+        self.draws.form()
     }
 
     /// R-hat of the predicted function at every row of `data`, across the chains or islands of the run: whether they agree on
@@ -157,8 +166,8 @@ impl<M: Model> Posterior<M> {
         let scaled = scaled.transpose()?;
         let prediction = Prediction::new(
             self.predictor
-                .arguments(&self.draws.positions, scaled.as_ref().unwrap_or(features))?,
-            &self.draws.log_weights,
+                .arguments(self.draws.positions(), scaled.as_ref().unwrap_or(features))?,
+            self.draws.log_weights(),
             self.predictor.predictive(),
         )
         .described(self.report.target_scale, &self.classes);

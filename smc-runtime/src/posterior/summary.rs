@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::base::diagnostics::effective_sample_size;
 use crate::infer::Draws;
 use crate::model::architecture::{Architecture, Nature, Node};
 use crate::model::layout::{Block, Layout, Role};
@@ -22,8 +21,8 @@ pub struct Quantity {
     /// The quantiles at 5, 50 and 95 %: the smallest draw that reaches the probability.
     pub quantiles: [f64; 3],
     /// Effective sample size. Of chains, by their autocorrelations
-    /// ([`effective_sample_size`]); of a weighted cloud, 1/ΣW², which knows nothing of ancestors in common.
-    /// `None` with too few draws, or if nothing varies.
+    /// ([`effective_sample_size`](crate::base::diagnostics::effective_sample_size)); of a weighted cloud, 1/ΣW², which knows nothing of ancestors in common.
+    /// `None` of points, with too few draws, or if nothing varies.
     pub ess: Option<f64>,
     /// R-hat across chains or islands; `None` without two of them.
     pub r_hat: Option<f64>,
@@ -73,10 +72,10 @@ impl Summary {
         let mut quantities = Vec::new();
         for (number, block) in layout.blocks().iter().enumerate() {
             let value = |draw: usize, element: usize| {
-                let u = draws.positions.row(draw)[element];
+                let u = draws.positions().row(draw)[element];
                 block.support.constrain(f64::from(u))
             };
-            let numbers = 0..draws.positions.len();
+            let numbers = 0..draws.positions().len();
             let mut add = |name: String, values: Vec<f64>| {
                 quantities.push(Quantity::of(draws, name, &values, &weights));
             };
@@ -105,19 +104,12 @@ impl Quantity {
             terms.map(|(&x, w)| w * f(x)).sum::<f64>()
         };
         let mean = expect(&|x| x);
-        let ess = if draws.is_cloud() {
-            Some(1.0 / weights.iter().map(|w| w * w).sum::<f64>())
-        } else {
-            let size = (values.len() / draws.chains.max(1)).max(1);
-            let chains = values.chunks_exact(size).map(<[f64]>::to_vec);
-            effective_sample_size(&chains.collect::<Vec<_>>())
-        };
         Self {
             name,
             mean,
             sd: expect(&|x| (x - mean).powi(2)).sqrt(),
             quantiles: quantiles(values, weights, [0.05, 0.5, 0.95]),
-            ess,
+            ess: draws.ess(values),
             r_hat: draws.r_hat(values),
         }
     }

@@ -130,3 +130,47 @@ pub trait Problem: Send + Sync {
 }
 
 const _: fn(&dyn Problem) = |_| ();
+
+/// A problem that is borrowed is one.
+impl<P: Problem + ?Sized> Problem for &P {
+    fn predictor(&self) -> Arc<dyn Predictor> {
+        (**self).predictor()
+    }
+
+    fn model(&self) -> &dyn Predictor {
+        (**self).model()
+    }
+
+    fn order(&self) -> &[usize] {
+        (**self).order()
+    }
+
+    fn counts(&self) -> Counts {
+        (**self).counts()
+    }
+
+    fn log_likelihood(
+        &self,
+        thetas: &Population,
+        segments: &[Segment],
+        gradient: Option<&mut Population>,
+    ) -> Sums {
+        (**self).log_likelihood(thetas, segments, gradient)
+    }
+
+    fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
+        (**self).row_log_likelihoods(thetas)
+    }
+
+    fn prior(&self) -> &dyn Density {
+        (**self).prior()
+    }
+
+    fn layered(&self) -> Result<&dyn Layered> {
+        (**self).layered()
+    }
+
+    fn row_sampled(&self) -> Result<&dyn RowSampled> {
+        (**self).row_sampled()
+    }
+}

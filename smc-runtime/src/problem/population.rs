@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::bits::fingerprint;
 use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
 
@@ -122,6 +123,22 @@ impl Population {
         })
     }
 
+    /// Several populations of the same particles, such as generations of a run, with the vectors of one particle side by side;
+    /// `None` if there is none, or if they differ in size.
+    pub fn interleave(generations: &[Self]) -> Option<Self> {
+        let first = generations.first()?;
+        let alike = |g: &Self| (g.particles, g.dim) == (first.particles, first.dim);
+        generations.iter().all(alike).then(|| {
+            let count = generations.len();
+            let mut all = Self::zeros(count * first.particles, first.dim);
+            for (k, generation) in generations.iter().enumerate() {
+                let places: Vec<usize> = (0..first.particles).map(|i| i * count + k).collect();
+                all.scatter(&places, generation);
+            }
+            all
+        })
+    }
+
     /// Vector number `i`, to be read where numbers leave a run.
     pub fn row(&self, i: usize) -> &[f32] {
         &self.values[i * self.dim..(i + 1) * self.dim]
@@ -137,6 +154,11 @@ impl Population {
     pub fn first_not_finite(&self) -> Option<(usize, usize, f32)> {
         let at = self.values.iter().position(|x| !x.is_finite())?;
         Some((at / self.dim, at % self.dim, self.values[at]))
+    }
+
+    /// A number that stands for the vectors: two populations that differ have the same one by chance alone.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        fingerprint(self.values.iter().map(|x| u64::from(x.to_bits())))
     }
 
     /// All vectors, one after the other.

@@ -1,24 +1,23 @@
 //! One inference, set up step by step: `Wine::infer(&train).seed(1).run()?`.
 
+mod fingerprint;
 mod progress;
+mod running;
+mod setup;
+mod state;
 
 pub use progress::Progress;
-
-use std::time::Instant;
+pub use running::Running;
+pub use state::State;
 
 use crate::base::error::Result;
-use crate::base::exec;
 use crate::data::{Dataset, Standardise};
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::infer::observe::Observer;
-use crate::infer::{Draws, FromPrior, Inference, Session, smc};
+use crate::infer::{FromPrior, Inference, smc};
 use crate::model::Model;
 use crate::posterior::Posterior;
-use crate::posterior::report::Report;
-
-/// Training rows at most at which a run looks whether its chains or islands agree, and numbers that this may take.
-const AGREEMENT_ROWS: usize = 256;
-const ROOM: usize = 1 << 23;
+use setup::Setup;
 
 /// The algorithm that a model names for itself: `#[infer(..)]` writes this, and [`smc`] stands where there is none. A model
 /// written by hand adds `impl Infers for Mine {}`.
@@ -30,22 +29,12 @@ pub trait Infers: Model {
 }
 
 /// An inference that has not run yet.
-pub struct Run<'a, M> {
-    model: M,
-    data: &'a Dataset,
-    algorithm: Box<dyn Inference>,
-    engine: Engine,
-    seed: u64,
-    threads: Option<usize>,
-    observers: Vec<Box<dyn Observer>>,
-    order: Option<Vec<usize>>,
-    scale: Option<Standardise>,
-}
+pub struct Run<'a, M>(Setup<'a, M>);
 
 impl<'a, M: Infers> Run<'a, M> {
     /// The posterior of `model` given `data`, by the model's own algorithm.
     pub fn new(model: M, data: &'a Dataset) -> Self {
-        Self {
+        Self(Setup {
             algorithm: model.algorithm(),
             model,
             data,
@@ -55,38 +44,38 @@ impl<'a, M: Infers> Run<'a, M> {
             observers: Vec::new(),
             order: None,
             scale: None,
-        }
+        })
     }
 }
 
 impl<M: Model> Run<'_, M> {
     /// Another algorithm.
     pub fn with(mut self, algorithm: impl Inference + 'static) -> Self {
-        self.algorithm = Box::new(algorithm);
+        self.0.algorithm = Box::new(algorithm);
         self
     }
 
     /// Another algorithm, chosen at run time.
     pub fn with_boxed(mut self, algorithm: Box<dyn Inference>) -> Self {
-        self.algorithm = algorithm;
+        self.0.algorithm = algorithm;
         self
     }
 
     /// The seed of every random number of the run; 0 unless given.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.0.seed = seed;
         self
     }
 
     /// Number of threads; all cores unless given. It changes the speed and nothing else.
     pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = Some(threads);
+        self.0.threads = Some(threads);
         self
     }
 
     /// The engine that computes densities and gradients.
     pub fn engine(mut self, engine: Engine) -> Self {
-        self.engine = engine;
+        self.0.engine = engine;
         self
     }
 
@@ -104,7 +93,7 @@ impl<M: Model> Run<'_, M> {
     /// # }
     /// ```
     pub fn order(mut self, rows: impl Into<Vec<usize>>) -> Self {
-        self.order = Some(rows.into());
+        self.0.order = Some(rows.into());
         self
     }
 
@@ -121,13 +110,13 @@ impl<M: Model> Run<'_, M> {
     /// # }
     /// ```
     pub fn standardise(mut self, scale: Standardise) -> Self {
-        self.scale = Some(scale);
+        self.0.scale = Some(scale);
         self
     }
 
     /// Something that watches the run, such as [`Progress::bar`](crate::run::Progress::bar).
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
-        self.observers.push(Box::new(observer));
+        self.0.observers.push(Box::new(observer));
         self
     }
 
@@ -156,67 +145,48 @@ impl<M: Model> Run<'_, M> {
     /// If data and model do not fit, if an order does not hold each row once, if a setting is impossible, if targets are to be
     /// standardised that cannot be, if all particles lose their weight, or if an observer stops the run.
     pub fn run(self) -> Result<Posterior<M>> {
-        let (threads, given, engine, seed) = (self.threads, self.data, self.engine, self.seed);
-        let (model, algorithm, mut observers) = (self.model, self.algorithm, self.observers);
-        let (order, scale) = (self.order, self.scale);
-        exec::with_threads(threads, move || {
-            let start = Instant::now();
-            // Before anything is packed: what the check gathers is gone by then.
-            let findings = given.check();
-            let bound = engine::bind_rows(model, given, scale.as_ref(), order, engine, seed)?;
-            if !findings.is_empty() {
-                for observer in &mut observers {
-                    observer.data(&findings);
-                }
-            }
-            let before = bound.problem.counts();
-            let mut session = Session::new(seed, &mut observers);
-            let mut draws = algorithm.infer(&*bound.problem, &mut session)?;
-            if let Some(scale) = &scale {
-                restate(&mut draws, scale, given.total_weight());
-            }
-            let report = Report {
-                algorithm: algorithm.name(),
-                engine: bound.problem.model().engine().clone(),
-                seconds: start.elapsed().as_secs_f64(),
-                counts: bound.problem.counts() - before,
-                rows: bound.problem.rows(),
-                data: findings,
-                target_scale: given.target_scale(),
-                plan: session.planned().cloned(),
-                steps: session.into_steps(),
-                islands: if draws.log_evidence.is_some() {
-                    draws.islands.clone()
-                } else {
-                    Vec::new()
-                },
-                function: None,
-                cautions: draws.cautions.clone(),
-            };
-            let classes = given.classes().to_vec();
-            let order = bound.problem.order();
-            // As many rows as arguments of all draws leave room for.
-            let most =
-                ROOM / (draws.positions.len() * bound.problem.architecture().outputs()).max(1);
-            let some = &order[..order.len().min(most.clamp(8, AGREEMENT_ROWS))];
-            let rows = (draws.groups() > 1).then(|| given.inputs().select(some));
-            let posterior = Posterior::new(bound, draws, report).given(scale, classes);
-            match rows {
-                Some(rows) => posterior.agreed_on(&rows?),
-                None => Ok(posterior),
-            }
-        })?
+        self.begin()?.finish()
     }
-}
 
-/// Takes log-evidences from the standardised scale of targets that count for `rows` rows to the original one: each row's
-/// density is to be divided by the standard deviation.
-fn restate(draws: &mut Draws, scale: &Standardise, rows: f64) {
-    let shift = rows * scale.target_sd().ln();
-    if let Some(log_evidence) = &mut draws.log_evidence {
-        *log_evidence -= shift;
-        for island in &mut draws.islands {
-            island.log_evidence -= shift;
-        }
+    /// Begins it, to be driven by hand: [`Running::step`] by step, its [state](Running::state) saved in between.
+    ///
+    /// ```
+    /// use smc_runtime::prelude::*;
+    /// use smc_runtime::run::State;
+    ///
+    /// #[bayes_model]
+    /// #[likelihood(Normal(mean = output, sd = 0.1))]
+    /// #[infer(smc(particles = 8))]
+    /// struct Line {
+    ///     output: Linear<1, 1>,
+    /// }
+    ///
+    /// let data = Dataset::new(1, vec![-1.0, 0.0, 1.0], vec![-0.9, 0.1, 1.1])?;
+    /// let mut run = Line::infer(&data).seed(1).begin()?;
+    /// run.step()?;
+    /// let saved = serde_json::to_string(&run.state()?).unwrap();
+    ///
+    /// let state: State = serde_json::from_str(&saved).unwrap();
+    /// let posterior = Line::infer(&data).seed(1).resume(&state)?.finish()?;
+    /// assert!(posterior.log_evidence().is_some());
+    /// // Another seed, other data or other settings are another run.
+    /// let error = Line::infer(&data).seed(2).resume(&state).map(|_| ()).unwrap_err();
+    /// assert_eq!(error.to_string(), "a saved state of another run: its seed is 1, and here it is 2");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Run::run`] that are known before the first step.
+    pub fn begin(self) -> Result<Running<M>> {
+        Running::begin(self.0, None)
+    }
+
+    /// Goes on with the run that saved `state`, bit for bit, on any number of threads. Model, data, order of the rows,
+    /// standardisation, algorithm, seed and engine must be what they were.
+    ///
+    /// # Errors
+    /// [`Error::OtherRun`](crate::Error::OtherRun) with what differs, and those of [`Run::begin`].
+    pub fn resume(self, state: &State) -> Result<Running<M>> {
+        Running::begin(self.0, Some(state))
     }
 }

@@ -29,12 +29,13 @@ impl Progress {
 impl Observer for Progress {
     fn step(&mut self, step: &Step) -> ControlFlow<()> {
         self.0.set_position((step.done * 1000.0) as u64);
-        let acceptance = step
-            .acceptance
-            .map_or(String::new(), |a| format!("  acceptance {a:.2}"));
+        let stage = step.stage();
+        let ess = stage.map_or(String::new(), |s| format!("  ess {:.2}", s.ess));
+        let acceptance = step.acceptance();
+        let acceptance = acceptance.map_or(String::new(), |a| format!("  acceptance {a:.2}"));
         self.0.set_message(format!(
-            "step {}  rows {:.0}/{}  ess {:.2}{acceptance}",
-            step.step, step.rows, step.all_rows, step.ess
+            "step {}  rows {:.0}/{}{ess}{acceptance}",
+            step.step, step.rows, step.all_rows
         ));
         ControlFlow::Continue(())
     }

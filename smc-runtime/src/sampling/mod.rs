@@ -6,6 +6,7 @@ pub mod anneal;
 pub mod cloud;
 mod information;
 pub mod kernel;
+pub(crate) mod known;
 pub mod moves;
 pub(crate) mod reference;
 pub mod resample;

@@ -117,8 +117,8 @@ pub fn around(problem: &dyn Problem, centres: Population, spread: f64) -> Result
 
 impl fmt::Debug for Gaussians {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers = self.centres.values().iter().chain(&self.sd);
-        let print = fingerprint(numbers.map(|x| u64::from(x.to_bits())));
+        let sd = self.sd.iter().map(|s| u64::from(s.to_bits()));
+        let print = fingerprint(sd.chain([self.centres.fingerprint()]));
         let (members, dim) = (self.centres.len(), self.dim());
         write!(f, "{members} Gaussians of {dim} coordinates ({print:016x})")
     }
@@ -151,7 +151,9 @@ impl Density for Gaussians {
         let totals: Vec<f64> = logs.iter().map(|l| log_sum_exp(l)).collect();
         if let Some(gradient) = gradient {
             for (logs, total) in logs.iter_mut().zip(&totals) {
-                logs.iter_mut().for_each(|log| *log = (*log - total).exp());
+                for log in logs.iter_mut() {
+                    *log = (*log - total).exp();
+                }
             }
             gradient.pull(thetas, &self.centres, &logs, &self.sd);
         }

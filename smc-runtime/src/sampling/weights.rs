@@ -52,9 +52,72 @@ pub struct Reweighted {
     pub non_finite: usize,
 }
 
-/// No particle has weight left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Collapsed;
+/// Why weights or ancestors are not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No particle has weight left.
+    Collapsed,
+    /// There is not one number for each particle.
+    Length {
+        /// Number of particles.
+        expected: usize,
+        /// Numbers given.
+        found: usize,
+    },
+    /// An ancestor that is no particle.
+    NoParticle {
+        /// The ancestor.
+        found: usize,
+        /// Number of particles, counted from 0.
+        particles: usize,
+    },
+}
+
+fn as_many(expected: usize, found: usize) -> Result<(), Refusal> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(Refusal::Length { expected, found })
+    }
+}
+
+/// The ancestor of every particle of a population: as many as there are particles, each of them one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ancestors(Vec<usize>);
+
+impl Ancestors {
+    /// `chosen` as the ancestors of `particles` particles.
+    ///
+    /// # Errors
+    /// If there are more or fewer, or if one is no particle.
+    pub fn new(chosen: Vec<usize>, particles: usize) -> Result<Self, Refusal> {
+        as_many(particles, chosen.len())?;
+        match chosen.iter().find(|&&ancestor| ancestor >= particles) {
+            Some(&found) => Err(Refusal::NoParticle { found, particles }),
+            None => Ok(Self(chosen)),
+        }
+    }
+
+    /// Number of particles.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The ancestor of each particle, in order.
+    pub fn places(&self) -> &[usize] {
+        &self.0
+    }
+
+    /// What each particle's ancestor has.
+    pub fn of<T: Copy>(&self, each: &[T]) -> Vec<T> {
+        self.0.iter().map(|&a| each[a]).collect()
+    }
+}
 
 impl Weights {
     /// Equal weights on `particles` particles.
@@ -70,8 +133,9 @@ impl Weights {
     /// An increment that is NaN or +∞ counts as −∞.
     ///
     /// # Errors
-    /// If no weight is left; the weights are then unchanged.
-    pub fn reweight(&mut self, increments: &[f64]) -> Result<Reweighted, Collapsed> {
+    /// If there is not an increment for every particle, or if no weight is left; the weights are then unchanged.
+    pub fn reweight(&mut self, increments: &[f64]) -> Result<Reweighted, Refusal> {
+        as_many(self.log.len(), increments.len())?;
         let lost = |(w, u): &(&f64, &f64)| **w > f64::NEG_INFINITY && !u.is_finite();
         let non_finite = self.log.iter().zip(increments).filter(lost).count();
         let log: Vec<f64> = self
@@ -82,7 +146,7 @@ impl Weights {
             .collect();
         let total = log_sum_exp(&log);
         if !total.is_finite() {
-            return Err(Collapsed);
+            return Err(Refusal::Collapsed);
         }
         let cess = cess(&self.log, increments);
         self.log = log.into_iter().map(|w| w - total).collect();
@@ -98,6 +162,29 @@ impl Weights {
     pub fn resampled(&mut self) {
         let n = self.log.len();
         self.log.fill(-(n as f64).ln());
+    }
+
+    /// K generations of the same J particles as one population of K·J, in which those of one particle follow one another:
+    /// generation k counts by its effective sample size, c_k ∝ 1/Σ_i W²_{k,i}. The log-evidence is that of the last.
+    ///
+    /// # Errors
+    /// If generations differ in length.
+    pub fn recycled(generations: &[Self]) -> Result<Self, Refusal> {
+        let last = generations.last().ok_or(Refusal::Collapsed)?;
+        let total: f64 = generations.iter().map(Self::ess).sum();
+        let mut log = vec![0.0; generations.len() * last.log.len()];
+        for (k, generation) in generations.iter().enumerate() {
+            as_many(last.log.len(), generation.log.len())?;
+            let share = (generation.ess() / total).ln();
+            let places = log.iter_mut().skip(k).step_by(generations.len());
+            for (place, w) in places.zip(&generation.log) {
+                *place = w + share;
+            }
+        }
+        Ok(Self {
+            log,
+            log_evidence: last.log_evidence,
+        })
     }
 
     /// Normalised log-weights.
@@ -170,8 +257,9 @@ impl Islands {
     /// [`Weights::reweight`] on every island; the smallest CESS and ESS of those that live.
     ///
     /// # Errors
-    /// If no island has weight left; all are then unchanged.
-    pub fn reweight(&mut self, increments: &[f64]) -> Result<Reweighted, Collapsed> {
+    /// If there is not an increment for every particle, or if no island has weight left; all are then unchanged.
+    pub fn reweight(&mut self, increments: &[f64]) -> Result<Reweighted, Refusal> {
+        as_many(self.all_particles(), increments.len())?;
         let mut next = self.clone();
         let mut all = Reweighted {
             cess: 1.0,
@@ -189,7 +277,7 @@ impl Islands {
                     all.ess = all.ess.min(one.ess);
                     all.non_finite += one.non_finite;
                 }
-                Err(Collapsed) => {
+                Err(_) => {
                     *dead = true;
                     weights.log_evidence = f64::NEG_INFINITY;
                     all.non_finite += increments.len();
@@ -197,7 +285,7 @@ impl Islands {
             }
         }
         if next.dead.iter().all(|dead| *dead) {
-            return Err(Collapsed);
+            return Err(Refusal::Collapsed);
         }
         *self = next;
         Ok(all)
@@ -205,27 +293,32 @@ impl Islands {
 
     /// The ancestors of every particle where the islands whose ESS is below `threshold` are resampled; `None` if none is.
     /// `choose` gives the ancestors of island number k with those weights.
+    ///
+    /// # Errors
+    /// If `choose` gives more or fewer than an island has particles, or one that is none of them; nothing is then changed.
     pub fn resample(
         &mut self,
         threshold: f64,
         mut choose: impl FnMut(usize, &[f64]) -> Vec<usize>,
-    ) -> Option<Vec<usize>> {
+    ) -> Result<Option<Ancestors>, Refusal> {
         let particles = self.particles();
         let mut ancestors: Vec<usize> = (0..self.all_particles()).collect();
         let mut any = false;
-        for (k, (weights, dead)) in self.each.iter_mut().zip(&self.dead).enumerate() {
+        let mut next = self.clone();
+        for (k, (weights, dead)) in next.each.iter_mut().zip(&next.dead).enumerate() {
             if *dead || weights.ess() >= threshold {
                 continue;
             }
             let first = k * particles;
-            let chosen = choose(k, &weights.normalised());
-            for (place, ancestor) in ancestors[first..].iter_mut().zip(chosen) {
+            let chosen = Ancestors::new(choose(k, &weights.normalised()), particles)?;
+            for (place, ancestor) in ancestors[first..].iter_mut().zip(chosen.0) {
                 *place = first + ancestor;
             }
             weights.resampled();
             any = true;
         }
-        any.then_some(ancestors)
+        *self = next;
+        Ok(any.then_some(Ancestors(ancestors)))
     }
 
     /// The logarithm of the mean of the islands' evidences.
@@ -298,7 +391,7 @@ mod tests {
             &shares(Combine::Equally),
             [0.25, 0.25, 0.25, 0.25, 0.0, 0.0],
         );
-        assert_eq!(islands.reweight(&[gone; 6]), Err(Collapsed));
+        assert_eq!(islands.reweight(&[gone; 6]), Err(Refusal::Collapsed));
     }
 
     #[test]
@@ -309,9 +402,10 @@ mod tests {
             assert!(k == 1 && weights[0] > 0.9);
             vec![0, 0]
         });
-        assert_eq!(ancestors, Some(vec![0, 1, 2, 2]));
+        let ancestors = ancestors.unwrap().unwrap();
+        assert_eq!(ancestors.places(), [0, 1, 2, 2]);
         assert_eq!(islands.each()[1].ess(), 1.0);
-        assert_eq!(islands.resample(0.9, |_, _| unreachable!()), None);
+        assert_eq!(islands.resample(0.9, |_, _| unreachable!()), Ok(None));
     }
 
     #[test]
@@ -338,7 +432,59 @@ mod tests {
         let second = weights.reweight(&[f64::NAN, 1.0]).unwrap();
         assert_eq!(second.non_finite, 0);
         assert_eq!(weights.log()[0], f64::NEG_INFINITY);
-        assert_eq!(weights.reweight(&[0.0, f64::NEG_INFINITY]), Err(Collapsed));
+        assert_eq!(
+            weights.reweight(&[0.0, f64::NEG_INFINITY]),
+            Err(Refusal::Collapsed)
+        );
+    }
+
+    #[test]
+    fn a_door_that_is_given_too_few_or_too_many_stays_shut() {
+        let wrong = |expected, found| Refusal::Length { expected, found };
+        let mut weights = Weights::uniform(3);
+        let before = weights.clone();
+        assert_eq!(weights.reweight(&[0.0; 2]), Err(wrong(3, 2)));
+        assert_eq!(weights, before);
+        let mut islands = Islands::uniform(2, 2);
+        islands.reweight(&[0.0, -9.0, 0.0, -9.0]).unwrap();
+        let before = islands.clone();
+        assert_eq!(islands.reweight(&[0.0; 3]), Err(wrong(4, 3)));
+        assert_eq!(islands.reweight(&[0.0; 5]), Err(wrong(4, 5)));
+        // The first island is chosen well and the second is not.
+        let found = islands.resample(0.9, |k, _| vec![0; 2 - k]);
+        assert_eq!(found, Err(wrong(2, 1)));
+        let found = islands.resample(0.9, |k, _| vec![2 * k; 2]);
+        let (found, particles) = (found, 2);
+        assert_eq!(
+            found,
+            Err(Refusal::NoParticle {
+                found: 2,
+                particles
+            })
+        );
+        assert_eq!(islands, before);
+    }
+
+    #[test]
+    fn generations_count_by_their_effective_size() {
+        let even = Weights::uniform(2);
+        let mut one = Weights::uniform(2);
+        one.reweight(&[0.0, f64::NEG_INFINITY]).unwrap();
+        let all = Weights::recycled(&[even.clone(), one.clone()]).unwrap();
+        // Effective sizes 2 and 1; draws of a particle side by side.
+        let expected = [1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 0.0];
+        for (found, expected) in all.normalised().iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-14, "{all:?}");
+        }
+        assert_eq!(all.log_evidence(), one.log_evidence());
+        let refused = Weights::recycled(&[Weights::uniform(3), even]);
+        assert_eq!(
+            refused,
+            Err(Refusal::Length {
+                expected: 2,
+                found: 3
+            })
+        );
     }
 
     #[test]

@@ -161,7 +161,7 @@ fn middle_step(tuning: &Tuning) -> f64 {
 }
 
 fn unchanged(before: &Cloud, after: &Cloud, target: &Target<'_>) -> Result<(), String> {
-    if after.positions != before.positions || after.terms != before.terms {
+    if after.positions() != before.positions() || after.terms() != before.terms() {
         return Err("the cloud changed when a stage was entered".to_owned());
     }
     caches(target, after)
@@ -187,7 +187,7 @@ fn learned(
     between: Between,
 ) -> Result<Tuning, String> {
     const STAGES: usize = 15;
-    let weights = Weights::uniform(draws.terms.len());
+    let weights = Weights::uniform(draws.len());
     let step = &adaptation.step;
     let mut tuning = adaptation.start(kernel, target.problem, factor);
     for stage in 1..=STAGES {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::{Perfect, Regression, near};
 use crate::base::error::Result;
 use crate::base::rng::Streams;
-use crate::infer::{Draws, Smc, SmcRun, smc};
+use crate::infer::{Draws, Inference, Smc, complete, smc};
 use crate::problem::Problem;
 use crate::sampling::anneal::{Annealing, Lookahead};
 use crate::sampling::stage::Stage;
@@ -40,15 +40,16 @@ pub fn check_annealing<A: Annealing + Clone + 'static>(policy: &A) -> Result<(),
     check_plan(policy, &settings, &problem)?;
     let (mut ratios, mut errors) = (Vec::new(), vec![Vec::new(); exact.mean.len()]);
     for seed in 0..RUNS {
-        let run = SmcRun::new(settings.clone(), &problem, Streams::new(seed));
-        let draws = run.and_then(complete).map_err(|e| e.to_string())?;
-        let Some(log_evidence) = draws.log_evidence else {
+        let draws = drawn(&settings, &problem, seed)?;
+        let Some(log_evidence) = draws.log_evidence() else {
             return Err("the last stage is not the posterior given all rows".to_owned());
         };
         ratios.push((log_evidence - exact.log_evidence).exp());
         for (k, errors) in errors.iter_mut().enumerate() {
-            let of = |(i, w): (usize, &f64)| w.exp() * f64::from(draws.positions.row(i)[k]);
-            errors.push(draws.log_weights.iter().enumerate().map(of).sum::<f64>() - exact.mean[k]);
+            let values = draws.positions().coordinate(k);
+            let of = |(x, w): (f64, f64)| w * x;
+            let mean: f64 = values.into_iter().zip(draws.weights()).map(of).sum();
+            errors.push(mean - exact.mean[k]);
         }
     }
     near(
@@ -78,8 +79,7 @@ fn check_plan<A: Annealing + Clone + 'static>(
     let entered = |seed| {
         let watched = Watched::new(policy.clone());
         let run = settings.clone().annealing(watched.clone());
-        let run = SmcRun::new(run, problem, Streams::new(seed)).and_then(complete);
-        run.map_err(|e| e.to_string())?;
+        drawn(&run, problem, seed)?;
         watched.seen()
     };
     let Some(plan) = plan else {
@@ -102,9 +102,8 @@ fn check_plan<A: Annealing + Clone + 'static>(
     }
     let truth = problem.posterior().log_evidence;
     let ratio = |seed| {
-        let run = SmcRun::new(settings.clone().particles(16), problem, Streams::new(seed));
-        let draws = run.and_then(complete).map_err(|e| e.to_string())?;
-        Ok(draws.log_evidence.map_or(1.0, |z| (z - truth).exp()))
+        let draws = drawn(&settings.clone().particles(16), problem, seed)?;
+        Ok(draws.log_evidence().map_or(1.0, |z| (z - truth).exp()))
     };
     let ratios = (0..2000).map(ratio).collect::<Result<Vec<_>, String>>()?;
     let what = "the mean of the estimated over the exact evidence, by 16 particles and a plan,";
@@ -146,7 +145,8 @@ impl<A: Annealing> Annealing for Watched<A> {
     }
 }
 
-fn complete(mut run: SmcRun<'_>) -> Result<Draws> {
-    while run.step()?.is_some() {}
-    Ok(run.into_draws())
+fn drawn(settings: &Smc, problem: &Regression, seed: u64) -> Result<Draws, String> {
+    let run = settings.begin(Arc::new(problem), Streams::new(seed));
+    let outcome = run.and_then(complete).map_err(|e| e.to_string())?.1;
+    Ok(outcome.draws)
 }

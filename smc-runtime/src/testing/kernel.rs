@@ -42,7 +42,7 @@ pub fn check_kernel(kernel: &dyn Kernel, adaptation: &Adaptation) -> Result<(), 
         let mut again = cloud.clone();
         let moved = kernel.step(&tuning, &target, &mut cloud, at);
         let repeated = kernel.step(&tuning, &target, &mut again, at);
-        if again.positions != cloud.positions || repeated != moved {
+        if again.positions() != cloud.positions() || repeated != moved {
             return Err("the same streams gave another move".to_owned());
         }
         caches(&target, &cloud)?;
@@ -74,7 +74,7 @@ pub fn check_kernel(kernel: &dyn Kernel, adaptation: &Adaptation) -> Result<(), 
             },
         ));
     }
-    if cloud.positions == start {
+    if *cloud.positions() == start {
         return Err("no particle moved".to_owned());
     }
     let weights: Vec<f64> = log_weights.iter().map(|w| w.exp()).collect();
@@ -84,7 +84,7 @@ pub fn check_kernel(kernel: &dyn Kernel, adaptation: &Adaptation) -> Result<(), 
     moments(
         "after ten moves of exact draws",
         &exact,
-        &cloud.positions,
+        cloud.positions(),
         &weights,
     )?;
 
@@ -103,7 +103,7 @@ pub fn check_kernel(kernel: &dyn Kernel, adaptation: &Adaptation) -> Result<(), 
         moments(
             "after sixty moves from the prior",
             &exact,
-            &cloud.positions,
+            cloud.positions(),
             &vec![1.0; PARTICLES],
         )?;
     }
@@ -117,7 +117,7 @@ fn tuned(
     target: &Target<'_>,
     cloud: &Cloud,
 ) -> Tuning {
-    let (streams, weights) = (Streams::new(20), Weights::uniform(cloud.terms.len()));
+    let (streams, weights) = (Streams::new(20), Weights::uniform(cloud.len()));
     let step = &adaptation.step;
     let mut tuning = adaptation.start(kernel, target.problem, 1.0);
     for stage in 1..=3 {
@@ -141,11 +141,11 @@ fn tuned(
 
 /// What a cloud keeps must be that of its positions.
 pub(super) fn caches(target: &Target<'_>, cloud: &Cloud) -> Result<(), String> {
-    let mut gradient = Population::zeros(cloud.positions.len(), cloud.positions.dim());
-    if target.gradient(&cloud.positions, &mut gradient) != cloud.terms {
+    let mut gradient = Population::zeros(cloud.positions().len(), cloud.positions().dim());
+    if target.gradient(cloud.positions(), &mut gradient) != cloud.terms() {
         return Err("the cloud's terms are not those of its positions".to_owned());
     }
-    if cloud.gradient.as_ref().is_some_and(|g| *g != gradient) {
+    if cloud.known_gradient().is_some_and(|g| *g != gradient) {
         return Err("the cloud's gradient is not that of its positions".to_owned());
     }
     Ok(())

@@ -23,17 +23,13 @@ impl Perfect {
 impl Kernel for Perfect {
     fn step(&self, _: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let exact = self.0.exact(target.stage);
-        cloud
-            .positions
-            .fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
-        cloud
-            .positions
-            .on_host()
-            .map_rows(|_, row| place(row, &exact));
-        cloud.terms = target.value(&cloud.positions);
-        cloud.gradient = None;
+        let mut positions = cloud.positions().zeros_like();
+        positions.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
+        positions.on_host().map_rows(|_, row| place(row, &exact));
+        let particles = positions.len();
+        *cloud = Cloud::at(target, positions);
         Moved {
-            acceptance: vec![1.0; cloud.terms.len()],
+            acceptance: vec![1.0; particles],
             ..Moved::default()
         }
     }

@@ -34,7 +34,7 @@ const PLAN: Plan = Plan {
         ("sampling", &["numerics", "data", "engine"]),
         ("infer", &["engine"]),
         ("posterior", &["numerics"]),
-        ("run", &["numerics", "problem"]),
+        ("run", &["numerics"]),
         ("testing", &["numerics", "posterior", "run"]),
     ],
 };

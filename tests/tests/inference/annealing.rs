@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use laws::conjugate::{Line, data};
-use laws::infer;
 use laws::laws::{evidence_bias_falls_as_one_over_j, evidence_is_unbiased};
+use laws::{infer, stepped};
 use smc_runtime::base::rng::Streams;
 use smc_runtime::engine::{Engine, bind, bind_in_order};
-use smc_runtime::infer::observe::{Observer, Step};
-use smc_runtime::infer::{Draws, Smc, SmcRun, SmcState};
+use smc_runtime::infer::observe::{Observer, StageDetail, Step};
+use smc_runtime::infer::{Outcome, Smc, complete};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::{Problem, Segment};
 use smc_runtime::sampling::anneal::{Annealing, Plan};
@@ -68,14 +68,13 @@ fn the_bias_of_automatic_annealing_falls_as_one_over_j() {
     falls_as_one_over_j(AutomaticAnnealing::default().first(1).ratio(2.0).cess(0.7));
 }
 
-/// The steps of a run and its draws.
-fn steps(settings: &Smc, problem: &dyn Problem) -> (Vec<Step>, Draws) {
-    let mut run = SmcRun::new(settings.clone(), problem, Streams::new(1)).unwrap();
-    let mut steps = Vec::new();
-    while let Some(step) = run.step().unwrap() {
-        steps.push(step);
-    }
-    (steps, run.into_draws())
+/// The steps of a run and what they leave.
+fn steps(settings: &Smc, problem: &dyn Problem) -> (Vec<Step>, Outcome) {
+    stepped(settings, problem, 1).unwrap()
+}
+
+fn stage(step: &Step) -> &StageDetail {
+    step.stage().unwrap()
 }
 
 #[test]
@@ -83,13 +82,14 @@ fn a_stage_that_is_held_weighs_nothing() {
     let (problem, _) = regression();
     for policy in [3, 0] {
         let held = StepDataAnnealing::geometric(6).first(2).hold(policy);
-        let (steps, draws) = steps(&frozen().annealing(held), &problem);
+        let (steps, left) = steps(&frozen().annealing(held), &problem);
         assert_eq!(steps.len(), 6 + policy);
         for step in &steps[6..] {
-            assert_eq!(step.log_evidence, steps[5].log_evidence);
-            assert!((step.cess - 1.0).abs() < 1e-12 && step.moves > 0);
+            assert_eq!(stage(step).log_evidence, stage(&steps[5]).log_evidence);
+            assert!((stage(step).cess - 1.0).abs() < 1e-12 && step.moves > 0);
         }
-        assert_eq!(draws.log_evidence, steps[5].log_evidence);
+        let evidence = left.draws.log_evidence();
+        assert_eq!(evidence, Some(stage(&steps[5]).log_evidence));
     }
 }
 
@@ -107,14 +107,13 @@ fn a_plan_is_what_the_run_costs() {
     for policy in policies {
         // Small steps are all accepted, so there are no moves beyond the two.
         let settings = policy().kernel(Hmc::leapfrogs(3)).frozen(1e-3).moves(2);
-        let plan = SmcRun::new(settings.clone(), &problem, Streams::new(1))
-            .unwrap()
-            .plan()
-            .unwrap();
+        let run = settings.begin(Arc::new(&problem), Streams::new(1));
+        let plan = run.unwrap().plan().unwrap();
+        let before = problem.counts().row_gradients;
         let (steps, _) = steps(&settings, &problem);
         let touched: Vec<usize> = steps.iter().map(|s| s.touched).collect();
         assert_eq!(touched, plan.rows());
-        let spent = steps.last().unwrap().counts.row_gradients;
+        let spent = problem.counts().row_gradients - before;
         assert_eq!(spent % (64 * plan.cost()), 0, "{spent} for {plan}");
         gradients.push(spent / (64 * plan.cost()));
     }
@@ -177,11 +176,11 @@ fn a_known_cost_is_told_first_and_reported() {
 fn random_mini_batches_have_no_evidence_and_say_why() {
     let (problem, _) = regression();
     let settings = frozen().annealing(RandomMiniBatch::rows(15).stages(12));
-    let (steps, draws) = steps(&settings, &problem);
+    let (steps, left) = steps(&settings, &problem);
     assert_eq!(steps.len(), 12);
     assert!(steps.iter().all(|s| s.touched == 15));
-    assert_eq!(draws.log_evidence, None);
-    let said = draws.cautions.join("\n");
+    assert_eq!(left.draws.log_evidence(), None);
+    let said = left.cautions.join("\n");
     assert!(said.contains("random mini-batches never settle"), "{said}");
     assert!(said.contains("15 rows counted 2.7 times each"), "{said}");
     assert!(said.contains("there is no evidence"), "{said}");
@@ -239,15 +238,16 @@ fn automatic(policy: AutomaticAnnealing) -> Smc {
 fn a_budget_is_kept_and_ends_at_all_rows() {
     let problem = Regression::simulated(2000, 3, 1.0, 1.0, 3).unwrap();
     let run = |policy| {
-        let (steps, draws) = steps(&automatic(policy), &problem);
-        let spent = steps.last().unwrap().counts.row_gradients as f64 / 16.0;
+        let before = problem.counts().row_gradients;
+        let (steps, left) = steps(&automatic(policy), &problem);
+        let spent = (problem.counts().row_gradients - before) as f64 / 16.0;
         assert_eq!(steps.last().unwrap().touched, 2000);
-        assert!(draws.log_evidence.is_some());
-        (spent, steps, draws.cautions.join("\n"))
+        assert!(left.draws.log_evidence().is_some());
+        (spent, steps, left.cautions.join("\n"))
     };
     let (free, unlimited, said) = run(AutomaticAnnealing::default());
     assert!(!said.contains("budget"), "{said}");
-    assert!(unlimited.iter().all(|s| s.cess > 0.89));
+    assert!(unlimited.iter().all(|s| stage(s).cess > 0.89));
     // A generous budget changes nothing.
     let (spent, steps, said) = run(AutomaticAnnealing::default().budget(2 * free as u64));
     assert_eq!((spent, steps.len()), (free, unlimited.len()));
@@ -287,17 +287,18 @@ fn blocks_are_large_where_they_are_easy() {
     assert!(many.len() > 10);
 }
 
-fn bits(draws: &Draws) -> (Vec<u32>, Vec<u64>, Option<u64>, Vec<String>) {
+fn bits(left: &Outcome) -> (Vec<u32>, Vec<u64>, Option<u64>, Vec<String>) {
+    let draws = &left.draws;
     (
         draws
-            .positions
+            .positions()
             .values()
             .iter()
             .map(|x| x.to_bits())
             .collect(),
-        draws.log_weights.iter().map(|x| x.to_bits()).collect(),
-        draws.log_evidence.map(f64::to_bits),
-        draws.cautions.clone(),
+        draws.log_weights().iter().map(|x| x.to_bits()).collect(),
+        draws.log_evidence().map(f64::to_bits),
+        left.cautions.clone(),
     )
 }
 
@@ -314,19 +315,16 @@ fn every_policy_resumes() {
     for settings in policies {
         let (steps, straight) = steps(&settings, &problem);
         for interrupted in 0..=steps.len() {
-            let mut first = SmcRun::new(settings.clone(), &problem, Streams::new(1)).unwrap();
+            let shared: Arc<dyn Problem + '_> = Arc::new(&problem);
+            let mut first = settings.begin(shared.clone(), Streams::new(1)).unwrap();
             for _ in 0..interrupted {
                 first.step().unwrap();
             }
-            let saved = serde_json::to_string(&first.state()).unwrap();
-            let state: SmcState = serde_json::from_str(&saved).unwrap();
-            let mut second = SmcRun::resume(settings.clone(), &problem, state).unwrap();
-            let mut rest = 0;
-            while second.step().unwrap().is_some() {
-                rest += 1;
-            }
-            assert_eq!(interrupted + rest, steps.len());
-            assert!(bits(&second.into_draws()) == bits(&straight));
+            let state = first.state().unwrap();
+            let second = settings.resume(shared, Streams::new(1), &state).unwrap();
+            let (rest, left) = complete(second).unwrap();
+            assert_eq!(interrupted + rest.len(), steps.len());
+            assert!(bits(&left) == bits(&straight));
         }
     }
 }
@@ -420,12 +418,14 @@ fn the_first_temperature_may_be_tiny() {
         .particles(32)
         .moves(1)
         .annealing(Tempering::adaptive());
-    let mut run = SmcRun::new(algorithm, &problem, Streams::new(1)).unwrap();
+    let mut run = algorithm
+        .begin(Arc::new(&problem), Streams::new(1))
+        .unwrap();
     let first = run.step().unwrap().unwrap();
     assert!(
-        first.cess > 0.899,
+        stage(&first).cess > 0.899,
         "{} at {} rows' worth",
-        first.cess,
+        stage(&first).cess,
         first.rows
     );
 }

@@ -4,11 +4,11 @@
 //! posterior draws is uniform (Talts et al., 2018). Draws are one per run for `smc` and one per chain for `mcmc`: several
 //! particles of one cloud are dependent and would make false shapes.
 
+use laws::infer;
 use laws::models::Net;
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::engine::{Engine, bind};
-use smc_runtime::infer::{Draws, Session};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
 use smc_runtime::problem::population::Population;
@@ -100,28 +100,22 @@ fn calibrated(counts: &[[usize; DRAWS + 1]; 5]) -> Result<(), String> {
     Ok(())
 }
 
-fn run(algorithm: &dyn Inference, problem: &dyn Problem, seed: u64) -> Draws {
-    algorithm
-        .infer(problem, &mut Session::new(seed, &mut []))
-        .unwrap()
-}
-
 /// One draw of each of several independent runs.
 fn by_smc(problem: &dyn Problem, seed: u64) -> Population {
     let settings = smc().particles(64).final_moves(4).kernel(Hmc::leapfrogs(8));
     let pick = |k: usize| {
         let seed = seed * DRAWS as u64 + k as u64;
-        let draws = run(&settings, problem, seed);
+        let draws = infer(&settings, problem, seed).unwrap();
         let mut left = Streams::new(seed).stream(Purpose::User, 0, 0, 0).uniform();
-        let mut chosen = draws.positions.len() - 1;
-        for (i, w) in draws.log_weights.iter().enumerate() {
+        let mut chosen = draws.positions().len() - 1;
+        for (i, w) in draws.log_weights().iter().enumerate() {
             left -= w.exp();
             if left < 0.0 {
                 chosen = i;
                 break;
             }
         }
-        draws.positions.row(chosen).to_vec()
+        draws.positions().row(chosen).to_vec()
     };
     let values: Vec<f32> = (0..DRAWS).flat_map(pick).collect();
     Population::from_values(problem.layout().dim(), values).unwrap()
@@ -135,7 +129,8 @@ fn by_mcmc(problem: &dyn Problem, seed: u64) -> Population {
         .draws(1)
         .thin(60)
         .kernel(Hmc::leapfrogs(8));
-    run(&settings, problem, seed).positions
+    let draws = infer(&settings, problem, seed).unwrap();
+    draws.into_positions()
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn the_slope_is_that_of_the_criterion() {
             gradient_rows: None,
         };
         let ends = leapfrog(&target, &mut cloud.clone(), at(1, 0), &trajectory);
-        let pairs = squares(&ends.proposal.positions).zip(squares(&cloud.positions));
+        let pairs = squares(&ends.proposal.positions).zip(squares(cloud.positions()));
         pairs.map(|(a, b)| 0.25 * (a - b).powi(2)).sum::<f64>() / PARTICLES as f64
     };
     let difference = (criterion(1.02) - criterion(0.98)) / (1.02f64 / 0.98).ln();

@@ -1,8 +1,8 @@
 //! The workspace's own kernels, policies and schemes pass the conformance kit that third parties run on theirs.
 
+use laws::stepped;
 use serde::{Deserialize, Serialize};
 use smc_runtime::base::rng::Streams;
-use smc_runtime::infer::Session;
 use smc_runtime::infer::observe::Step;
 use smc_runtime::prelude::*;
 use smc_runtime::sampling::adapt::{Adaptation, Scales, StepSize};
@@ -97,7 +97,7 @@ impl Scales for Faulty {
     fn learn(&self, tuning: &mut Tuning, _: &Target<'_>, cloud: &mut Cloud, weights: &Weights) {
         match self {
             Self::Collapse => {
-                let variances = cloud.positions.variances(&weights.normalised());
+                let variances = cloud.positions().variances(&weights.normalised());
                 tuning.scale = variances.iter().map(|v| v.sqrt() as f32).collect();
             }
             Self::Forget => {
@@ -397,12 +397,10 @@ fn the_warm_up_of_mcmc_settles_at_the_aim() {
         (chees(), 0.651),
         (chees().step_size(DualAveraging::to(0.8)), 0.8),
     ] {
-        let mut session = Session::new(1, &mut []);
-        algorithm.infer(&problem, &mut session).unwrap();
-        let steps = session.into_steps();
+        let (steps, _) = stepped(&algorithm, &problem, 1).unwrap();
         let found = steps[400..]
             .iter()
-            .filter_map(|s| s.acceptance)
+            .filter_map(Step::acceptance)
             .sum::<f64>()
             / 200.0;
         // The average of a step that swings is on the safe side of it.
@@ -410,7 +408,8 @@ fn the_warm_up_of_mcmc_settles_at_the_aim() {
             (aim - 0.05..aim + 0.15).contains(&found),
             "{algorithm:?}: {found}"
         );
-        let settled = |s: &Step| s.step_size.to_bits() == steps[400].step_size.to_bits();
+        let bits = |s: &Step| s.step_size().map(f64::to_bits);
+        let settled = |s: &Step| bits(s) == bits(&steps[400]);
         assert!(steps[400..].iter().all(settled), "{algorithm:?}");
     }
 }
@@ -430,10 +429,10 @@ fn the_warm_up_of_mcmc_ends_where_its_adaptation_settles() {
 
     let problem = Regression::simulated(40, 10, 0.8, 1.0, 5).unwrap();
     let algorithm = mcmc().warmup(16).draws(4).step_size(Eighth);
-    let mut session = Session::new(1, &mut []);
-    algorithm.infer(&problem, &mut session).unwrap();
-    let eighths = session.into_steps();
-    let eighths = eighths.iter().map(|s| (s.step_size - 0.125).abs() < 1e-9);
+    let (steps, _) = stepped(&algorithm, &problem, 1).unwrap();
+    let eighths = steps
+        .iter()
+        .map(|s| (s.step_size().unwrap() - 0.125).abs() < 1e-9);
     assert_eq!(
         eighths.collect::<Vec<_>>(),
         [[false; 16].as_slice(), &[true; 4]].concat()

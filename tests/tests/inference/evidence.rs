@@ -4,7 +4,7 @@ use laws::conjugate::{Line, data, exact};
 use laws::laws::{evidence_bias_falls_as_one_over_j, evidence_is_unbiased, posterior_is_exact};
 use laws::{infer, near};
 use smc_runtime::engine::{Engine, bind};
-use smc_runtime::infer::Smc;
+use smc_runtime::infer::{Draws, Smc};
 use smc_runtime::prelude::*;
 use smc_runtime::sampling::kernel::Kernel;
 use smc_runtime::testing::Regression;
@@ -108,7 +108,7 @@ fn finds_the_posterior_on(engine: Engine, algorithm: &dyn Inference) {
         .collect();
     // Student's t with 11 degrees of freedom: 4.4 standard errors are one chance in a thousand.
     posterior_is_exact(&runs, &truth, 4.4).unwrap();
-    let evidences: Option<Vec<f64>> = runs.iter().map(|d| d.log_evidence).collect();
+    let evidences: Option<Vec<f64>> = runs.iter().map(Draws::log_evidence).collect();
     if let Some(evidences) = evidences {
         let ratios: Vec<f64> = evidences
             .iter()

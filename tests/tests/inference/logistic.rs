@@ -3,6 +3,7 @@
 use laws::models::Softmax;
 use laws::{expectation, infer, near, normals, table};
 use smc_runtime::engine::{Engine, bind};
+use smc_runtime::infer::Draws;
 use smc_runtime::prelude::*;
 
 /// Classes that follow a slope of 1.5 and an intercept of −0.5.
@@ -83,7 +84,7 @@ fn agrees(algorithm: &dyn Inference) {
         )
         .unwrap();
     }
-    let evidences: Option<Vec<f64>> = runs.iter().map(|d| d.log_evidence).collect();
+    let evidences: Option<Vec<f64>> = runs.iter().map(Draws::log_evidence).collect();
     if let Some(evidences) = evidences {
         let ratios: Vec<f64> = evidences
             .iter()

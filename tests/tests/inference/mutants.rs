@@ -17,7 +17,7 @@ use smc_runtime::problem::{Problem, Segment};
 use smc_runtime::sampling::adapt::Adaptation;
 use smc_runtime::sampling::anneal::{Annealing, Lookahead};
 use smc_runtime::sampling::cloud::{Cloud, Target};
-use smc_runtime::sampling::kernel::{At, Kernel, Moved, Tuning};
+use smc_runtime::sampling::kernel::{At, Kernel, Moved, Proposal, Tuning};
 use smc_runtime::sampling::resample::{Resample, Systematic};
 use smc_runtime::sampling::stage::Stage;
 use smc_runtime::testing::{Regression, check_kernel, check_resampler};
@@ -204,12 +204,12 @@ impl Kernel for Leapfrog {
     }
 
     fn step(&self, _: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
-        let (particles, dim) = (cloud.positions.len(), cloud.positions.dim());
+        let (particles, dim) = (cloud.positions().len(), cloud.positions().dim());
         let ones = vec![1.0; dim];
         let mut v = Population::zeros(particles, dim);
         v.fill_normal(at.streams, Purpose::User, at.stage, at.draw);
         let before = v.squared_norms();
-        let mut positions = cloud.positions.clone();
+        let mut positions = cloud.positions().clone();
         let mut gradient = Population::zeros(particles, dim);
         let mut terms = target.gradient(&positions, &mut gradient);
         for _ in 0..4 {
@@ -219,14 +219,20 @@ impl Kernel for Leapfrog {
             v.axpy(0.5 * self.step * self.kick, &ones, &gradient);
         }
         let after = v.squared_norms();
-        let (old, new) = (target.log_density(&cloud.terms), target.log_density(&terms));
+        let (old, new) = (
+            target.log_density(cloud.terms()),
+            target.log_density(&terms),
+        );
         let minus_error: Vec<f64> = (0..particles)
             .map(|i| new[i] - old[i] - 0.5 * self.kinetic * (after[i] - before[i]))
             .collect();
-        cloud.gradient = None;
+        let proposal = Proposal {
+            positions,
+            terms,
+            gradient: None,
+        };
         if let Some(times) = self.correction {
-            cloud.positions = positions;
-            cloud.terms = terms;
+            cloud.accept(target, proposal, &vec![false; particles]);
             return Moved {
                 corrections: Some(minus_error.into_iter().map(|c| times * c).collect()),
                 acceptance: vec![1.0; particles],
@@ -234,15 +240,14 @@ impl Kernel for Leapfrog {
             };
         }
         let probability: Vec<f64> = minus_error.iter().map(|e| e.min(0.0).exp()).collect();
-        let accept = |i: usize| {
+        let reject = |i: usize| {
             at.streams
                 .stream(Purpose::Accept, at.stage, i, at.draw)
                 .uniform()
-                < probability[i]
+                >= probability[i]
         };
-        let accepted: Vec<bool> = (0..particles).map(accept).collect();
-        cloud.positions.select(&accepted, &positions);
-        cloud.terms = target.value(&cloud.positions);
+        let rejected: Vec<bool> = (0..particles).map(reject).collect();
+        cloud.accept(target, proposal, &rejected);
         Moved {
             acceptance: probability,
             ..Moved::default()

@@ -57,7 +57,7 @@ fn smc_weighs_before_it_moves() {
         .collect();
     let ratios: Vec<f64> = runs
         .iter()
-        .map(|d| (d.log_evidence.unwrap() - exact.log_evidence).exp())
+        .map(|d| (d.log_evidence().unwrap() - exact.log_evidence).exp())
         .collect();
     near("the posterior mean", &means, exact.mean[0], 3.0).unwrap();
     near("mean(Ẑ/Z)", &ratios, 1.0, 3.0).unwrap();

@@ -62,8 +62,8 @@ fn some_particles_alone_have_the_bits_that_they_have_among_all() {
             let none = Population::zeros(10, problem.dim());
             let all = moved(problem, kernel, none.clone());
             let some = moved(problem, kernel, none.part(3..8));
-            assert_eq!(some.positions, all.positions.part(3..8), "{kernel:?}");
-            assert_eq!(some.terms, all.terms[3..8], "{kernel:?}");
+            assert_eq!(*some.positions(), all.positions().part(3..8), "{kernel:?}");
+            assert_eq!(some.terms(), &all.terms()[3..8], "{kernel:?}");
         }
     }
 }

@@ -290,9 +290,9 @@ fn every_combination_runs_or_says_why_not() {
             refused(row),
         ) {
             (Ok(draws), None) => {
-                let finite = draws.log_evidence.is_some_and(f64::is_finite)
-                    && draws.positions.values().iter().all(|x| x.is_finite());
-                (!finite).then(|| format!("{}: {:?}", name(row), draws.log_evidence))
+                let finite = draws.log_evidence().is_some_and(f64::is_finite)
+                    && draws.positions().values().iter().all(|x| x.is_finite());
+                (!finite).then(|| format!("{}: {:?}", name(row), draws.log_evidence()))
             }
             (Err(error), Some(why)) => {
                 let text = error.to_string();

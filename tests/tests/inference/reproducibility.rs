@@ -1,15 +1,19 @@
 //! Same seed, same bits: with any number of threads, in any tile, and before and after a resume; rows come back in the
 //! user's order.
 
+use std::ops::ControlFlow;
+
 use laws::conjugate::{Line, data};
 use laws::models::Softmax;
 use laws::table;
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::Streams;
 use smc_runtime::engine::{Engine, bind};
-use smc_runtime::infer::{Smc, SmcRun, SmcState};
+use smc_runtime::infer::Smc;
+use smc_runtime::infer::observe::{Observer, Step};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::population::Population;
+use smc_runtime::run::State;
 use smc_runtime::sampling::cloud::Target;
 use smc_runtime::sampling::stage::Stage;
 
@@ -175,65 +179,165 @@ fn what_adaptations_learn_has_the_same_bits_on_any_number_of_threads() {
     posteriors(&Line::<2>::default(), &data, &averaged);
 }
 
+/// Every algorithm, and of `smc` one setting for each thing that a run may have to remember.
+fn that_resume() -> Vec<(Box<dyn Inference>, Box<dyn Inference>)> {
+    fn both<A: Inference + Clone + 'static>(a: A) -> (Box<dyn Inference>, Box<dyn Inference>) {
+        (Box::new(a.clone()), Box::new(a))
+    }
+    let chains = mcmc().chains(3).warmup(40).draws(6).thin(2);
+    let adam = ensemble().members(3).epochs(8).batch(40).patience(2);
+    let warm = smc().particles(6).kernel(Hmc::leapfrogs(2)).moves(1);
+    let mut all: Vec<_> = that_remember().into_iter().map(both).collect();
+    all.extend([
+        both(chains.clone()),
+        both(chains.clone().step_size(DualAveraging::aim())),
+        both(chains.kernel(Chees::default().at_most(10))),
+        both(map().epochs(8).batch(40)),
+        both(adam.clone()),
+        both(warm.clone().warm(adam, 0.5)),
+        both(warm.islands(3).annealing(Tempering::stages(6))),
+    ]);
+    all
+}
+
+/// What a run ends in, to the bit.
+fn ends<M: Model>(posterior: &Posterior<M>) -> (Vec<u32>, Vec<u64>, Option<u64>, Vec<String>) {
+    (
+        bits32(posterior.positions().values()),
+        bits64(posterior.log_weights()),
+        posterior.log_evidence().map(f64::to_bits),
+        posterior.report().cautions.clone(),
+    )
+}
+
 #[test]
 fn a_run_saved_as_json_and_resumed_gives_the_same_bits() {
-    for settings in that_remember() {
-        resumed_gives_the_same_bits(&settings);
+    resumed_gives_the_same_bits(Engine::fused(), 0);
+}
+
+#[test]
+fn a_run_resumed_on_automatic_differentiation_gives_the_same_bits() {
+    resumed_gives_the_same_bits(Engine::autodiff(), 5);
+}
+
+/// Of all but every `skipped`-th algorithm.
+fn resumed_gives_the_same_bits(engine: Engine, kept: usize) {
+    let data = data::<2>(200, 1);
+    let begin = |algorithm: Box<dyn Inference>| {
+        Run::new(Line::<2>::default(), &data)
+            .engine(engine)
+            .with_boxed(algorithm)
+            .seed(4)
+    };
+    for number in 0..that_resume().len() {
+        if kept > 0 && !number.is_multiple_of(kept) {
+            continue;
+        }
+        let again = || that_resume().swap_remove(number).0;
+        let name = format!("{:?}", again());
+        let straight = begin(again()).run().unwrap();
+        let steps = &straight.report().steps;
+        assert!(steps.len() > 4, "{name}: {} steps", steps.len());
+        for interrupted in [0, 1, steps.len() / 2, steps.len() - 3, steps.len()] {
+            let mut first = begin(again()).threads(2).begin().unwrap();
+            for _ in 0..interrupted {
+                first.step().unwrap();
+            }
+            let saved = serde_json::to_string(&first.state().unwrap()).unwrap();
+            drop(first);
+            let state: State = serde_json::from_str(&saved).unwrap();
+            let second = begin(again()).threads(1).resume(&state).unwrap();
+            assert_eq!(second.steps().len(), interrupted);
+            let second = second.finish().unwrap();
+            assert!(ends(&second) == ends(&straight), "{name} at {interrupted}");
+            let resumed = &second.report().steps;
+            assert_eq!(resumed.len(), steps.len(), "{name}");
+            for (resumed, whole) in resumed.iter().zip(steps) {
+                // The gradient that a resumed run has lost is computed once more.
+                assert!(resumed.counts.row_gradients >= whole.counts.row_gradients);
+                let at = |step: &Step| Step {
+                    counts: whole.counts,
+                    seconds: 0.0,
+                    ..step.clone()
+                };
+                assert_eq!(at(resumed), at(whole), "{name}");
+            }
+        }
     }
 }
 
-fn resumed_gives_the_same_bits(settings: &Smc) {
-    let data = data::<2>(200, 1);
-    let bound = bind(Line::<2>::default(), &data, Engine::autodiff(), 1).unwrap();
-    let settings = || settings.clone();
-    let mut straight = SmcRun::new(settings(), &*bound.problem, Streams::new(4)).unwrap();
-    let mut steps = Vec::new();
-    while let Some(step) = straight.step().unwrap() {
-        steps.push(step);
-    }
-    let straight = straight.into_draws();
-    assert!(
-        steps.len() > 4,
-        "{} steps are too few to interrupt",
-        steps.len()
-    );
-    assert!(steps.iter().any(|s| s.resampled), "nothing was resampled");
+/// Whatever decides the next bit of a run is compared before it goes on.
+#[test]
+fn a_state_of_another_run_is_refused_with_what_differs() {
+    let rows = data::<2>(80, 1);
+    let short = || smc().particles(6).kernel(Hmc::leapfrogs(2)).moves(1);
+    let run = |data| Run::new(Line::<2>::default(), data).with(short()).seed(4);
+    let mut begun = run(&rows).begin().unwrap();
+    begun.step().unwrap();
+    let state = begun.state().unwrap();
+    run(&rows).resume(&state).unwrap();
+    let mut targets = rows.targets().to_vec();
+    targets[7] += 1e-3;
+    let other = Dataset::new(2, rows.features().to_vec(), targets).unwrap();
+    let fewer = rows.select(&(0..60).collect::<Vec<_>>()).unwrap();
+    let weighted = rows.clone().with_weights(vec![2.0; 80]).unwrap();
+    let scale = Standardise::fit(&rows);
+    let order: Vec<usize> = (0..80).collect();
+    let chains = mcmc().chains(2).warmup(4).draws(4);
+    let refused = |run: Run<'_, Line<2>>, what: &str| {
+        let error = run.resume(&state).map(|_| ()).unwrap_err();
+        assert!(matches!(error, Error::OtherRun { .. }), "{error}");
+        let text = error.to_string();
+        let start = format!("a saved state of another run: its {what} is ");
+        assert!(text.starts_with(&start), "{text}");
+        println!("{text}");
+    };
+    refused(run(&rows).seed(5), "seed");
+    refused(run(&rows).with(short().moves(2)), "algorithm");
+    refused(run(&rows).with(chains), "algorithm");
+    refused(run(&rows).order(order), "order of rows");
+    refused(run(&rows).standardise(scale), "standardisation");
+    refused(run(&rows).engine(Engine::autodiff()), "engine");
+    refused(run(&other), "data");
+    refused(run(&fewer), "data");
+    refused(run(&weighted), "data");
+    let error = Run::new(
+        Softmax::<2, 3>::default(),
+        &table(80, 2, 2, |i, _| (i % 3) as f32),
+    )
+    .with(short())
+    .seed(4)
+    .resume(&state);
+    let text = error.map(|_| ()).unwrap_err().to_string();
+    assert!(text.contains("its model is Line {"), "{text}");
+}
 
-    for interrupted in [0, 1, steps.len() / 2, steps.len() - 3, steps.len()] {
-        let mut first = SmcRun::new(settings(), &*bound.problem, Streams::new(4)).unwrap();
-        for _ in 0..interrupted {
-            first.step().unwrap();
+#[test]
+fn a_run_that_an_observer_stops_can_go_on() {
+    struct AtThird;
+    impl Observer for AtThird {
+        fn step(&mut self, step: &Step) -> ControlFlow<()> {
+            match step.step {
+                3 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
         }
-        let saved = serde_json::to_string(&first.state()).unwrap();
-        drop(first);
-        let state: SmcState = serde_json::from_str(&saved).unwrap();
-        let again = bind(Line::<2>::default(), &data, Engine::autodiff(), 1).unwrap();
-        let mut second = SmcRun::resume(settings(), &*again.problem, state).unwrap();
-        let mut rest = Vec::new();
-        while let Some(step) = second.step().unwrap() {
-            rest.push(step);
-        }
-        let second = second.into_draws();
-        assert_eq!(
-            bits32(second.positions.values()),
-            bits32(straight.positions.values())
-        );
-        assert_eq!(bits64(&second.log_weights), bits64(&straight.log_weights));
-        assert_eq!(
-            second.log_evidence.map(f64::to_bits),
-            straight.log_evidence.map(f64::to_bits)
-        );
-        for (rest, whole) in rest.iter().zip(&steps[interrupted..]) {
-            assert_eq!(rest.step_size.to_bits(), whole.step_size.to_bits());
-            assert_eq!(
-                (rest.step, rest.moves, rest.ancestors),
-                (whole.step, whole.moves, whole.ancestors)
-            );
-            // The gradient that a resumed run has lost is computed once more.
-            assert!(rest.counts.row_gradients >= whole.counts.row_gradients);
-        }
-        assert_eq!(rest.len(), steps.len() - interrupted);
     }
+    let data = data::<2>(80, 1);
+    let run = || {
+        let run = Run::new(Line::<2>::default(), &data).seed(4);
+        run.with(smc().particles(6).kernel(Hmc::leapfrogs(2)))
+    };
+    let mut stopped = run().observe(AtThird).begin().unwrap();
+    let error = loop {
+        if let Err(error) = stopped.step() {
+            break error;
+        }
+    };
+    assert!(matches!(error, Error::Stopped { steps: 3 }), "{error}");
+    let resumed = run().resume(&stopped.state().unwrap()).unwrap();
+    let straight = run().run().unwrap();
+    assert!(ends(&resumed.finish().unwrap()) == ends(&straight));
 }
 
 #[test]
@@ -264,13 +368,10 @@ fn thinning_keeps_every_third_generation_and_the_evidence() {
 #[test]
 fn final_moves_are_told_as_they_are_made() {
     let data = data::<2>(50, 1);
-    let bound = bind(Line::<2>::default(), &data, Engine::autodiff(), 1).unwrap();
     let settings = smc().particles(8).moves(2).final_moves(45);
-    let mut run = SmcRun::new(settings, &*bound.problem, Streams::new(4)).unwrap();
-    let mut steps = Vec::new();
-    while let Some(step) = run.step().unwrap() {
-        steps.push(step);
-    }
+    let run = Run::new(Line::<2>::default(), &data).with(settings).seed(4);
+    let posterior = run.run().unwrap();
+    let steps = &posterior.report().steps;
     let finals = &steps[steps.len() - 15..];
     assert!(finals.iter().all(|s| s.moves == 3 && s.rows == 50.0));
     assert!(steps.windows(2).all(|s| s[0].done < s[1].done));

@@ -54,7 +54,7 @@ fn a_network_has_the_same_evidence_from_both_starts() {
         .kernel(Hmc::leapfrogs(8));
     let evidences = |settings: &Smc| -> Vec<f64> {
         let found = (0..12).map(|seed| infer(settings, &*bound.problem, seed).unwrap());
-        found.map(|draws| draws.log_evidence.unwrap()).collect()
+        found.map(|draws| draws.log_evidence().unwrap()).collect()
     };
     let cold = evidences(&settings);
     let warm = evidences(&settings.annealing(Tempering::adaptive()).warm(chains, 1.5));

@@ -1,18 +1,23 @@
 //! Sequential Monte Carlo: its settings, its loop, and what the loop leaves behind.
 
-mod draws;
+mod leaves;
 mod run;
 mod settings;
+mod warm;
 
-pub use run::{SmcRun, SmcState};
 pub use settings::Smc;
 
-use super::{Draws, Inference, Session};
-use crate::base::error::Result;
-use crate::problem::Problem;
-use crate::sampling::start;
+use std::sync::Arc;
 
-/// Sequential Monte Carlo with 64 particles, smooth data annealing and HMC, unless set otherwise.
+use super::{Inference, Stepwise};
+use crate::base::error::Result;
+use crate::base::rng::Streams;
+use crate::base::saved::Saved;
+use crate::problem::Problem;
+use run::SmcRun;
+use warm::WarmRun;
+
+/// Sequential Monte Carlo with smooth data annealing and HMC, unless set otherwise.
 ///
 /// ```
 /// use smc_runtime::prelude::*;
@@ -27,21 +32,28 @@ impl Inference for Smc {
         "smc"
     }
 
-    fn infer(&self, problem: &dyn Problem, session: &mut Session<'_>) -> Result<Draws> {
-        let mut settings = self.clone();
-        if let Some((algorithm, spread)) = settings.warm.take() {
-            self.check(problem)?;
-            let centres = algorithm.infer(problem, session)?.positions;
-            let start = start::around(problem, centres, spread)?;
-            settings = settings.start(start);
-        }
-        let mut run = SmcRun::new(settings, problem, session.streams())?;
-        if let Some(plan) = run.plan() {
-            session.plan(plan);
-        }
-        while let Some(step) = run.step()? {
-            session.report(step)?;
-        }
-        Ok(run.into_draws())
+    fn begin<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
+        self.check(&*problem)?;
+        Ok(match &self.warm {
+            Some(warm) => Box::new(WarmRun::new(warm, self.cold(), problem, streams)?),
+            None => Box::new(SmcRun::new(self.clone(), problem, streams)?),
+        })
+    }
+
+    fn resume<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: &Saved,
+    ) -> Result<Box<dyn Stepwise + 'a>> {
+        self.check(&*problem)?;
+        Ok(match &self.warm {
+            Some(warm) => Box::new(WarmRun::resume(warm, self.cold(), problem, streams, state)?),
+            None => Box::new(SmcRun::resume(self.clone(), problem, streams, state)?),
+        })
     }
 }

@@ -1,65 +1,45 @@
 //! The loop of sequential Monte Carlo. It can be read in one screen: [`SmcRun::step`].
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::Smc;
+use super::settings::Smc;
+use crate::base::diagnostics::ancestors_left;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
-use crate::infer::observe::Step;
+use crate::base::saved::Saved;
+use crate::infer::observe::{Detail, StageDetail, Step};
+use crate::infer::{Outcome, Stepwise};
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
-use crate::sampling::anneal::{Lookahead, Place, Plan};
+use crate::sampling::anneal::{Lookahead, Next, Place, Plan, planned};
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::kernel::{At, Tuning};
 use crate::sampling::moves::Tally;
 use crate::sampling::stage::Stage;
-use crate::sampling::weights::{Combine, Islands, Reweighted};
+use crate::sampling::weights::{Combine, Islands, Refusal, Reweighted, Weights};
 
-/// Everything that a run has become so far; with the same settings and data it goes on from here bit for bit, if the format
-/// that it is saved in keeps every bit of a number (`serde_json` does with its feature `float_roundtrip`).
-///
-/// ```
-/// use smc_runtime::engine::{Engine, bind};
-/// use smc_runtime::infer::{SmcRun, SmcState};
-/// use smc_runtime::prelude::*;
-/// use smc_runtime::base::rng::Streams;
-///
-/// #[bayes_model]
-/// #[likelihood(Normal(mean = output, sd = 0.1))]
-/// struct Line {
-///     output: Linear<1, 1>,
-/// }
-///
-/// let data = Dataset::new(1, vec![-1.0, 0.0, 1.0], vec![-0.9, 0.1, 1.1])?;
-/// let bound = bind(Line::default(), &data, Engine::fused(), 1)?;
-/// let mut run = SmcRun::new(smc().particles(8), &*bound.problem, Streams::new(1))?;
-/// run.step()?;
-/// let saved = serde_json::to_string(&run.state()).unwrap();
-///
-/// let state: SmcState = serde_json::from_str(&saved).unwrap();
-/// let mut run = SmcRun::resume(smc().particles(8), &*bound.problem, state)?;
-/// while run.step()?.is_some() {}
-/// assert!(run.into_draws().log_evidence.is_some());
-/// # Ok::<(), Error>(())
-/// ```
+/// Everything that a run has become so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SmcState {
-    streams: Streams,
+pub(super) struct SmcState {
     pub(super) stage: Stage,
     steps: usize,
     pub(super) cloud: Cloud,
     pub(super) weights: Islands,
     tuning: Tuning,
     /// The initial particle that each one descends from.
-    pub(super) roots: Vec<usize>,
+    roots: Vec<usize>,
+    /// How often each island was resampled.
+    resamplings: Vec<usize>,
     /// Final moves made.
     after: usize,
     /// Moves made on the posterior, where they are recycled.
     on_posterior: usize,
     /// Particles and weights after the moves on the posterior, where they are recycled.
     pub(super) generations: Vec<(Population, Islands)>,
-    /// Work done before this state was saved.
-    spent: Counts,
+    /// Row-gradients computed before this state was saved.
+    row_gradients: u64,
     /// Σ of the rows of the stages entered.
     rows: u64,
     /// What the annealing policy had to say.
@@ -67,30 +47,23 @@ pub struct SmcState {
 }
 
 /// A run of sequential Monte Carlo that advances one stage at a time.
-pub struct SmcRun<'a> {
+pub(super) struct SmcRun<'a> {
     pub(super) settings: Smc,
-    pub(super) problem: &'a dyn Problem,
+    pub(super) problem: Arc<dyn Problem + 'a>,
     pub(super) state: SmcState,
+    streams: Streams,
     at_start: Counts,
     /// The stages, if the annealing policy knows them beforehand.
     plan: Option<Vec<Stage>>,
 }
 
 impl<'a> SmcRun<'a> {
-    /// Particles drawn from the prior, or from the warm start.
-    ///
-    /// # Errors
-    /// If a setting is impossible.
-    pub fn new(settings: Smc, problem: &'a dyn Problem, streams: Streams) -> Result<Self> {
-        settings.check(problem)?;
-        if settings.warm.is_some() {
-            return Err(Error::config(
-                "warm",
-                "set",
-                "a run of its own needs the density itself: give it `start`",
-            ));
-        }
-        let at_start = problem.counts();
+    /// Particles drawn from the prior, or from the start; the settings have been checked.
+    pub(super) fn new(
+        settings: Smc,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+    ) -> Result<Self> {
         let particles = settings.islands * settings.particles;
         let (stage, start) = match settings.start.as_deref() {
             Some(start) => (Stage::start(), start),
@@ -101,213 +74,173 @@ impl<'a> SmcRun<'a> {
         // A cloud from a start is already narrow: at the step for a cloud from the prior the first move would be lost.
         let factor = if settings.start.is_some() { 0.5 } else { 1.0 };
         let (adaptation, kernel) = (&settings.adaptation, &*settings.kernel);
-        let tuning = adaptation.start(kernel, problem, factor);
-        let target = Target {
-            problem,
-            stage: &stage,
-            start: settings.start.as_deref(),
-        };
+        let tuning = adaptation.start(kernel, &*problem, factor);
         let state = SmcState {
-            streams,
             steps: 0,
-            cloud: Cloud::at(&target, positions),
+            cloud: Cloud::at(&target(&settings, &*problem, &stage), positions),
             stage,
             weights: Islands::uniform(settings.islands, settings.particles),
             tuning,
             roots: (0..particles).collect(),
+            resamplings: vec![0; settings.islands],
             after: 0,
             on_posterior: 0,
             generations: Vec::new(),
-            spent: Counts::default(),
+            row_gradients: 0,
             rows: 0,
             cautions: Vec::new(),
         };
-        Ok(Self {
-            plan: planned(&settings, problem)?,
-            settings,
-            problem,
-            state,
-            at_start,
-        })
+        Self::with(settings, problem, streams, state)
     }
 
-    /// Goes on from a saved state, with the settings and data of the run that saved it.
-    ///
-    /// # Errors
-    /// If the state does not fit the settings or the problem.
-    pub fn resume(settings: Smc, problem: &'a dyn Problem, state: SmcState) -> Result<Self> {
-        settings.check(problem)?;
+    /// The run that saved `state`.
+    pub(super) fn resume(
+        settings: Smc,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: &Saved,
+    ) -> Result<Self> {
+        let state: SmcState = state.read()?;
         let text = |islands: usize, particles: usize, dim: usize| {
             format!("{islands} islands of {particles} particles of {dim} parameters")
         };
         let expected = text(settings.islands, settings.particles, problem.dim());
-        let found = text(
-            state.weights.each().len(),
-            state.weights.particles(),
-            state.cloud.positions.dim(),
-        );
+        let dim = state.cloud.positions().dim();
+        let found = text(state.weights.each().len(), state.weights.particles(), dim);
         if expected != found {
             return Err(Error::shape("a saved state", expected, found));
         }
+        Self::with(settings, problem, streams, state)
+    }
+
+    fn with(
+        settings: Smc,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: SmcState,
+    ) -> Result<Self> {
         Ok(Self {
-            plan: planned(&settings, problem)?,
+            plan: planned(&*settings.annealing, problem.rows())?,
+            at_start: problem.counts(),
             settings,
             problem,
+            streams,
             state,
-            at_start: problem.counts(),
         })
     }
 
-    /// What the stages will cost, if the annealing policy knows them beforehand.
-    pub fn plan(&self) -> Option<Plan> {
-        let stages = self.plan.as_ref()?;
-        Some(Plan::new(stages, self.problem.rows()))
-    }
-
-    /// The state to save.
-    pub fn state(&self) -> SmcState {
-        let spent = self.counts();
-        SmcState {
-            spent,
-            ..self.state.clone()
-        }
-    }
-
     /// Enters the next stage, or makes some of the final moves; `None` when all is done.
-    ///
-    /// # Errors
-    /// If the annealing policy fails, or if all particles lose their weight.
-    pub fn step(&mut self) -> Result<Option<Step>> {
-        if self.state.after > 0 {
-            return self.go_on();
-        }
-        // Next stage, and its increments on the old particles: only new rows are evaluated.
-        let row_gradients = self.counts().row_gradients;
-        let state = &mut self.state;
-        let place = Place {
-            streams: state.streams,
-            step: state.steps,
-            row_gradients,
-            rows: state.rows,
-            plan: self.plan.as_deref(),
+    fn advance(&mut self) -> Result<Option<Step>> {
+        let Some(next) = self.next_stage()? else {
+            return self.final_moves();
         };
-        let pooled = state.weights.combined(Combine::Equally);
-        let mut ahead = Lookahead::new(self.problem, &state.cloud, &pooled, &state.stage, place);
-        ahead.bridge(self.settings.start.is_some());
-        let Some(next) = self.settings.annealing.next(&mut ahead)? else {
-            return self.go_on();
-        };
-        let next = ahead.bridged(next);
-        possible(&next, self.problem.rows(), state.steps)?;
-        if self.plan.is_none() && next == state.stage {
-            let problem = "it is the current stage again".to_owned();
-            let stage = state.steps;
-            return Err(Error::Schedule { stage, problem });
-        }
-        if next.beta() < state.stage.beta() {
-            let problem = "the start comes back: the exponent of the prior falls".to_owned();
-            let stage = state.steps;
-            return Err(Error::Schedule { stage, problem });
-        }
-        let increments = ahead.increments(&next);
-        let terms = ahead.terms(&next);
-        let caution = ahead.take_caution();
-        let caution = caution.filter(|text| !state.cautions.contains(text));
-        state.cautions.extend(caution);
-        state.rows += next.cost() as u64;
-
-        // Reweight.
-        let reweighted = state.weights.reweight(&increments);
-        state.steps += 1;
-        let reweighted = reweighted.map_err(|_| collapse(&next, state.steps, state.roots.len()))?;
-        state.cloud.enter(terms);
-        state.stage = next;
-
-        // Tune on the weighted cloud, then resample if few particles carry the weight.
-        let target = target(&self.settings, self.problem, &state.stage);
-        let (tuning, cloud) = (&mut state.tuning, &mut state.cloud);
-        self.settings.adaptation.enter(
-            tuning,
-            &target,
-            cloud,
-            &state.weights.combined(Combine::Equally),
-        );
-        let resampled = self.resample();
-
-        // Move on the new target.
-        let moved = self.move_particles()?;
+        let reweighted = self.enter(next)?; // by the increments of the old particles
+        self.learn_scales(); // from the weighted cloud
+        let resampled = self.resample()?; // the islands whose ESS is low
+        let moved = self.move_particles()?; // on the new target
         Ok(Some(self.describe(&reweighted, resampled, &moved)))
     }
 
-    /// Resamples the islands whose ESS is low; whether there were any.
-    fn resample(&mut self) -> bool {
+    /// What the annealing policy proposes; only new rows are evaluated.
+    fn next_stage(&mut self) -> Result<Option<Next>> {
+        if self.state.after > 0 {
+            return Ok(None);
+        }
+        let state = &self.state;
+        let place = Place {
+            streams: self.streams,
+            step: state.steps,
+            row_gradients: self.row_gradients(),
+            rows: state.rows,
+            plan: self.plan.as_deref(),
+            bridge: self.settings.start.is_some(),
+        };
+        let pooled = self.pooled();
+        let ahead = Lookahead::new(&*self.problem, &state.cloud, &pooled, &state.stage, place);
+        ahead.next(&*self.settings.annealing)
+    }
+
+    fn enter(&mut self, next: Next) -> Result<Reweighted> {
+        let state = &mut self.state;
+        let new = |text: &String| !state.cautions.contains(text);
+        let caution = next.caution.filter(new);
+        state.cautions.extend(caution);
+        state.rows += next.stage.cost() as u64;
+        state.steps += 1;
+        state.stage = next.stage;
+        let reweighted = state.weights.reweight(&next.increments);
+        state.cloud.enter(next.terms);
+        reweighted.map_err(|refusal| self.refused("increments of a stage", &refusal))
+    }
+
+    fn learn_scales(&mut self) {
+        let pooled = self.pooled();
+        let state = &mut self.state;
+        let target = target(&self.settings, &*self.problem, &state.stage);
+        let adaptation = &self.settings.adaptation;
+        adaptation.enter(&mut state.tuning, &target, &mut state.cloud, &pooled);
+    }
+
+    /// Whether any island was resampled.
+    fn resample(&mut self) -> Result<bool> {
         let (settings, state) = (&self.settings, &mut self.state);
-        let (streams, stage) = (state.streams, state.steps);
+        let (streams, stage) = (self.streams, state.steps);
+        let resamplings = &mut state.resamplings;
         let ancestors = state.weights.resample(settings.ess, |island, weights| {
+            resamplings[island] += 1;
             let mut stream = streams.stream(Purpose::Resample, stage, island, 0);
             settings.resample.ancestors(weights, &mut stream)
         });
-        let Some(ancestors) = ancestors else {
-            return false;
-        };
-        state.cloud.resample(&ancestors);
-        state.roots = ancestors.iter().map(|&a| state.roots[a]).collect();
-        true
+        let ancestors = ancestors.map_err(|refusal| self.refused("ancestors", &refusal))?;
+        if let Some(ancestors) = &ancestors {
+            let state = &mut self.state;
+            state.cloud.resample(ancestors);
+            state.roots = ancestors.of(&state.roots);
+        }
+        Ok(ancestors.is_some())
     }
 
-    /// The stage's moves, and more while the step size is far from what the kernel aims at.
+    /// As many moves as the policy asks for.
     fn move_particles(&mut self) -> Result<Tally> {
-        const MOST_EXTRA: usize = 8;
-        let (settings, state) = (&self.settings, &mut self.state);
-        let target = target(settings, self.problem, &state.stage);
-        let at = At {
-            streams: state.streams,
-            stage: state.steps,
-            draw: 0,
-        };
-        let (kernel, policy) = (&*settings.kernel, &*settings.adaptation.step);
-        policy.try_out(
-            kernel,
-            &mut state.tuning,
-            &target,
-            &state.cloud,
-            &state.weights.combined(Combine::Equally),
-            at.trial(),
-        );
-        let aim = policy.target_acceptance(kernel);
-        let mut done = Tally::new(self.problem.dim());
-        let mut extra = 0;
-        loop {
-            let far = aim.is_some_and(|aim| done.moves > 0 && done.acceptance < 0.5 * aim);
-            if !self.settings.moves.more(&done) {
-                if !far || extra == MOST_EXTRA {
-                    break;
-                }
-                extra += 1;
-            }
+        self.try_out();
+        let mut done = self.no_moves();
+        while self.settings.moves.more(&done) {
             self.make_move(&mut done)?;
         }
         Ok(done)
     }
 
+    /// Trial moves, for an adaptation that makes some.
+    fn try_out(&mut self) {
+        let (at, pooled) = (self.at(0), self.pooled());
+        let state = &mut self.state;
+        let target = target(&self.settings, &*self.problem, &state.stage);
+        let (kernel, cloud) = (&*self.settings.kernel, &state.cloud);
+        let policy = &self.settings.adaptation.step;
+        policy.try_out(
+            kernel,
+            &mut state.tuning,
+            &target,
+            cloud,
+            &pooled,
+            at.trial(),
+        );
+    }
+
     /// One move on the present target, which is recycled if that is the posterior.
     fn make_move(&mut self, done: &mut Tally) -> Result<()> {
+        let at = self.at(done.moves);
         let (settings, state) = (&self.settings, &mut self.state);
-        let target = target(settings, self.problem, &state.stage);
-        let at = At {
-            streams: state.streams,
-            stage: state.steps,
-            draw: done.moves,
-        };
+        let target = target(settings, &*self.problem, &state.stage);
         let kernel = &*settings.kernel;
         let moved = kernel.step(&state.tuning, &target, &mut state.cloud, at);
-        let mut cess = 1.0;
-        if let Some(corrections) = &moved.corrections {
-            let corrected = state.weights.reweight(corrections);
-            let reweighted =
-                corrected.map_err(|_| collapse(&state.stage, state.steps, state.roots.len()))?;
-            cess = reweighted.cess;
-        }
+        let corrected = match &moved.corrections {
+            Some(corrections) => state.weights.reweight(corrections).map(|r| r.cess),
+            None => Ok(1.0),
+        };
+        let cess =
+            corrected.map_err(|refusal| self.refused("corrections of a kernel", &refusal))?;
+        let (settings, state) = (&self.settings, &mut self.state);
         kernel.learn(&mut state.tuning, &moved, 1.0);
         let policy = &settings.adaptation.step;
         policy.learn(kernel, &mut state.tuning, &moved, 1.0);
@@ -315,7 +248,7 @@ impl<'a> SmcRun<'a> {
         if settings.recycle && state.stage.is_posterior(self.problem.rows()) {
             state.on_posterior += 1;
             if state.on_posterior.is_multiple_of(settings.thin) {
-                let generation = (state.cloud.positions.clone(), state.weights.clone());
+                let generation = (state.cloud.positions().clone(), state.weights.clone());
                 state.generations.push(generation);
             }
         }
@@ -323,7 +256,7 @@ impl<'a> SmcRun<'a> {
     }
 
     /// Some of the final moves, as a step; `None` when all are made, or if the stages did not end at the posterior.
-    fn go_on(&mut self) -> Result<Option<Step>> {
+    fn final_moves(&mut self) -> Result<Option<Step>> {
         const PARTS: usize = 20;
         let all = self.settings.final_moves;
         let left = all.saturating_sub(self.state.after);
@@ -333,42 +266,89 @@ impl<'a> SmcRun<'a> {
         }
         self.state.steps += 1;
         self.state.after += some;
-        let mut moved = Tally::new(self.problem.dim());
+        let mut moved = self.no_moves();
         for _ in 0..some {
             self.make_move(&mut moved)?;
         }
         let unchanged = Reweighted {
             cess: 1.0,
-            ess: self.state.weights.combined(Combine::Equally).ess(),
+            ess: self.pooled().ess(),
             non_finite: 0,
         };
         Ok(Some(self.describe(&unchanged, false, &moved)))
     }
 
-    fn counts(&self) -> Counts {
-        self.state.spent + (self.problem.counts() - self.at_start)
+    /// All particles as one population in which islands count alike: what schedules and settings are decided by.
+    fn pooled(&self) -> Weights {
+        self.state.weights.combined(Combine::Equally)
+    }
+
+    fn at(&self, draw: usize) -> At {
+        At {
+            streams: self.streams,
+            stage: self.state.steps,
+            draw,
+        }
+    }
+
+    fn no_moves(&self) -> Tally {
+        let policy = &self.settings.adaptation.step;
+        let aim = policy.target_acceptance(&*self.settings.kernel);
+        Tally::new(self.problem.dim(), aim)
+    }
+
+    fn row_gradients(&self) -> u64 {
+        let here = self.problem.counts() - self.at_start;
+        self.state.row_gradients + here.row_gradients
+    }
+
+    /// The error of weights or ancestors that were not taken.
+    fn refused(&self, what: &str, refusal: &Refusal) -> Error {
+        match *refusal {
+            Refusal::Collapsed => Error::Collapse {
+                stage: self.state.steps,
+                particles: self.state.roots.len(),
+                rows: self.state.stage.full().len(),
+                phi: self.state.stage.phi(),
+                advice: "every log-density is -inf or NaN there; try smaller prior scales, standardised data or a smaller first block",
+            },
+            Refusal::Length { expected, found } => Error::shape(
+                what,
+                format!("{expected}, one for each particle"),
+                found.to_string(),
+            ),
+            Refusal::NoParticle { found, particles } => Error::shape(
+                what,
+                format!("particles 0 to {}", particles - 1),
+                format!("particle {found}"),
+            ),
+        }
     }
 
     fn describe(&self, reweighted: &Reweighted, resampled: bool, moved: &Tally) -> Step {
         let state = &self.state;
-        let all_rows = self.problem.rows();
         let rows = state.stage.effective_rows();
+        let by_resampling = state.resamplings.iter();
+        let by_resampling = by_resampling.map(|&k| ancestors_left(self.settings.particles, k));
         Step {
             step: state.steps,
             done: self.done(rows),
             rows,
             touched: state.stage.cost(),
-            all_rows,
-            cess: reweighted.cess.min(moved.cess),
-            ess: reweighted.ess,
-            resampled,
-            acceptance: Some(moved.mean_acceptance),
+            all_rows: self.problem.rows(),
             moves: moved.moves,
-            step_size: state.tuning.step,
-            ancestors: distinct(&state.roots),
-            log_evidence: Some(state.weights.log_evidence()),
             non_finite: reweighted.non_finite + moved.non_finite,
-            counts: self.counts(),
+            detail: Detail::Stage(StageDetail {
+                cess: reweighted.cess.min(moved.cess),
+                ess: reweighted.ess,
+                resampled,
+                acceptance: moved.mean_acceptance,
+                step_size: state.tuning.step,
+                ancestors: distinct(&state.roots),
+                ancestors_by_resampling: by_resampling.sum(),
+                log_evidence: state.weights.log_evidence(),
+            }),
+            counts: Counts::default(),
             seconds: 0.0,
         }
     }
@@ -383,6 +363,28 @@ impl<'a> SmcRun<'a> {
     }
 }
 
+impl Stepwise for SmcRun<'_> {
+    fn plan(&self) -> Option<Plan> {
+        let stages = self.plan.as_ref()?;
+        Some(Plan::new(stages, self.problem.rows()))
+    }
+
+    fn step(&mut self) -> Result<Option<Step>> {
+        self.advance()
+    }
+
+    fn state(&self) -> Result<Saved> {
+        Saved::of(&SmcState {
+            row_gradients: self.row_gradients(),
+            ..self.state.clone()
+        })
+    }
+
+    fn finish(self: Box<Self>) -> Result<Outcome> {
+        self.leave()
+    }
+}
+
 fn target<'a>(settings: &'a Smc, problem: &'a dyn Problem, stage: &'a Stage) -> Target<'a> {
     Target {
         problem,
@@ -391,36 +393,7 @@ fn target<'a>(settings: &'a Smc, problem: &'a dyn Problem, stage: &'a Stage) -> 
     }
 }
 
-/// The policy's plan, every stage of which can be entered.
-fn planned(settings: &Smc, problem: &dyn Problem) -> Result<Option<Vec<Stage>>> {
-    let plan = settings.annealing.plan(problem.rows())?;
-    for (k, stage) in plan.iter().flatten().enumerate() {
-        possible(stage, problem.rows(), k)?;
-    }
-    Ok(plan)
-}
-
-fn possible(next: &Stage, rows: usize, stage: usize) -> Result<()> {
-    const MOST: usize = 1_000_000;
-    let problem = if stage >= MOST {
-        Some(format!("it has not reached the posterior in {MOST} stages"))
-    } else {
-        next.problem(rows)
-    };
-    problem.map_or(Ok(()), |problem| Err(Error::Schedule { stage, problem }))
-}
-
-fn collapse(stage: &Stage, steps: usize, particles: usize) -> Error {
-    Error::Collapse {
-        stage: steps,
-        particles,
-        rows: stage.full().len(),
-        phi: stage.phi(),
-        advice: "every log-density is -inf or NaN there; try smaller prior scales, standardised data or a smaller first block",
-    }
-}
-
-pub(super) fn distinct(roots: &[usize]) -> usize {
+fn distinct(roots: &[usize]) -> usize {
     let mut roots = roots.to_vec();
     roots.sort_unstable();
     roots.dedup();

@@ -29,7 +29,15 @@ pub struct Smc {
     pub(super) thin: usize,
     pub(super) ess: f64,
     pub(super) start: Option<Arc<dyn Density>>,
-    pub(super) warm: Option<(Arc<dyn Inference>, f64)>,
+    pub(super) warm: Option<Warm>,
+}
+
+/// The algorithm that finds where to begin.
+#[derive(Clone, Debug)]
+pub(super) struct Warm {
+    pub(super) algorithm: Arc<dyn Inference>,
+    /// Factor of the standard deviations around what it finds.
+    pub(super) spread: f64,
 }
 
 impl Default for Smc {
@@ -115,7 +123,7 @@ impl Smc {
         self
     }
 
-    /// Moves per stage: a number, 3 unless set, or a policy such as [`AdaptiveMoves`](crate::sampling::moves::AdaptiveMoves). More
+    /// Moves per stage: a number, 3 unless set (and up to eight more while hardly anything is accepted), or a policy such as [`AdaptiveMoves`](crate::sampling::moves::AdaptiveMoves). More
     /// moves where the posterior is stiff: too few leave particles behind the target, and the evidence too low.
     pub fn moves(mut self, moves: impl Moves + 'static) -> Self {
         self.moves = Arc::new(moves);
@@ -169,8 +177,19 @@ impl Smc {
     /// let algorithm = smc().warm(mcmc().chains(8).warmup(100).draws(1), 1.0);
     /// ```
     pub fn warm(mut self, algorithm: impl Inference + 'static, spread: f64) -> Self {
-        self.warm = Some((Arc::new(algorithm), spread));
+        self.warm = Some(Warm {
+            algorithm: Arc::new(algorithm),
+            spread,
+        });
         self
+    }
+
+    /// The same without the algorithm that finds where to begin.
+    pub(super) fn cold(&self) -> Self {
+        Self {
+            warm: None,
+            ..self.clone()
+        }
     }
 
     pub(super) fn check(&self, problem: &dyn Problem) -> Result<()> {

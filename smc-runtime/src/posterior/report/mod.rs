@@ -6,7 +6,7 @@ use crate::base::diagnostics::mean_variance;
 use crate::base::sums::log_sum_exp;
 use crate::data::{Findings, TargetScale};
 use crate::infer::Island;
-use crate::infer::observe::Step;
+use crate::infer::observe::{StageDetail, Step};
 use crate::problem::Choice;
 use crate::problem::Counts;
 use crate::sampling::anneal::Plan;
@@ -107,7 +107,7 @@ impl Report {
 
     /// Mean acceptance over all moves; `None` if nothing was accepted or rejected, as in `map`.
     pub fn acceptance(&self) -> Option<f64> {
-        let of = |s: &Step| s.acceptance.map(|a| (a * s.moves as f64, s.moves));
+        let of = |s: &Step| s.acceptance().map(|a| (a * s.moves as f64, s.moves));
         let (sum, moves) = self
             .steps
             .iter()
@@ -116,19 +116,24 @@ impl Report {
         (moves > 0).then(|| sum / moves as f64)
     }
 
-    /// Smallest effective sample size before a resampling, as a fraction of J.
-    pub fn ess_min(&self) -> f64 {
-        self.steps.iter().map(|s| s.ess).fold(1.0, f64::min)
+    /// What the steps say of stages.
+    fn stages(&self) -> impl Iterator<Item = &StageDetail> {
+        self.steps.iter().filter_map(Step::stage)
     }
 
-    /// Smallest conditional effective sample size of a step, as a fraction of J.
-    pub fn cess_min(&self) -> f64 {
-        self.steps.iter().map(|s| s.cess).fold(1.0, f64::min)
+    /// Smallest effective sample size before a resampling, as a fraction of J; `None` without stages.
+    pub fn ess_min(&self) -> Option<f64> {
+        self.stages().map(|s| s.ess).min_by(f64::total_cmp)
     }
 
-    /// Initial particles that have descendants at the end.
-    pub fn ancestors(&self) -> usize {
-        self.steps.last().map_or(0, |s| s.ancestors)
+    /// Smallest conditional effective sample size of a stage, as a fraction of J; `None` without stages.
+    pub fn cess_min(&self) -> Option<f64> {
+        self.stages().map(|s| s.cess).min_by(f64::total_cmp)
+    }
+
+    /// Initial particles that have descendants at the end; `None` without stages.
+    pub fn ancestors(&self) -> Option<usize> {
+        self.stages().last().map(|s| s.ancestors)
     }
 
     /// Standard deviation of the islands' log-evidences; `None` with fewer than two that live.
@@ -192,12 +197,15 @@ impl fmt::Display for Report {
         }));
         let acceptance = self.acceptance();
         lines.extend(acceptance.map(|a| format!("  acceptance  {a:.2}")));
-        if self.steps.last().is_some_and(|s| s.log_evidence.is_some()) {
+        if let (Some(ess), Some(cess), Some(last)) =
+            (self.ess_min(), self.cess_min(), self.stages().last())
+        {
             lines.push(format!(
-                "  particles   ESS at least {:.2}, CESS at least {:.2}, {} initial particles have descendants",
-                self.ess_min(),
-                self.cess_min(),
-                self.ancestors()
+                "  particles   ESS at least {ess:.2}, CESS at least {cess:.2}"
+            ));
+            lines.push(format!(
+                "  ancestors   {} initial particles have descendants; resampling alone would leave about {:.0}",
+                last.ancestors, last.ancestors_by_resampling
             ));
         }
         if let (Some(spread), Some(effective)) = (self.evidence_spread(), self.effective_islands())

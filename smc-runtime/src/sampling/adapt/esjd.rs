@@ -82,7 +82,7 @@ impl StepSize for Esjd {
         at: At,
     ) {
         let mut stream = at.streams.stream(Purpose::Trajectory, at.stage, 0, at.draw);
-        self.deal(tuning, cloud.terms.len(), stream.uniform());
+        self.deal(tuning, cloud.len(), stream.uniform());
     }
 
     fn learn(&self, _: &dyn Kernel, tuning: &mut Tuning, moved: &Moved, gain: f64) {

@@ -62,12 +62,12 @@ impl Scales for Metric {
         weights: &Weights,
     ) {
         let layout = target.problem.layout();
-        let n = weights.ess() * cloud.terms.len() as f64;
+        let n = weights.ess() * cloud.len() as f64;
         match *self {
             Self::Unit => tuning.scale.fill(1.0),
             Self::Prior => prior(tuning, layout),
             Self::Blocks | Self::Diagonal => {
-                let variances = cloud.positions.variances(&weights.normalised());
+                let variances = cloud.positions().variances(&weights.normalised());
                 let means = block_means(&variances, layout);
                 let own = if *self == Self::Diagonal { n } else { 0.0 };
                 spread(tuning, layout, &variances, &means, own, n);
@@ -77,7 +77,7 @@ impl Scales for Metric {
                 let squares = cloud.gradient(target).mean_squares(&weights);
                 scores(tuning, layout, squares, n);
             }
-            Self::Information => informed(tuning, target, &cloud.positions, weights),
+            Self::Information => informed(tuning, target, cloud.positions(), weights),
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::sampling::weights::Weights;
 ///
 /// impl Scales for OneForAll {
 ///     fn learn(&self, tuning: &mut Tuning, _: &Target<'_>, cloud: &mut Cloud, weights: &Weights) {
-///         let variances = cloud.positions.variances(&weights.normalised());
+///         let variances = cloud.positions().variances(&weights.normalised());
 ///         let found = variances.iter().sum::<f64>() / variances.len() as f64;
 ///         let (mean, stages) = tuning.scale_memory.of::<(f64, u32)>();
 ///         *stages += 1;

@@ -19,8 +19,8 @@ use std::fmt::Debug;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Stream, Streams};
 use crate::problem::Problem;
-use crate::problem::rows::RowSet;
 use crate::sampling::cloud::Cloud;
+use crate::sampling::known::Known;
 use crate::sampling::stage::{Stage, Terms};
 use crate::sampling::weights::{self, Weights};
 
@@ -90,14 +90,9 @@ const _: fn(&dyn Annealing) = |_| ();
 ///
 /// Log-likelihoods of new rows are evaluated once and then used for the weights too.
 pub struct Lookahead<'a> {
-    problem: &'a dyn Problem,
-    cloud: &'a Cloud,
+    known: Known<'a>,
     weights: &'a Weights,
-    stage: &'a Stage,
-    bridge: bool,
     place: Place<'a>,
-    /// Σ ℓ of every particle over sets of rows that a candidate had, in the order in which they were asked for.
-    sums: Vec<(RowSet, Vec<f64>)>,
     caution: Option<String>,
 }
 
@@ -112,6 +107,19 @@ pub(crate) struct Place<'a> {
     pub(crate) rows: u64,
     /// What the policy planned before the run.
     pub(crate) plan: Option<&'a [Stage]>,
+    /// Whether the run came from a warm start, so that every stage is [bridged](Stage::bridged).
+    pub(crate) bridge: bool,
+}
+
+/// What a policy decided.
+pub(crate) struct Next {
+    pub(crate) stage: Stage,
+    /// The log-weight increments of the particles on the way there.
+    pub(crate) increments: Vec<f64>,
+    /// The terms of the particles there.
+    pub(crate) terms: Vec<Terms>,
+    /// What the policy has to say about the draws.
+    pub(crate) caution: Option<String>,
 }
 
 impl<'a> Lookahead<'a> {
@@ -123,25 +131,42 @@ impl<'a> Lookahead<'a> {
         place: Place<'a>,
     ) -> Self {
         Self {
-            problem,
-            cloud,
+            known: Known::new(problem, cloud, stage),
             weights,
-            stage,
             place,
-            sums: Vec::new(),
             caution: None,
-            bridge: false,
         }
     }
 
-    /// Whether the run came from a warm start, so that every stage is [bridged](Stage::bridged).
-    pub(crate) fn bridge(&mut self, bridge: bool) {
-        self.bridge = bridge;
+    /// What `policy` decides; `None` at its end.
+    ///
+    /// # Errors
+    /// If the policy fails, or proposes a stage that no run can enter from here.
+    pub(crate) fn next(mut self, policy: &dyn Annealing) -> Result<Option<Next>> {
+        let Some(stage) = policy.next(&mut self)? else {
+            return Ok(None);
+        };
+        let stage = self.bridged(stage);
+        let now = self.known.stage();
+        let refuse = |why: &str| Err(schedule(self.place.step, why.to_owned()));
+        possible(&stage, self.rows(), self.place.step)?;
+        if self.place.plan.is_none() && stage == *now {
+            return refuse("it is the current stage again");
+        }
+        if stage.beta() < now.beta() {
+            return refuse("the start comes back: the exponent of the prior falls");
+        }
+        Ok(Some(Next {
+            increments: self.known.increments(&stage),
+            terms: self.known.terms(&stage),
+            caution: self.caution,
+            stage,
+        }))
     }
 
     /// The stage as the run would enter it.
-    pub(crate) fn bridged(&self, stage: Stage) -> Stage {
-        if self.bridge {
+    fn bridged(&self, stage: Stage) -> Stage {
+        if self.place.bridge {
             stage.bridged(self.rows())
         } else {
             stage
@@ -179,28 +204,24 @@ impl<'a> Lookahead<'a> {
         self.caution = Some(text.into());
     }
 
-    pub(crate) fn take_caution(&mut self) -> Option<String> {
-        self.caution.take()
-    }
-
     /// The current stage, its ramp joined to the full rows if it has arrived.
     pub fn stage(&self) -> Stage {
-        self.stage.settled()
+        self.known.stage().settled()
     }
 
     /// Number of rows N.
     pub fn rows(&self) -> usize {
-        self.problem.rows()
+        self.known.problem().rows()
     }
 
     /// Number of parameters d.
     pub fn dim(&self) -> usize {
-        self.problem.layout().dim()
+        self.known.problem().dim()
     }
 
     /// Number of particles J.
     pub fn particles(&self) -> usize {
-        self.cloud.terms.len()
+        self.known.cloud().len()
     }
 
     /// The conditional effective sample size of going to `stage`, as a fraction of J.
@@ -214,12 +235,8 @@ impl<'a> Lookahead<'a> {
         if stage.problem(self.rows()).is_some() {
             return vec![f64::NEG_INFINITY; self.particles()];
         }
-        let terms = self.terms(stage);
-        let pairs = self.cloud.terms.iter().zip(&terms);
         let stage = self.bridged(stage.clone());
-        pairs
-            .map(|(now, next)| self.stage.increment(now, &stage, next))
-            .collect()
+        self.known.increments(&stage)
     }
 
     /// The largest x in (`from`, 1] whose stage keeps the CESS at `target` or above, by bisection.
@@ -247,68 +264,29 @@ impl<'a> Lookahead<'a> {
             (from + SMALLEST).min(1.0)
         }
     }
+}
 
-    /// The terms of every particle under `stage`, from what is known and a pass over new rows only.
-    pub(crate) fn terms(&mut self, stage: &Stage) -> Vec<Terms> {
-        let full = self.sum_over(stage.full());
-        let ramp = self.sum_over(stage.ramp());
-        let terms = self.cloud.terms.iter().zip(full.into_iter().zip(ramp));
-        terms
-            .map(|(now, (full, ramp))| Terms { full, ramp, ..*now })
-            .collect()
+/// The plan of a policy, every stage of which can be entered.
+pub(crate) fn planned(policy: &dyn Annealing, rows: usize) -> Result<Option<Vec<Stage>>> {
+    let plan = policy.plan(rows)?;
+    for (k, stage) in plan.iter().flatten().enumerate() {
+        possible(stage, rows, k)?;
     }
+    Ok(plan)
+}
 
-    /// Σ ℓ over `rows` for every particle.
-    fn sum_over(&mut self, rows: &RowSet) -> Vec<f64> {
-        let known = &self.cloud.terms;
-        if rows == self.stage.full() {
-            return known.iter().map(|t| t.full).collect();
-        }
-        if rows == self.stage.ramp() {
-            return known.iter().map(|t| t.ramp).collect();
-        }
-        let mut sum = vec![0.0; known.len()];
-        let mut rest = rows.clone();
-        for (part, value) in [
-            (self.stage.full(), (|t: &Terms| t.full) as fn(&Terms) -> f64),
-            (self.stage.ramp(), |t: &Terms| t.ramp),
-        ] {
-            if !part.is_empty() && rest.contains(part) {
-                rest = rest.without(part);
-                for (sum, t) in sum.iter_mut().zip(known) {
-                    *sum += value(t);
-                }
-            }
-        }
-        if !rest.is_empty() {
-            for (sum, new) in sum.iter_mut().zip(self.evaluate(&rest)) {
-                *sum += new;
-            }
-        }
-        sum
+/// Whether a run over `rows` rows can enter `next` after `stage` stages.
+fn possible(next: &Stage, rows: usize, stage: usize) -> Result<()> {
+    if stage >= MOST_STAGES {
+        let why = format!("it has not reached the posterior in {MOST_STAGES} stages");
+        return Err(schedule(stage, why));
     }
+    next.problem(rows)
+        .map_or(Ok(()), |why| Err(schedule(stage, why)))
+}
 
-    /// Σ ℓ over rows that the current stage does not have. Those of a smaller candidate are not evaluated again.
-    fn evaluate(&mut self, rows: &RowSet) -> Vec<f64> {
-        let known = self.sums.iter().filter(|(known, _)| rows.contains(known));
-        let known = known.max_by_key(|(known, _)| known.len());
-        let rest = known.map_or(rows.clone(), |(known, _)| rows.without(known));
-        if let (Some((_, sums)), true) = (known, rest.is_empty()) {
-            return sums.clone();
-        }
-        let segments = rest.segments(1.0);
-        let new = self
-            .problem
-            .log_likelihood(&self.cloud.positions, &segments, None);
-        let mut sums = new.totals();
-        if let Some((_, known)) = known {
-            for (sum, known) in sums.iter_mut().zip(known) {
-                *sum += known;
-            }
-        }
-        self.sums.push((rows.clone(), sums.clone()));
-        sums
-    }
+fn schedule(stage: usize, problem: String) -> Error {
+    Error::Schedule { stage, problem }
 }
 
 /// Most stages of a plan: more than any run will make, and few enough to hold.

@@ -115,14 +115,14 @@ impl Kernel for Chees {
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let trajectory = Trajectory {
             leapfrogs: self.leapfrogs(tuning, at),
-            steps: tuning.steps(cloud.positions.len()),
+            steps: tuning.steps(cloud.positions().len()),
             scale: &tuning.scale,
             gradient_rows: None,
         };
         let ends = leapfrog(target, cloud, at, &trajectory);
         let length = |step: &f32| step * trajectory.leapfrogs as f32;
         let lengths: Vec<f32> = trajectory.steps.iter().map(length).collect();
-        let length_slope = slope(&cloud.positions, &ends, &tuning.scale, &lengths);
+        let length_slope = slope(cloud.positions(), &ends, &tuning.scale, &lengths);
         Moved {
             length_slope,
             ..metropolis(target, cloud, ends.proposal, &ends.minus_errors, tuning, at)

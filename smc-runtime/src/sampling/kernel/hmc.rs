@@ -100,9 +100,9 @@ impl Kernel for Hmc {
         let trajectory = Trajectory {
             leapfrogs: self.leapfrogs,
             steps: jittered(
-                tuning.steps(cloud.positions.len()),
+                tuning.steps(cloud.positions().len()),
                 self.jitter,
-                &cloud.positions,
+                cloud.positions(),
                 at,
             ),
             scale: &tuning.scale,

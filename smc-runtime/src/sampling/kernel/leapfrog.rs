@@ -44,7 +44,7 @@ pub fn leapfrog(
     at: At,
     trajectory: &Trajectory<'_>,
 ) -> Ends {
-    let particles = cloud.positions.len();
+    let particles = cloud.positions().len();
     let (steps, scale) = (&trajectory.steps, trajectory.scale);
     let rough = trajectory
         .gradient_rows
@@ -58,19 +58,18 @@ pub fn leapfrog(
         ..*target
     };
     let mut gradient = cloud
-        .gradient
-        .take()
+        .take_gradient()
         .filter(|_| rough.is_none())
         .unwrap_or_else(|| {
-            let mut gradient = cloud.positions.zeros_like();
-            inner.add_gradient(&cloud.positions, &mut gradient);
+            let mut gradient = cloud.positions().zeros_like();
+            inner.add_gradient(cloud.positions(), &mut gradient);
             gradient
         });
-    let mut momenta = cloud.positions.zeros_like();
+    let mut momenta = cloud.positions().zeros_like();
     momenta.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
     let kinetic_before = momenta.squared_norms();
 
-    let mut positions = cloud.positions.clone();
+    let mut positions = cloud.positions().clone();
     let mut terms = Vec::new();
     for leapfrog in 0..trajectory.leapfrogs {
         let kick = if leapfrog == 0 { 0.5 } else { 1.0 };
@@ -83,7 +82,7 @@ pub fn leapfrog(
         terms = target.value(&positions);
     }
 
-    let before = target.log_density(&cloud.terms);
+    let before = target.log_density(cloud.terms());
     let after = target.log_density(&terms);
     let minus_errors = (0..particles)
         .map(|i| after[i] - before[i] - 0.5 * (kinetic_after[i] - kinetic_before[i]))

@@ -24,7 +24,7 @@ impl Kernel for Mala {
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let trajectory = Trajectory {
             leapfrogs: 1,
-            steps: tuning.steps(cloud.positions.len()),
+            steps: tuning.steps(cloud.positions().len()),
             scale: &tuning.scale,
             gradient_rows: None,
         };

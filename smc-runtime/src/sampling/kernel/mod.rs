@@ -16,9 +16,11 @@ pub use langevin::UnadjustedLangevin;
 pub use leapfrog::{Ends, Trajectory, leapfrog};
 pub use mala::Mala;
 pub use memory::{Memory, Remembered};
-pub use metropolis::{Proposal, arrive, metropolis};
+pub use metropolis::{arrive, metropolis};
 pub use random_walk::RandomWalk;
 pub use tuning::Tuning;
+
+pub use crate::sampling::cloud::Proposal;
 
 use std::fmt::Debug;
 
@@ -89,8 +91,8 @@ pub enum Aim {
 /// Moves every particle of a cloud once.
 ///
 /// Contract. A kernel either leaves the target invariant, or returns for every particle the log-weight correction that
-/// makes the weighted cloud right (minus the energy error for an unadjusted proposal). It leaves `cloud.terms` those of
-/// the new positions, and `cloud.gradient` that of the new positions or `None`. Random numbers come from `at.streams`
+/// makes the weighted cloud right (minus the energy error for an unadjusted proposal). It leaves the cloud with the terms of
+/// the new positions, and with their gradient or none: [`Cloud::accept`] sees to it. Random numbers come from `at.streams`
 /// only. Its step size and scales are in the [`Tuning`], which belongs to the run, is saved with it, and is the business
 /// of an [`Adaptation`](crate::sampling::adapt::Adaptation); what it learns itself goes into `tuning.kernel_memory`. It speaks to the particles by the bulk operations of a
 /// [`Population`](crate::problem::population::Population), never one by one.
@@ -110,12 +112,12 @@ pub enum Aim {
 ///         Aim::Acceptance(0.234)
 ///     }
 ///     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
-///         let mut noise = cloud.positions.zeros_like();
+///         let mut noise = cloud.positions().zeros_like();
 ///         noise.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
-///         let mut positions = cloud.positions.clone();
+///         let mut positions = cloud.positions().clone();
 ///         positions.axpy(tuning.step as f32, &tuning.scale, &noise);
 ///         let terms = target.value(&positions);
-///         let (before, after) = (target.log_density(&cloud.terms), target.log_density(&terms));
+///         let (before, after) = (target.log_density(cloud.terms()), target.log_density(&terms));
 ///         let ratios: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
 ///         metropolis(target, cloud, Proposal { positions, terms, gradient: None }, &ratios, tuning, at)
 ///     }
@@ -190,7 +192,7 @@ mod tests {
         let tuning = Tuning::new(1).at(length * sd / 60.0);
         kernel.step(&tuning, &target, &mut cloud, at);
         let centred = |p: &Population, i: usize| (f64::from(p.row(i)[0]) - mean) / sd;
-        let product = |i: usize| centred(&positions, i) * centred(&cloud.positions, i);
+        let product = |i: usize| centred(&positions, i) * centred(cloud.positions(), i);
         (0..PARTICLES).map(product).sum::<f64>() / PARTICLES as f64
     }
 
@@ -237,7 +239,7 @@ mod tests {
         let moved = UnadjustedLangevin.step(&tuning, &target, &mut cloud, at);
         assert_eq!(moved.corrections, Some(vec![f64::NEG_INFINITY; 5]));
         assert_eq!(moved.non_finite, 5);
-        assert_eq!(cloud.positions, positions);
-        assert_eq!(cloud.terms, target.value(&positions));
+        assert_eq!(*cloud.positions(), positions);
+        assert_eq!(cloud.terms(), target.value(&positions));
     }
 }

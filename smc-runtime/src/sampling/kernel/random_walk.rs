@@ -27,13 +27,13 @@ impl Kernel for RandomWalk {
     }
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
-        let particles = cloud.positions.len();
-        let mut normals = cloud.positions.zeros_like();
+        let particles = cloud.positions().len();
+        let mut normals = cloud.positions().zeros_like();
         normals.fill_normal(at.streams, Purpose::Propose, at.stage, at.draw);
-        let mut positions = cloud.positions.clone();
+        let mut positions = cloud.positions().clone();
         positions.axpy_each(1.0, &tuning.steps(particles), &tuning.scale, &normals);
         let terms = target.value(&positions);
-        let before = target.log_density(&cloud.terms);
+        let before = target.log_density(cloud.terms());
         let after = target.log_density(&terms);
         let log_ratios: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
         let proposal = Proposal {

@@ -56,7 +56,7 @@ mod tests {
         let made = |moves, jumps| Tally {
             moves,
             jumps,
-            ..Tally::new(10)
+            ..Tally::new(10, None)
         };
         assert!(moves.more(&made(0, 0.0)));
         assert!(moves.more(&made(2, 9.9)));

@@ -26,11 +26,13 @@ pub struct Tally {
     pub non_finite: usize,
     /// Number of parameters d.
     pub dim: usize,
+    /// The acceptance that the step size is steered to, if it is.
+    pub aim: Option<f64>,
 }
 
 impl Tally {
-    /// No moves yet, of `dim` parameters.
-    pub fn new(dim: usize) -> Self {
+    /// No moves yet, of `dim` parameters, with a step size that is steered to the acceptance `aim` or to none.
+    pub fn new(dim: usize, aim: Option<f64>) -> Self {
         Self {
             moves: 0,
             acceptance: 0.0,
@@ -39,6 +41,7 @@ impl Tally {
             cess: 1.0,
             non_finite: 0,
             dim,
+            aim,
         }
     }
 
@@ -51,9 +54,16 @@ impl Tally {
         self.cess = self.cess.min(cess);
         self.non_finite += moved.non_finite;
     }
+
+    /// Whether the step size is still far from what it is steered to: less than half of the acceptance aimed at was found.
+    pub fn is_lost(&self) -> bool {
+        let lost = |aim: f64| self.moves > 0 && self.acceptance < 0.5 * aim;
+        self.aim.is_some_and(lost)
+    }
 }
 
-/// Says when a stage has moved enough. A number is a policy: that many moves.
+/// Says when a stage has moved enough. A number is a policy: that many moves, or a few more while the step size is
+/// [lost](Tally::is_lost).
 ///
 /// ```
 /// use smc_runtime::sampling::moves::{Moves, Tally};
@@ -84,9 +94,11 @@ pub trait Moves: Debug + Send + Sync {
 
 const _: fn(&dyn Moves) = |_| ();
 
+/// That many moves, and up to eight more while the step size is [lost](Tally::is_lost): moves that nothing accepts are none.
 impl Moves for usize {
     fn more(&self, tally: &Tally) -> bool {
-        tally.moves < *self
+        const MOST_EXTRA: usize = 8;
+        tally.moves < *self || tally.moves < *self + MOST_EXTRA && tally.is_lost()
     }
 }
 

@@ -1,0 +1,48 @@
+//! Values as bytes that bring back every bit of a number.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::base::error::{Error, Result};
+
+/// A value as bytes, in the format of the crate `postcard`: what goes through it comes back bit for bit, whatever the format
+/// that the bytes themselves are kept in.
+///
+/// ```
+/// use smc_runtime::base::saved::Saved;
+/// let saved = Saved::of(&(1u64, vec![f64::NEG_INFINITY, 0.1]))?;
+/// let json = serde_json::to_string(&saved).unwrap();
+/// let again: Saved = serde_json::from_str(&json).unwrap();
+/// assert_eq!(again.read::<(u64, Vec<f64>)>()?, (1, vec![f64::NEG_INFINITY, 0.1]));
+/// assert!(again.read::<Vec<String>>().is_err());
+/// # Ok::<(), smc_runtime::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved(Vec<u8>);
+
+impl Saved {
+    /// `value` as bytes.
+    ///
+    /// # Errors
+    /// If its own `Serialize` refuses.
+    pub fn of<T: Serialize>(value: &T) -> Result<Self> {
+        let bytes = postcard::to_allocvec(value);
+        bytes.map(Self).map_err(|e| damaged(&e.to_string()))
+    }
+
+    /// The value again.
+    ///
+    /// # Errors
+    /// If the bytes are not those of a `T`.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        match postcard::take_from_bytes(&self.0) {
+            Ok((value, [])) => Ok(value),
+            Ok((_, rest)) => Err(damaged(&format!("{} bytes too many", rest.len()))),
+            Err(error) => Err(damaged(&error.to_string())),
+        }
+    }
+}
+
+fn damaged(why: &str) -> Error {
+    Error::shape("a saved value", "the bytes that were written", why)
+}

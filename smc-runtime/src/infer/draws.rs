@@ -1,0 +1,246 @@
+//! What an algorithm leaves: a weighted cloud, chains, points, or a density.
+
+use std::sync::Arc;
+
+use crate::base::diagnostics::{effective_sample_size, r_hat, weighted_r_hat};
+use crate::base::error::{Error, Result};
+use crate::base::rng::Streams;
+use crate::problem::density::Density;
+use crate::problem::population::Population;
+use crate::sampling::weights::Weights;
+
+/// Parameter vectors that stand for a posterior, and what they are.
+///
+/// ```
+/// use smc_runtime::infer::Draws;
+/// use smc_runtime::problem::population::Population;
+/// let chains = Draws::chains(Population::zeros(6, 1), 2)?;
+/// assert_eq!((chains.number_of_chains(), chains.log_evidence()), (Some(2), None));
+/// assert!(chains.weights().iter().all(|w| (w - 1.0 / 6.0).abs() < 1e-15));
+/// assert!(Draws::chains(Population::zeros(5, 1), 2).is_err());
+/// # Ok::<(), smc_runtime::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Draws {
+    positions: Population,
+    log_weights: Vec<f64>,
+    form: Form,
+}
+
+/// What draws are.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Form {
+    /// A weighted cloud.
+    Cloud {
+        /// log Z, where the algorithm has one: it began at a normalised density and ended at all rows.
+        log_evidence: Option<f64>,
+        /// The independent populations that it is made of, whose draws follow one another.
+        islands: Vec<Island>,
+    },
+    /// So many Markov chains of one length, whose draws follow one another.
+    Chains(usize),
+    /// Points that stand for themselves, such as modes: they are no draws.
+    Points,
+    /// Independent draws of a density, of which any number can be had.
+    Density(Arc<dyn Density>),
+}
+
+/// One of the independent populations of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Island {
+    /// Its estimate of the log-evidence, if the run has one; −∞ if it lost all of its particles.
+    pub log_evidence: f64,
+    /// Effective sample size of its particles, as a fraction of J.
+    pub ess: f64,
+}
+
+impl Draws {
+    /// A weighted cloud of one population, without an evidence.
+    ///
+    /// # Errors
+    /// If there is not one weight for every vector.
+    pub fn cloud(positions: Population, weights: &Weights) -> Result<Self> {
+        let island = Island {
+            log_evidence: weights.log_evidence(),
+            ess: weights.ess(),
+        };
+        Self::islands(positions, weights, vec![island])
+    }
+
+    /// A weighted cloud of several populations of one size, whose vectors follow one another, without an evidence.
+    ///
+    /// # Errors
+    /// If there is not one weight for every vector, or if islands do not share the vectors evenly.
+    pub fn islands(positions: Population, weights: &Weights, islands: Vec<Island>) -> Result<Self> {
+        let (draws, numbers) = (positions.len(), weights.log().len());
+        if draws != numbers {
+            let found = format!("{numbers} weights");
+            return Err(Error::shape("draws", format!("{draws} weights"), found));
+        }
+        evenly(draws, islands.len(), "islands")?;
+        Ok(Self {
+            log_weights: weights.log().to_vec(),
+            positions,
+            form: Form::Cloud {
+                log_evidence: None,
+                islands,
+            },
+        })
+    }
+
+    /// With log Z, which only a cloud has: anything else stays as it is.
+    pub fn with_log_evidence(mut self, log_z: f64) -> Self {
+        if let Form::Cloud { log_evidence, .. } = &mut self.form {
+            *log_evidence = Some(log_z);
+        }
+        self
+    }
+
+    /// `chains` chains of one length, whose draws follow one another.
+    ///
+    /// # Errors
+    /// If chains do not share the vectors evenly.
+    pub fn chains(positions: Population, chains: usize) -> Result<Self> {
+        evenly(positions.len(), chains, "chains")?;
+        Ok(Self::even(positions, Form::Chains(chains)))
+    }
+
+    /// Points that count alike.
+    pub fn points(positions: Population) -> Self {
+        Self::even(positions, Form::Points)
+    }
+
+    /// `draws` draws of a density.
+    pub fn of(density: Arc<dyn Density>, streams: Streams, draws: usize) -> Self {
+        let mut positions = Population::zeros(draws, density.dim());
+        density.sample(streams, 0, &mut positions);
+        Self::even(positions, Form::Density(density))
+    }
+
+    fn even(positions: Population, form: Form) -> Self {
+        Self {
+            log_weights: Weights::uniform(positions.len()).log().to_vec(),
+            positions,
+            form,
+        }
+    }
+
+    /// What they are.
+    pub fn form(&self) -> &Form {
+        &self.form
+    }
+
+    /// Unconstrained parameter vectors.
+    pub fn positions(&self) -> &Population {
+        &self.positions
+    }
+
+    /// The vectors alone.
+    pub fn into_positions(self) -> Population {
+        self.positions
+    }
+
+    /// Normalised log-weights.
+    pub fn log_weights(&self) -> &[f64] {
+        &self.log_weights
+    }
+
+    /// The weights, which sum to 1.
+    pub fn weights(&self) -> Vec<f64> {
+        self.log_weights.iter().map(|w| w.exp()).collect()
+    }
+
+    /// log Z, if there is one.
+    pub fn log_evidence(&self) -> Option<f64> {
+        match self.form {
+            Form::Cloud { log_evidence, .. } => log_evidence,
+            _ => None,
+        }
+    }
+
+    /// The independent populations of a weighted cloud; none of anything else.
+    pub fn each_island(&self) -> &[Island] {
+        match &self.form {
+            Form::Cloud { islands, .. } => islands,
+            _ => &[],
+        }
+    }
+
+    /// Number of Markov chains, if they are some.
+    pub fn number_of_chains(&self) -> Option<usize> {
+        match self.form {
+            Form::Chains(chains) => Some(chains),
+            _ => None,
+        }
+    }
+
+    /// Takes log-evidences to another scale of the targets, on which all are larger by `shift`.
+    pub(crate) fn shift_evidence(&mut self, shift: f64) {
+        if let Form::Cloud {
+            log_evidence: Some(log_evidence),
+            islands,
+        } = &mut self.form
+        {
+            *log_evidence += shift;
+            for island in islands {
+                island.log_evidence += shift;
+            }
+        }
+    }
+
+    /// Number of chains or islands, whichever there are; 0 of anything else.
+    pub(crate) fn groups(&self) -> usize {
+        match &self.form {
+            Form::Chains(chains) => *chains,
+            Form::Cloud { islands, .. } => islands.len(),
+            Form::Points | Form::Density(_) => 0,
+        }
+    }
+
+    /// R-hat of a scalar with one value per draw, across chains or islands; `None` without two of them.
+    pub(crate) fn r_hat(&self, values: &[f64]) -> Option<f64> {
+        let groups = self.groups();
+        if groups < 2 {
+            return None;
+        }
+        let size = self.positions.len() / groups;
+        let values = values.chunks_exact(size).map(<[f64]>::to_vec);
+        if self.number_of_chains().is_some() {
+            return r_hat(&values.collect::<Vec<_>>());
+        }
+        let weights = self.weights();
+        let weights = weights.chunks_exact(size).map(<[f64]>::to_vec);
+        weighted_r_hat(&values.zip(weights).collect::<Vec<_>>())
+    }
+
+    /// Effective sample size of a scalar with one value per draw: of chains by their autocorrelations, of a cloud 1/ΣW², of a
+    /// density the number of draws; points have none.
+    pub(crate) fn ess(&self, values: &[f64]) -> Option<f64> {
+        match &self.form {
+            Form::Chains(chains) => {
+                let size = (values.len() / chains).max(1);
+                let chains = values.chunks_exact(size).map(<[f64]>::to_vec);
+                effective_sample_size(&chains.collect::<Vec<_>>())
+            }
+            Form::Cloud { .. } => {
+                let squares = self.log_weights.iter().map(|w| (2.0 * w).exp());
+                Some(1.0 / squares.sum::<f64>())
+            }
+            Form::Density(_) => Some(values.len() as f64),
+            Form::Points => None,
+        }
+    }
+}
+
+/// Whether `groups` groups share `draws` draws evenly.
+fn evenly(draws: usize, groups: usize, of_what: &str) -> Result<()> {
+    if groups > 0 && draws > 0 && draws.is_multiple_of(groups) {
+        return Ok(());
+    }
+    Err(Error::shape(
+        "draws",
+        format!("as many in each of {groups} {of_what}"),
+        format!("{draws} draws"),
+    ))
+}

@@ -1,0 +1,149 @@
+//! A run from a warm start: first another algorithm, then annealing from around what it found.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::run::SmcRun;
+use super::settings::{Smc, Warm};
+use crate::base::error::{Error, Result};
+use crate::base::rng::Streams;
+use crate::base::saved::Saved;
+use crate::infer::observe::Step;
+use crate::infer::{Outcome, Stepwise};
+use crate::problem::Problem;
+use crate::problem::population::Population;
+use crate::sampling::anneal::{Plan, planned};
+use crate::sampling::start;
+
+/// The two runs, one after the other.
+pub(super) struct WarmRun<'a> {
+    settings: Smc,
+    problem: Arc<dyn Problem + 'a>,
+    streams: Streams,
+    spread: f64,
+    phase: Phase<'a>,
+}
+
+enum Phase<'a> {
+    /// The algorithm that finds where to begin.
+    Finding(Box<dyn Stepwise + 'a>),
+    /// The annealing from around what it found.
+    Annealing(Population, Box<SmcRun<'a>>),
+    /// Between the two; no step ever ends here.
+    Between,
+}
+
+#[derive(Serialize, Deserialize)]
+enum State {
+    Finding(Saved),
+    Annealing(Population, Saved),
+}
+
+impl<'a> WarmRun<'a> {
+    /// `settings` without the warm start.
+    pub(super) fn new(
+        warm: &Warm,
+        settings: Smc,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+    ) -> Result<Self> {
+        let finding = warm.algorithm.begin(problem.clone(), streams)?;
+        Ok(Self {
+            settings,
+            problem,
+            streams,
+            spread: warm.spread,
+            phase: Phase::Finding(finding),
+        })
+    }
+
+    pub(super) fn resume(
+        warm: &Warm,
+        settings: Smc,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: &Saved,
+    ) -> Result<Self> {
+        let mut run = Self {
+            settings,
+            problem,
+            streams,
+            spread: warm.spread,
+            phase: Phase::Between,
+        };
+        run.phase = match state.read()? {
+            State::Finding(state) => {
+                let problem = run.problem.clone();
+                Phase::Finding(warm.algorithm.resume(problem, streams, &state)?)
+            }
+            State::Annealing(centres, state) => {
+                let settings = run.around(&centres)?;
+                let annealing = SmcRun::resume(settings, run.problem.clone(), streams, &state)?;
+                Phase::Annealing(centres, Box::new(annealing))
+            }
+        };
+        Ok(run)
+    }
+
+    /// The settings with the start around `centres`.
+    fn around(&self, centres: &Population) -> Result<Smc> {
+        let start = start::around(&*self.problem, centres.clone(), self.spread)?;
+        Ok(self.settings.clone().start(start))
+    }
+
+    fn anneal(&mut self, found: Outcome) -> Result<()> {
+        let centres = found.draws.into_positions();
+        let settings = self.around(&centres)?;
+        let run = SmcRun::new(settings, self.problem.clone(), self.streams)?;
+        self.phase = Phase::Annealing(centres, Box::new(run));
+        Ok(())
+    }
+}
+
+impl Stepwise for WarmRun<'_> {
+    fn plan(&self) -> Option<Plan> {
+        let rows = self.problem.rows();
+        let stages = planned(&*self.settings.annealing, rows).ok().flatten()?;
+        Some(Plan::new(&stages, rows))
+    }
+
+    fn step(&mut self) -> Result<Option<Step>> {
+        if let Phase::Finding(finding) = &mut self.phase {
+            if let Some(step) = finding.step()? {
+                return Ok(Some(step));
+            }
+            if let Phase::Finding(finding) = std::mem::replace(&mut self.phase, Phase::Between) {
+                self.anneal(finding.finish()?)?;
+            }
+        }
+        match &mut self.phase {
+            Phase::Annealing(_, run) => run.step(),
+            _ => Ok(None),
+        }
+    }
+
+    fn state(&self) -> Result<Saved> {
+        match &self.phase {
+            Phase::Finding(finding) => Saved::of(&State::Finding(finding.state()?)),
+            Phase::Annealing(centres, run) => {
+                Saved::of(&State::Annealing(centres.clone(), run.state()?))
+            }
+            Phase::Between => Err(Error::lacks(
+                "a state to save",
+                "the run failed between its warm start and its first stage",
+            )),
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Result<Outcome> {
+        match self.phase {
+            Phase::Annealing(_, run) => run.finish(),
+            Phase::Finding(finding) => finding.finish(),
+            Phase::Between => Err(Error::lacks(
+                "what a run leaves",
+                "this one failed between its warm start and its first stage",
+            )),
+        }
+    }
+}
