@@ -10,8 +10,8 @@
 //! use smc_runtime::testing;
 //!
 //! testing::check_resampler(&Systematic).unwrap();
-//! testing::check_scales(&Metric::Blocks).unwrap();
-//! let adaptation = Adaptation::new(Follow::aim(), Metric::Blocks);
+//! testing::check_scales(&Metric::Diagonal).unwrap();
+//! let adaptation = Adaptation::new(Follow::aim(), Metric::Diagonal);
 //! testing::check_adaptation(&adaptation, &Hmc::leapfrogs(4)).unwrap();
 //! testing::check_kernel(&Hmc::leapfrogs(4), &adaptation).unwrap();
 //! ```

@@ -88,7 +88,7 @@ fn every_metric_conforms() {
 /// Scales that break a law each.
 #[derive(Debug)]
 enum Faulty {
-    Collapse,
+    Logarithm,
     Forget,
     Step,
 }
@@ -96,9 +96,9 @@ enum Faulty {
 impl Scales for Faulty {
     fn learn(&self, tuning: &mut Tuning, _: &Target<'_>, cloud: &mut Cloud, weights: &Weights) {
         match self {
-            Self::Collapse => {
+            Self::Logarithm => {
                 let variances = cloud.positions().variances(&weights.normalised());
-                tuning.scale = variances.iter().map(|v| v.sqrt() as f32).collect();
+                tuning.scale = variances.iter().map(|v| v.ln() as f32).collect();
             }
             Self::Forget => {
                 let Unsaved { stages } = tuning.scale_memory.of();
@@ -121,7 +121,7 @@ struct Unsaved {
 fn faulty_scales_do_not_conform() {
     for (faulty, expected) in [
         (
-            Faulty::Collapse,
+            Faulty::Logarithm,
             "a step or a scale is not a positive, finite number",
         ),
         (

@@ -62,7 +62,7 @@ struct Average {
 }
 
 impl Average {
-    fn from(log_step: f64) -> Self {
+    fn at(log_step: f64) -> Self {
         Self {
             start: log_step,
             lack: 0.0,
@@ -100,7 +100,7 @@ impl StepSize for DualAveraging {
         let Averages { moves, steps } = tuning.step_memory.of();
         if steps.len() != found.len() {
             *moves = 0;
-            *steps = now.into_iter().map(Average::from).collect();
+            *steps = now.into_iter().map(Average::at).collect();
         }
         *moves += 1;
         let k = f64::from(*moves);
