@@ -98,7 +98,8 @@ fn main() -> ExitCode {
 fn annealed(args: &Args, policy: impl Annealing + 'static) -> Box<dyn Inference> {
     let smc: Smc = smc()
         .islands(args.islands)
-        .particles(args.flags.size(args.particles, 8))
+        .particles(args.islands * args.flags.size(args.particles, 8))
+        .combine(Combine::Evidence)
         .annealing(policy)
         .kernel(Hmc::leapfrogs(args.leapfrogs))
         .moves(args.moves);

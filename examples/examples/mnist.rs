@@ -222,7 +222,7 @@ fn algorithm(
         None => ensemble().members(args.particles),
     };
     let smc = smc()
-        .particles(args.particles / islands)
+        .particles(args.particles)
         .islands(islands)
         .combine(Combine::Equally)
         .step_size(steps)

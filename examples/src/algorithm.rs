@@ -45,8 +45,7 @@ fn moves(budget: usize, size: usize, particles: usize) -> usize {
 fn populations(flags: &Flags, islands: usize, particles: usize, moves: usize) -> Smc {
     smc()
         .islands(islands)
-        .particles(particles)
-        .combine(Combine::Equally)
+        .particles(islands * particles)
         .moves(flags.size(2, 1))
         .final_moves(flags.size(moves, 1))
         .recycle(true)

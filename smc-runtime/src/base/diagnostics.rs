@@ -1,6 +1,8 @@
 //! Convergence across independent chains, of scalars such as predictions. In weight space R-hat means nothing for a
 //! network: its symmetries give every chain another, equally good, labelling.
 
+use crate::base::sums::log_sum_exp;
+
 /// Split R-hat of one scalar: `chains` holds its draws chain by chain (Gelman et al., Bayesian Data Analysis, 3rd ed.).
 ///
 /// `None` with fewer than four draws per chain, or if nothing varies.
@@ -30,18 +32,49 @@ pub fn r_hat(chains: &[Vec<f64>]) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// About how many of J particles still have descendants after k resamplings in proportion to equal weights: lineages meet in
-/// pairs, dA/dk = −A·(A − 1)/(2J), so A = 1/(1 − (1 − 1/J)·e^{−k/(2J)}), close to 2J/k once that is small. No particle has to be
-/// better than another for it, so that few ancestors alone say nothing against a run.
+/// About how many of J particles still have descendants after resamplings in which two particles had the same ancestor with
+/// probabilities that sum to `coalescences`, if none were better than another from one to the next: lineages meet in pairs,
+/// dA/dC = −A·(A − 1)/2, so A = 1/(1 − (1 − 1/J)·e^{−C/2}).
+///
+/// With equal weights that is C = k/J after k multinomial resamplings, and A is close to 2J/k once that is small; particles that
+/// are resampled when their weights are uneven meet about twice as fast. Few ancestors alone say nothing against a run.
 ///
 /// ```
 /// use smc_runtime::base::diagnostics::ancestors_left;
-/// assert!((ancestors_left(64, 0) - 64.0).abs() < 1e-9);
-/// assert!((3.0..4.0).contains(&ancestors_left(64, 40)));
+/// assert!((ancestors_left(64, 0.0) - 64.0).abs() < 1e-9);
+/// assert!((3.0..4.0).contains(&ancestors_left(64, 40.0 / 64.0)));
 /// ```
-pub fn ancestors_left(particles: usize, resamplings: usize) -> f64 {
-    let (particles, resamplings) = (particles.max(1) as f64, resamplings as f64);
-    1.0 / (1.0 - (1.0 - 1.0 / particles) * (-0.5 * resamplings / particles).exp())
+pub fn ancestors_left(particles: usize, coalescences: f64) -> f64 {
+    let particles = particles.max(1) as f64;
+    1.0 / (1.0 - (1.0 - 1.0 / particles) * (-0.5 * coalescences).exp())
+}
+
+/// The standard error of the logarithm of the mean of exp(x) over `logs`, by the jackknife: with m_k the log-mean without
+/// x_k, √((K−1)/K·Σ(m_k − m̄)²). Where x are the log-evidences of K independent runs it is that of their log-mean; it stays within
+/// a few percent of the truth where sd(x)/√K, which is right for small spreads, has long become too small.
+///
+/// `None` with fewer than two numbers, or if one is not finite.
+///
+/// ```
+/// use smc_runtime::base::diagnostics::log_mean_error;
+/// let near: Vec<f64> = (0..8).map(|k| 0.01 * f64::from(k)).collect();
+/// // sd/√K of 0, 0.01, .., 0.07.
+/// assert!((log_mean_error(&near).unwrap() / 0.00866 - 1.0).abs() < 0.01);
+/// assert_eq!(log_mean_error(&[1.0]), None);
+/// ```
+pub fn log_mean_error(logs: &[f64]) -> Option<f64> {
+    if logs.len() < 2 || logs.iter().any(|x| !x.is_finite()) {
+        return None;
+    }
+    let without = |k: usize| {
+        let mut others = logs.to_vec();
+        others.swap_remove(k);
+        log_sum_exp(&others)
+    };
+    let (_, variance) = mean_variance((0..logs.len()).map(without));
+    let k = logs.len() as f64;
+    // The variance is a sum over K − 1.
+    Some(((k - 1.0).powi(2) / k * variance).sqrt())
 }
 
 /// Effective sample size of one scalar in `chains`, its draws chain by chain: the number of independent draws whose mean would be

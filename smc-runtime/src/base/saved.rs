@@ -4,9 +4,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::{Error, Result};
+use crate::base::fingerprint::fingerprint;
 
-/// A value as bytes, in the format of the crate `postcard`: what goes through it comes back bit for bit, whatever the format
-/// that the bytes themselves are kept in.
+/// A value as bytes, in the format of the crate `postcard` with a checksum at the end: what goes through it comes back bit for
+/// bit, whatever the format that the bytes themselves are kept in, or not at all. The checksum finds accidents, not malice.
 ///
 /// ```
 /// use smc_runtime::base::saved::Saved;
@@ -27,7 +28,10 @@ impl Saved {
     /// If its own `Serialize` refuses.
     pub fn of<T: Serialize>(value: &T) -> Result<Self> {
         let bytes = postcard::to_allocvec(value);
-        bytes.map(Self).map_err(|e| damaged(&e.to_string()))
+        let mut bytes = bytes.map_err(|e| damaged(&e.to_string()))?;
+        let check = check(&bytes);
+        bytes.extend(check.to_le_bytes());
+        Ok(Self(bytes))
     }
 
     /// The value again.
@@ -35,12 +39,25 @@ impl Saved {
     /// # Errors
     /// If the bytes are not those of a `T`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        match postcard::take_from_bytes(&self.0) {
+        let Some((bytes, found)) = self.0.split_last_chunk() else {
+            return Err(damaged("nothing"));
+        };
+        if check(bytes) != u64::from_le_bytes(*found) {
+            return Err(damaged("others: the checksum does not fit"));
+        }
+        match postcard::take_from_bytes(bytes) {
             Ok((value, [])) => Ok(value),
-            Ok((_, rest)) => Err(damaged(&format!("{} bytes too many", rest.len()))),
-            Err(error) => Err(damaged(&error.to_string())),
+            Ok((_, rest)) => Err(damaged(&format!(
+                "those of another type, {} too many",
+                rest.len()
+            ))),
+            Err(error) => Err(damaged(&format!("those of another type: {error}"))),
         }
     }
+}
+
+fn check(bytes: &[u8]) -> u64 {
+    fingerprint(bytes.iter().map(|&byte| u64::from(byte)))
 }
 
 fn damaged(why: &str) -> Error {

@@ -51,8 +51,8 @@ pub enum Detail {
 /// A stage of sequential Monte Carlo.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageDetail {
-    /// Conditional effective sample size of the increments, and of the corrections of moves, as a fraction of J; the smallest
-    /// of all islands.
+    /// Conditional effective sample size of the increments, and of the corrections of moves, as a fraction of J; the mean over
+    /// islands.
     pub cess: f64,
     /// Effective sample size before resampling, as a fraction of J; the smallest of all islands.
     pub ess: f64,
@@ -64,7 +64,8 @@ pub struct StageDetail {
     pub step_size: f64,
     /// Initial particles that still have descendants.
     pub ancestors: usize,
-    /// How many would have some if no particle were better than another ([`ancestors_left`]).
+    /// About how many would have some if every resampling had been as uneven as it was, but no lineage better than another
+    /// ([`ancestors_left`]).
     ///
     /// [`ancestors_left`]: crate::base::diagnostics::ancestors_left
     pub ancestors_by_resampling: f64,

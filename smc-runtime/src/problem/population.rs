@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::bits::fingerprint;
 use crate::base::exec;
+use crate::base::fingerprint::fingerprint;
 use crate::base::rng::{Purpose, Streams};
 
 /// J vectors of length d, row-major, `f32`.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::bits::fingerprint;
 use crate::base::error::{Error, Result};
+use crate::base::fingerprint::fingerprint;
 use crate::base::rng::Streams;
 use crate::data::{Dataset, Standardise};
 use crate::infer::Inference;

@@ -16,16 +16,12 @@ use crate::problem::{Problem, Segment};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
     /// log p(θ).
-    #[serde(with = "crate::base::bits")]
     pub prior: f64,
     /// log q0(θ) of the start, while it counts; 0 otherwise.
-    #[serde(with = "crate::base::bits")]
     pub start: f64,
     /// Σ ℓ over the stage's full rows.
-    #[serde(with = "crate::base::bits")]
     pub full: f64,
     /// Σ ℓ over the stage's ramping rows.
-    #[serde(with = "crate::base::bits")]
     pub ramp: f64,
 }
 
@@ -34,11 +30,8 @@ pub struct Terms {
 pub struct Stage {
     full: RowSet,
     ramp: RowSet,
-    #[serde(with = "crate::base::bits")]
     phi: f64,
-    #[serde(with = "crate::base::bits")]
     scale: f64,
-    #[serde(with = "crate::base::bits")]
     beta: f64,
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::base::bits::fingerprint;
 use crate::base::error::{Error, Result};
+use crate::base::fingerprint::fingerprint;
 use crate::base::rng::{Purpose, Streams};
 use crate::base::sums::log_sum_exp;
 use crate::problem::Problem;

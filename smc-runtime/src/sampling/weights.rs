@@ -35,9 +35,7 @@ fn finite(x: f64) -> f64 {
 /// Normalised weights W of J particles and the log-evidence that has passed through them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
-    #[serde(with = "crate::base::bits::many")]
     log: Vec<f64>,
-    #[serde(with = "crate::base::bits")]
     log_evidence: f64,
 }
 
@@ -111,6 +109,24 @@ impl Ancestors {
     /// The ancestor of each particle, in order.
     pub fn places(&self) -> &[usize] {
         &self.0
+    }
+
+    /// The probability that two particles have the same ancestor.
+    pub fn coalescence(&self) -> f64 {
+        let mut offspring = vec![0usize; self.len()];
+        for &ancestor in &self.0 {
+            offspring[ancestor] += 1;
+        }
+        let pairs = |n: usize| (n * n.saturating_sub(1)) as f64;
+        let alike: f64 = offspring.iter().map(|&n| pairs(n)).sum();
+        alike / pairs(self.len()).max(1.0)
+    }
+
+    /// Those of the particles of island number `k`, each of which has `particles`, counted within it.
+    pub fn of_island(&self, k: usize, particles: usize) -> Self {
+        let first = k * particles;
+        let own = self.0[first..first + particles].iter();
+        Self(own.map(|a| a.saturating_sub(first)).collect())
     }
 
     /// What each particle's ancestor has.
@@ -222,11 +238,11 @@ pub struct Islands {
 /// How islands count in the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Combine {
-    /// By their evidence estimates, which is consistent.
-    #[default]
+    /// By their evidence estimates, which is right for few particles too if there are many islands: their number makes the
+    /// error small. With a few islands whose estimates are apart by more than one, one of them has all the weight by chance.
     Evidence,
-    /// Equally: an ensemble of runs. Where no run comes close to the whole posterior, as in large networks, one island
-    /// would have all the weight by chance.
+    /// Equally, which is right if each has many particles: each is then a sample of the whole posterior by itself.
+    #[default]
     Equally,
 }
 
@@ -254,7 +270,18 @@ impl Islands {
         &self.each
     }
 
-    /// [`Weights::reweight`] on every island; the smallest CESS and ESS of those that live.
+    /// The conditional effective sample size of `increments`, as a fraction of J: the mean over the islands that live. That
+    /// islands differ from each other does not count, for they do not exchange particles.
+    pub fn cess(&self, increments: &[f64]) -> f64 {
+        let islands = self.each.iter().zip(&self.dead);
+        let islands = islands.zip(increments.chunks(self.particles()));
+        let each = islands.filter(|((_, dead), _)| !**dead);
+        let each = each.map(|((weights, _), increments)| cess(&weights.log, increments));
+        let each: Vec<f64> = each.collect();
+        each.iter().sum::<f64>() / each.len().max(1) as f64
+    }
+
+    /// [`Weights::reweight`] on every island; the mean CESS and the smallest ESS of those that live.
     ///
     /// # Errors
     /// If there is not an increment for every particle, or if no island has weight left; all are then unchanged.
@@ -262,7 +289,7 @@ impl Islands {
         as_many(self.all_particles(), increments.len())?;
         let mut next = self.clone();
         let mut all = Reweighted {
-            cess: 1.0,
+            cess: self.cess(increments),
             ess: 1.0,
             non_finite: 0,
         };
@@ -273,7 +300,6 @@ impl Islands {
             }
             match weights.reweight(increments) {
                 Ok(one) => {
-                    all.cess = all.cess.min(one.cess);
                     all.ess = all.ess.min(one.ess);
                     all.non_finite += one.non_finite;
                 }

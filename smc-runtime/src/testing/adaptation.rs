@@ -4,6 +4,7 @@ use super::Regression;
 use super::kernel::caches;
 use crate::base::exec;
 use crate::base::rng::Streams;
+use crate::base::saved::Saved;
 use crate::problem::Problem;
 use crate::problem::population::Population;
 use crate::sampling::adapt::{Adaptation, Scales};
@@ -116,8 +117,8 @@ fn kept(tuning: Tuning) -> Result<Tuning, String> {
 
 #[allow(clippy::needless_pass_by_value)] // the type of `kept`
 fn saved(tuning: Tuning) -> Result<Tuning, String> {
-    let saved = postcard::to_allocvec(&tuning).map_err(|e| format!("settings not saved: {e}"))?;
-    postcard::from_bytes(&saved).map_err(|e| format!("settings not read: {e}"))
+    let saved = Saved::of(&tuning).map_err(|e| format!("settings not saved: {e}"))?;
+    saved.read().map_err(|e| format!("settings not read: {e}"))
 }
 
 /// Whether `learn` finds `tuning` on any number of threads, and with saving in between.

@@ -188,7 +188,11 @@ fn settings_of_a_kernel_must_be_possible() {
         run(smc().islands(0)),
         "islands = 0: at least one island is needed"
     );
-    let alone = smc().particles(1).islands(4).kernel(UnadjustedLangevin);
+    assert_eq!(
+        run(smc().particles(10).islands(4)),
+        "particles = 10: a multiple of the 4 islands, which share them evenly"
+    );
+    let alone = smc().particles(4).islands(4).kernel(UnadjustedLangevin);
     assert_eq!(
         run(alone.combine(Combine::Equally)),
         "kernel = UnadjustedLangevin: it corrects weights, and islands of one particle that count equally have none: take \

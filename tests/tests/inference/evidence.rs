@@ -185,7 +185,7 @@ fn mcmc_with_other_kernels_finds_the_conjugate_posterior() {
 fn the_mean_evidence_of_islands_is_unbiased() {
     let (problem, z) = regression();
     let ladder = Tempering::ladder((1..=14).map(|k| (f64::from(k) / 14.0).powi(3)));
-    let settings = fixed().particles(16).islands(4).annealing(ladder);
+    let settings = fixed().particles(64).islands(4).annealing(ladder);
     evidence_is_unbiased(&settings, &problem, z).unwrap();
 }
 

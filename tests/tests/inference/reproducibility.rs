@@ -313,6 +313,30 @@ fn a_state_of_another_run_is_refused_with_what_differs() {
 }
 
 #[test]
+fn a_damaged_state_is_refused() {
+    let rows = data::<2>(80, 1);
+    let run = || {
+        let run = Run::new(Line::<2>::default(), &rows).seed(4);
+        run.with(smc().particles(6).kernel(Hmc::leapfrogs(2)).moves(1))
+    };
+    let mut begun = run().begin().unwrap();
+    begun.step().unwrap();
+    let saved = serde_json::to_value(begun.state().unwrap()).unwrap();
+    for part in ["told", "inside"] {
+        let bytes = saved[part].as_array().unwrap().len();
+        for place in [0, bytes / 2, bytes - 9, bytes - 1] {
+            let mut damaged = saved.clone();
+            let byte = damaged[part][place].as_u64().unwrap();
+            damaged[part][place] = (byte ^ 1).into();
+            let state: State = serde_json::from_value(damaged).unwrap();
+            let text = run().resume(&state).map(|_| ()).unwrap_err().to_string();
+            let expected = "a saved value: expected the bytes that were written";
+            assert!(text.starts_with(expected), "{part} at {place}: {text}");
+        }
+    }
+}
+
+#[test]
 fn a_run_that_an_observer_stops_can_go_on() {
     struct AtThird;
     impl Observer for AtThird {
@@ -379,11 +403,11 @@ fn final_moves_are_told_as_they_are_made() {
 }
 
 #[test]
-fn a_state_with_lost_particles_survives_json() {
+fn a_state_with_lost_particles_survives_saving() {
     let mut weights = smc_runtime::sampling::weights::Weights::uniform(3);
     weights.reweight(&[0.0, f64::NEG_INFINITY, 1.0]).unwrap();
-    let saved = serde_json::to_string(&weights).unwrap();
-    let back: smc_runtime::sampling::weights::Weights = serde_json::from_str(&saved).unwrap();
+    let saved = smc_runtime::base::saved::Saved::of(&weights).unwrap();
+    let back: smc_runtime::sampling::weights::Weights = saved.read().unwrap();
     assert_eq!(back, weights);
 }
 

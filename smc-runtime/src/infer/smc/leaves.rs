@@ -4,7 +4,7 @@ use super::run::SmcRun;
 use crate::base::error::{Error, Result};
 use crate::infer::{Draws, Island, Outcome};
 use crate::problem::population::Population;
-use crate::sampling::weights::{Combine, Weights};
+use crate::sampling::weights::Weights;
 
 impl SmcRun<'_> {
     /// The weighted particles.
@@ -20,17 +20,6 @@ impl SmcRun<'_> {
         if !complete {
             cautions.push(
                 "the annealing policy did not end at all rows: these draws are not from the posterior, and there is no evidence"
-                    .to_owned(),
-            );
-        }
-        if settings.combine == Combine::Equally && settings.islands > 1 {
-            cautions.push(format!(
-                "{} islands count equally: an ensemble of runs rather than one weighted posterior",
-                settings.islands
-            ));
-        } else if complete && settings.islands == 1 {
-            cautions.push(
-                "one island: nothing says how far its log-evidence can be trusted; take several, or compare seeds"
                     .to_owned(),
             );
         }

@@ -30,8 +30,8 @@ pub(super) struct SmcState {
     tuning: Tuning,
     /// The initial particle that each one descends from.
     roots: Vec<usize>,
-    /// How often each island was resampled.
-    resamplings: Vec<usize>,
+    /// Σ over resamplings of the probability that two particles of an island had the same ancestor.
+    coalescences: Vec<f64>,
     /// Final moves made.
     after: usize,
     /// Moves made on the posterior, where they are recycled.
@@ -64,7 +64,11 @@ impl<'a> SmcRun<'a> {
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
     ) -> Result<Self> {
-        let particles = settings.islands * settings.particles;
+        let (islands, each) = (
+            settings.number_of_islands(),
+            settings.particles_of_an_island(),
+        );
+        let particles = islands * each;
         let (stage, start) = match settings.start.as_deref() {
             Some(start) => (Stage::start(), start),
             None => (Stage::prior(), problem.prior()),
@@ -77,12 +81,12 @@ impl<'a> SmcRun<'a> {
         let tuning = adaptation.start(kernel, &*problem, factor);
         let state = SmcState {
             steps: 0,
-            cloud: Cloud::at(&target(&settings, &*problem, &stage), positions),
+            cloud: Cloud::at(&target_of(&settings, &*problem, &stage), positions),
             stage,
-            weights: Islands::uniform(settings.islands, settings.particles),
+            weights: Islands::uniform(islands, each),
             tuning,
             roots: (0..particles).collect(),
-            resamplings: vec![0; settings.islands],
+            coalescences: vec![0.0; islands],
             after: 0,
             on_posterior: 0,
             generations: Vec::new(),
@@ -104,7 +108,11 @@ impl<'a> SmcRun<'a> {
         let text = |islands: usize, particles: usize, dim: usize| {
             format!("{islands} islands of {particles} particles of {dim} parameters")
         };
-        let expected = text(settings.islands, settings.particles, problem.dim());
+        let (islands, each) = (
+            settings.number_of_islands(),
+            settings.particles_of_an_island(),
+        );
+        let expected = text(islands, each, problem.dim());
         let dim = state.cloud.positions().dim();
         let found = text(state.weights.each().len(), state.weights.particles(), dim);
         if expected != found {
@@ -155,8 +163,8 @@ impl<'a> SmcRun<'a> {
             plan: self.plan.as_deref(),
             bridge: self.settings.start.is_some(),
         };
-        let pooled = self.pooled();
-        let ahead = Lookahead::new(&*self.problem, &state.cloud, &pooled, &state.stage, place);
+        let (cloud, weights) = (&state.cloud, &state.weights);
+        let ahead = Lookahead::new(&*self.problem, cloud, weights, &state.stage, place);
         ahead.next(&*self.settings.annealing)
     }
 
@@ -176,7 +184,7 @@ impl<'a> SmcRun<'a> {
     fn learn_scales(&mut self) {
         let pooled = self.pooled();
         let state = &mut self.state;
-        let target = target(&self.settings, &*self.problem, &state.stage);
+        let target = target_of(&self.settings, &*self.problem, &state.stage);
         let adaptation = &self.settings.adaptation;
         adaptation.enter(&mut state.tuning, &target, &mut state.cloud, &pooled);
     }
@@ -185,9 +193,7 @@ impl<'a> SmcRun<'a> {
     fn resample(&mut self) -> Result<bool> {
         let (settings, state) = (&self.settings, &mut self.state);
         let (streams, stage) = (self.streams, state.steps);
-        let resamplings = &mut state.resamplings;
         let ancestors = state.weights.resample(settings.ess, |island, weights| {
-            resamplings[island] += 1;
             let mut stream = streams.stream(Purpose::Resample, stage, island, 0);
             settings.resample.ancestors(weights, &mut stream)
         });
@@ -196,6 +202,10 @@ impl<'a> SmcRun<'a> {
             let state = &mut self.state;
             state.cloud.resample(ancestors);
             state.roots = ancestors.of(&state.roots);
+            let each = state.weights.particles();
+            for (k, sum) in state.coalescences.iter_mut().enumerate() {
+                *sum += ancestors.of_island(k, each).coalescence();
+            }
         }
         Ok(ancestors.is_some())
     }
@@ -214,7 +224,7 @@ impl<'a> SmcRun<'a> {
     fn try_out(&mut self) {
         let (at, pooled) = (self.at(0), self.pooled());
         let state = &mut self.state;
-        let target = target(&self.settings, &*self.problem, &state.stage);
+        let target = target_of(&self.settings, &*self.problem, &state.stage);
         let (kernel, cloud) = (&*self.settings.kernel, &state.cloud);
         let policy = &self.settings.adaptation.step;
         policy.try_out(
@@ -231,7 +241,7 @@ impl<'a> SmcRun<'a> {
     fn make_move(&mut self, done: &mut Tally) -> Result<()> {
         let at = self.at(done.moves);
         let (settings, state) = (&self.settings, &mut self.state);
-        let target = target(settings, &*self.problem, &state.stage);
+        let target = target_of(settings, &*self.problem, &state.stage);
         let kernel = &*settings.kernel;
         let moved = kernel.step(&state.tuning, &target, &mut state.cloud, at);
         let corrected = match &moved.corrections {
@@ -328,8 +338,9 @@ impl<'a> SmcRun<'a> {
     fn describe(&self, reweighted: &Reweighted, resampled: bool, moved: &Tally) -> Step {
         let state = &self.state;
         let rows = state.stage.effective_rows();
-        let by_resampling = state.resamplings.iter();
-        let by_resampling = by_resampling.map(|&k| ancestors_left(self.settings.particles, k));
+        let each = state.weights.particles();
+        let by_resampling = state.coalescences.iter();
+        let by_resampling = by_resampling.map(|&sum| ancestors_left(each, sum));
         Step {
             step: state.steps,
             done: self.done(rows),
@@ -385,7 +396,7 @@ impl Stepwise for SmcRun<'_> {
     }
 }
 
-fn target<'a>(settings: &'a Smc, problem: &'a dyn Problem, stage: &'a Stage) -> Target<'a> {
+fn target_of<'a>(settings: &'a Smc, problem: &'a dyn Problem, stage: &'a Stage) -> Target<'a> {
     Target {
         problem,
         stage,

@@ -16,8 +16,8 @@ use crate::sampling::weights::Combine;
 /// The settings of sequential Monte Carlo; see [`smc`](super::smc()).
 #[derive(Clone, Debug)]
 pub struct Smc {
-    pub(super) particles: usize,
-    pub(super) islands: usize,
+    particles: usize,
+    islands: Option<usize>,
     pub(super) combine: Combine,
     pub(super) annealing: Arc<dyn Annealing>,
     pub(super) kernel: Arc<dyn Kernel>,
@@ -44,8 +44,8 @@ impl Default for Smc {
     fn default() -> Self {
         Self {
             particles: 64,
-            islands: 1,
-            combine: Combine::Evidence,
+            islands: None,
+            combine: Combine::default(),
             annealing: Arc::new(SmoothDataAnnealing::geometric()),
             kernel: Arc::new(Hmc::default()),
             adaptation: Adaptation::default(),
@@ -62,24 +62,24 @@ impl Default for Smc {
 }
 
 impl Smc {
-    /// Number of particles J, of each island.
+    /// Number of particles J, of all islands together; 64 unless set.
     pub fn particles(mut self, particles: usize) -> Self {
         self.particles = particles;
         self
     }
 
-    /// K islands of J particles each, one unless set: populations that never exchange particles, each with weights and an
-    /// evidence of its own, whose spread says how far the evidence can be trusted.
+    /// K islands that share the particles evenly: populations that never exchange any, each with weights and an evidence of
+    /// its own. How far these are apart, and the functions that they predict, says how far a run can be trusted. Four unless
+    /// set, where each then has at least eight particles; otherwise two or one.
     ///
-    /// Islands share the schedule and the settings of the kernel, so that they move as one population. They are
-    /// independent where neither adapts; where both do, an adaptive schedule looks at all particles with equal weight of
-    /// the islands.
+    /// Islands share the schedule and the settings of the kernel, so that they move as one population, at the cost of one. They
+    /// are independent where neither adapts; where both do, an adaptive schedule looks at the mean of the islands.
     pub fn islands(mut self, islands: usize) -> Self {
-        self.islands = islands;
+        self.islands = Some(islands);
         self
     }
 
-    /// How islands count in the end: by their evidence, unless set.
+    /// How islands count in the end: equally, unless set.
     pub fn combine(mut self, combine: Combine) -> Self {
         self.combine = combine;
         self
@@ -155,7 +155,7 @@ impl Smc {
     ///
     /// ```
     /// use smc_runtime::prelude::*;
-    /// let algorithm = smc().particles(16).final_moves(1000).recycle(true).thin(20);
+    /// let algorithm = smc().particles(16).islands(8).final_moves(1000).recycle(true).thin(20);
     /// ```
     pub fn thin(mut self, moves: usize) -> Self {
         self.thin = moves;
@@ -184,6 +184,21 @@ impl Smc {
         self
     }
 
+    /// Number of islands K.
+    pub(super) fn number_of_islands(&self) -> usize {
+        const LEAST: usize = 8;
+        let fit = |islands: &usize| {
+            self.particles.is_multiple_of(*islands) && self.particles / islands >= LEAST
+        };
+        let unless_set = || [4, 2].into_iter().find(fit).unwrap_or(1);
+        self.islands.unwrap_or_else(unless_set)
+    }
+
+    /// Number of particles of each.
+    pub(super) fn particles_of_an_island(&self) -> usize {
+        self.particles / self.number_of_islands()
+    }
+
     /// The same without the algorithm that finds where to begin.
     pub(super) fn cold(&self) -> Self {
         Self {
@@ -209,12 +224,21 @@ impl Smc {
                 self.particles,
                 "at least one particle is needed",
             ),
-            ("islands", self.islands, "at least one island is needed"),
+            (
+                "islands",
+                self.number_of_islands(),
+                "at least one island is needed",
+            ),
             ("thin", self.thin, "at least 1 is needed"),
         ] {
             if value == 0 {
                 return Err(Error::config(what, 0, expected));
             }
+        }
+        let islands = self.number_of_islands();
+        if !self.particles.is_multiple_of(islands) {
+            let expected = format!("a multiple of the {islands} islands, which share them evenly");
+            return Err(Error::config("particles", self.particles, expected));
         }
         if !(0.0..=1.0).contains(&self.ess) {
             return Err(Error::config(
@@ -223,8 +247,8 @@ impl Smc {
                 "a fraction between 0 and 1 is needed",
             ));
         }
-        if self.islands > 1
-            && self.particles == 1
+        if islands > 1
+            && self.particles == islands
             && self.combine == Combine::Equally
             && !self.kernel.invariant()
         {

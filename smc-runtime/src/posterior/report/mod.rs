@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::base::diagnostics::mean_variance;
+use crate::base::diagnostics::{log_mean_error, mean_variance};
 use crate::base::sums::log_sum_exp;
 use crate::data::{Findings, TargetScale};
 use crate::infer::Island;
@@ -143,6 +143,16 @@ impl Report {
         (logs.len() > 1).then(|| mean_variance(logs.iter().copied()).1.sqrt())
     }
 
+    /// The standard error of the log-evidence, from how far the islands that live are apart ([`log_mean_error`]): what another
+    /// seed would change. It knows nothing of an error that all islands share; too few moves make all of them too low. `None`
+    /// with fewer than two islands that live.
+    ///
+    /// [`log_mean_error`]: crate::base::diagnostics::log_mean_error
+    pub fn evidence_error(&self) -> Option<f64> {
+        let logs = self.islands.iter().map(|i| i.log_evidence);
+        log_mean_error(&logs.filter(|z| z.is_finite()).collect::<Vec<_>>())
+    }
+
     /// Effective number of islands where they count by their evidence, (ΣẐ)²/ΣẐ²; `None` without islands.
     pub fn effective_islands(&self) -> Option<f64> {
         let logs: Vec<f64> = self.islands.iter().map(|i| i.log_evidence).collect();
@@ -208,12 +218,16 @@ impl fmt::Display for Report {
                 last.ancestors, last.ancestors_by_resampling
             ));
         }
-        if let (Some(spread), Some(effective)) = (self.evidence_spread(), self.effective_islands())
-        {
-            lines.push(format!(
-                "  islands     {}, log-evidences {spread:.2} apart (sd), {effective:.1} islands carry the weight",
+        match (self.evidence_spread(), self.evidence_error()) {
+            (Some(spread), Some(error)) => lines.push(format!(
+                "  islands     {}, log-evidences {spread:.2} apart (sd), which makes the log-evidence uncertain by {error:.2}",
                 self.islands.len()
-            ));
+            )),
+            _ if self.islands.len() == 1 => lines.push(
+                "  islands     1: nothing says how uncertain the log-evidence is; take several, or compare seeds"
+                    .to_owned(),
+            ),
+            _ => (),
         }
         lines.extend(self.function.iter().map(|f| {
             format!(

@@ -22,7 +22,7 @@ use crate::problem::Problem;
 use crate::sampling::cloud::Cloud;
 use crate::sampling::known::Known;
 use crate::sampling::stage::{Stage, Terms};
-use crate::sampling::weights::{self, Weights};
+use crate::sampling::weights::Islands;
 
 /// Proposes the next stage, until the posterior is reached.
 ///
@@ -91,7 +91,7 @@ const _: fn(&dyn Annealing) = |_| ();
 /// Log-likelihoods of new rows are evaluated once and then used for the weights too.
 pub struct Lookahead<'a> {
     known: Known<'a>,
-    weights: &'a Weights,
+    weights: &'a Islands,
     place: Place<'a>,
     caution: Option<String>,
 }
@@ -126,7 +126,7 @@ impl<'a> Lookahead<'a> {
     pub(crate) fn new(
         problem: &'a dyn Problem,
         cloud: &'a Cloud,
-        weights: &'a Weights,
+        weights: &'a Islands,
         stage: &'a Stage,
         place: Place<'a>,
     ) -> Self {
@@ -224,10 +224,10 @@ impl<'a> Lookahead<'a> {
         self.known.cloud().len()
     }
 
-    /// The conditional effective sample size of going to `stage`, as a fraction of J.
+    /// The conditional effective sample size of going to `stage`, as a fraction of J: the mean over islands.
     pub fn cess(&mut self, stage: &Stage) -> f64 {
         let increments = self.increments(stage);
-        weights::cess(self.weights.log(), &increments)
+        self.weights.cess(&increments)
     }
 
     /// The log-weight increments of going to `stage`; −∞ for a stage that no run can enter.

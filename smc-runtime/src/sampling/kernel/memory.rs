@@ -6,6 +6,9 @@ use std::fmt::Debug;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
+use crate::base::error::Result;
+use crate::base::saved::Saved;
+
 /// What can be remembered: any plain value that can be saved. Its default is what is known before anything was learned.
 pub trait Remembered:
     Any + Clone + Debug + Default + DeserializeOwned + Send + Serialize + Sync
@@ -19,7 +22,7 @@ impl<T> Remembered for T where
 
 /// A place for one value of any type, which whoever asks for it names.
 ///
-/// It is saved as the bytes of the value in the format of the crate `postcard`, which keeps every bit of a number, inside
+/// It is [`Saved`] as bytes, which keep every bit of a number, inside
 /// any format, and is decoded when it is first asked for after that. Bytes do not say what they are of: ask for the type
 /// that was saved. Where a value of another type is held, or bytes that are damaged (they do not decode as the type, to
 /// the last one), the memory is as good as empty: the default of the type that is asked for. Equal are memories whose bytes
@@ -50,15 +53,15 @@ pub struct Memory(Held);
 
 #[derive(Debug)]
 enum Held {
-    /// As it was saved; of nothing if there are none.
-    Bytes(Vec<u8>),
+    /// As it was saved, or nothing.
+    Saved(Saved),
     Value(Box<dyn Value>),
 }
 
 /// A [`Remembered`] whose type is forgotten.
 trait Value: Any + Debug + Send + Sync {
     fn boxed(&self) -> Box<dyn Value>;
-    fn bytes(&self) -> postcard::Result<Vec<u8>>;
+    fn saved(&self) -> Result<Saved>;
 }
 
 impl<M: Remembered> Value for M {
@@ -66,8 +69,8 @@ impl<M: Remembered> Value for M {
         Box::new(self.clone())
     }
 
-    fn bytes(&self) -> postcard::Result<Vec<u8>> {
-        postcard::to_allocvec(self)
+    fn saved(&self) -> Result<Saved> {
+        Saved::of(self)
     }
 }
 
@@ -79,7 +82,7 @@ impl Memory {
         }
         let held = match &mut self.0 {
             Held::Value(value) => (&mut **value as &mut dyn Any).downcast_mut(),
-            Held::Bytes(_) => None,
+            Held::Saved(_) => None,
         };
         held.unwrap_or_else(|| unreachable!("a value of this type has just been put here"))
     }
@@ -88,10 +91,7 @@ impl Memory {
     pub fn read<M: Remembered>(&self) -> M {
         let known = match &self.0 {
             Held::Value(_) => self.held::<M>().cloned(),
-            Held::Bytes(bytes) => match postcard::take_from_bytes(bytes) {
-                Ok((value, [])) => Some(value),
-                _ => None,
-            },
+            Held::Saved(saved) => saved.read().ok(),
         };
         known.unwrap_or_default()
     }
@@ -99,28 +99,28 @@ impl Memory {
     fn held<M: Remembered>(&self) -> Option<&M> {
         match &self.0 {
             Held::Value(value) => (&**value as &dyn Any).downcast_ref(),
-            Held::Bytes(_) => None,
+            Held::Saved(_) => None,
         }
     }
 
-    fn bytes(&self) -> postcard::Result<Vec<u8>> {
+    fn saved(&self) -> Result<Saved> {
         match &self.0 {
-            Held::Value(value) => value.bytes(),
-            Held::Bytes(bytes) => Ok(bytes.clone()),
+            Held::Value(value) => value.saved(),
+            Held::Saved(saved) => Ok(saved.clone()),
         }
     }
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self(Held::Bytes(Vec::new()))
+        Self(Held::Saved(Saved::default()))
     }
 }
 
 impl Clone for Held {
     fn clone(&self) -> Self {
         match self {
-            Self::Bytes(bytes) => Self::Bytes(bytes.clone()),
+            Self::Saved(saved) => Self::Saved(saved.clone()),
             Self::Value(value) => Self::Value((**value).boxed()),
         }
     }
@@ -128,19 +128,19 @@ impl Clone for Held {
 
 impl PartialEq for Memory {
     fn eq(&self, other: &Self) -> bool {
-        matches!((self.bytes(), other.bytes()), (Ok(one), Ok(two)) if one == two)
+        matches!((self.saved(), other.saved()), (Ok(one), Ok(two)) if one == two)
     }
 }
 
 impl Serialize for Memory {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.bytes().map_err(ser::Error::custom)?.serialize(to)
+        self.saved().map_err(ser::Error::custom)?.serialize(to)
     }
 }
 
 impl<'de> Deserialize<'de> for Memory {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Self(Held::Bytes(Vec::deserialize(from)?)))
+        Saved::deserialize(from).map(|saved| Self(Held::Saved(saved)))
     }
 }
 
@@ -197,7 +197,8 @@ mod tests {
         let mut memory = Memory::default();
         *memory.of() = learned();
         assert!(memory.read::<Vec<u32>>().is_empty());
-        let bytes = memory.bytes().unwrap();
+        let bytes = serde_json::to_value(&memory).unwrap();
+        let bytes: Vec<u8> = serde_json::from_value(bytes).unwrap();
         let longer = [&bytes[..], &[0]].concat();
         for damaged in [&bytes[1..], &bytes[..bytes.len() - 1], &longer] {
             let text = serde_json::to_string(damaged).unwrap();

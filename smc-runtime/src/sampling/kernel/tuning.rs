@@ -10,10 +10,8 @@ use super::memory::Memory;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuning {
     /// Step size, in units of [`Tuning::scale`].
-    #[serde(with = "crate::base::bits")]
     pub step: f64,
     /// Each particle's factor on the step, or empty where all share it.
-    #[serde(with = "crate::base::bits::many")]
     own: Vec<f64>,
     /// A standard deviation for every coordinate (a diagonal metric is its inverse square).
     pub scale: Vec<f32>,
@@ -24,7 +22,6 @@ pub struct Tuning {
     /// What the kernel remembers.
     pub kernel_memory: Memory,
     /// Variance of each block before any data were seen.
-    #[serde(with = "crate::base::bits::many")]
     reference: Vec<f64>,
 }
 
@@ -122,6 +119,7 @@ fn geometric_mean(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::saved::Saved;
 
     #[test]
     fn all_that_was_learned_survives_saving() {
@@ -132,8 +130,8 @@ mod tests {
         *tuning.step_memory.of() = Some(f64::INFINITY);
         *tuning.scale_memory.of() = vec![1.0 / 7.0, 2.0];
         *tuning.kernel_memory.of() = (f64::MIN_POSITIVE, true);
-        let saved = serde_json::to_string(&tuning).unwrap();
-        let mut read: Tuning = serde_json::from_str(&saved).unwrap();
+        let saved = Saved::of(&tuning).unwrap();
+        let mut read: Tuning = saved.read().unwrap();
         assert_eq!(read, tuning);
         assert_eq!(*read.step_memory.of::<Option<f64>>(), Some(f64::INFINITY));
         assert_eq!(*read.scale_memory.of::<Vec<f64>>(), [1.0 / 7.0, 2.0]);
