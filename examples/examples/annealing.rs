@@ -100,6 +100,7 @@ fn annealed(args: &Args, policy: impl Annealing + 'static) -> Box<dyn Inference>
         .islands(args.islands)
         .particles(args.islands * args.flags.size(args.particles, 8))
         .combine(Combine::Evidence)
+        .metric(Metric::Diagonal)
         .annealing(policy)
         .kernel(Hmc::leapfrogs(args.leapfrogs))
         .moves(args.moves);

@@ -46,6 +46,7 @@ fn populations(flags: &Flags, islands: usize, particles: usize, moves: usize) ->
     smc()
         .islands(islands)
         .particles(islands * particles)
+        .metric(Metric::Diagonal)
         .moves(flags.size(2, 1))
         .final_moves(flags.size(moves, 1))
         .recycle(true)

@@ -224,7 +224,7 @@ impl Draws {
                 effective_sample_size(&chains.collect::<Vec<_>>())
             }
             Form::Cloud { .. } => {
-                let squares = self.log_weights.iter().map(|w| (2.0 * w).exp());
+                let squares = self.weights().into_iter().map(|w| w * w);
                 Some(1.0 / squares.sum::<f64>())
             }
             Form::Density(_) => Some(values.len() as f64),

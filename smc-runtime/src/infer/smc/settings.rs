@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result};
 use crate::infer::Inference;
 use crate::problem::Problem;
 use crate::problem::density::Density;
-use crate::sampling::adapt::{Adaptation, Scales, StepSize};
+use crate::sampling::adapt::{Adaptation, Follow, Metric, Scales, StepSize};
 use crate::sampling::anneal::{Annealing, SmoothDataAnnealing};
 use crate::sampling::kernel::{Hmc, Kernel};
 use crate::sampling::moves::Moves;
@@ -48,7 +48,7 @@ impl Default for Smc {
             combine: Combine::default(),
             annealing: Arc::new(SmoothDataAnnealing::geometric()),
             kernel: Arc::new(Hmc::default()),
-            adaptation: Adaptation::default(),
+            adaptation: Adaptation::new(Follow::aim(), Metric::Scores),
             resample: Arc::new(Systematic),
             moves: Arc::new(3),
             final_moves: 0,
@@ -104,7 +104,9 @@ impl Smc {
     }
 
     /// Where the scales come from that the step is in units of: by
-    /// [`Metric::Diagonal`](crate::sampling::adapt::Metric::Diagonal), unless set.
+    /// [`Metric::Scores`](crate::sampling::adapt::Metric::Scores), unless set. Variances of a cloud that lags behind a posterior which
+    /// grows narrow, as where data are almost free of noise, make it lag more: simulation-based calibration fails there with
+    /// [`Metric::Diagonal`](crate::sampling::adapt::Metric::Diagonal).
     pub fn metric(mut self, scales: impl Scales + 'static) -> Self {
         self.adaptation.scales = Arc::new(scales);
         self

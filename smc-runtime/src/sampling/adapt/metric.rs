@@ -17,7 +17,7 @@ use crate::sampling::weights::Weights;
 ///
 /// ```
 /// use smc_runtime::prelude::*;
-/// let algorithm = smc().metric(Metric::Scores);
+/// let algorithm = smc().metric(Metric::Diagonal);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -34,7 +34,8 @@ pub enum Metric {
     /// Every coordinate has its own scale 1/√E\[(∂ log π)²\], from the gradients at the particles: the expected square of
     /// a posterior's gradient is its precision, given all other coordinates, where it is Gaussian. It tells more than
     /// positions do where particles are few and coordinates many, and it costs nothing: the next move needs these
-    /// gradients. No scale is above that of the prior. For networks of tens of thousands of parameters.
+    /// gradients. No scale is above that of the prior. The default of `smc`: where particles lag behind a posterior that grows
+    /// narrow, their gradients say so and their variances do not.
     Scores,
     /// Every coordinate has its own scale, one over the root of the precision β/v + (1 − β)/s² + I: v is the prior's variance
     /// in the block, s² that of a warm start while β < 1, and I the stage's empirical Fisher information at the particles.
