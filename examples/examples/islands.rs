@@ -36,6 +36,9 @@ struct Args {
     /// Numbers of islands to compare.
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8")]
     islands: Vec<usize>,
+    /// Scales by the variances of the cloud, in place of the default.
+    #[arg(long)]
+    diagonal: bool,
     /// Score on this fraction of the training rows, held out, in place of the test rows: for choosing settings.
     #[arg(long)]
     validate: Option<f64>,
@@ -71,7 +74,7 @@ fn run(args: &Args) -> Result<()> {
         }
     }
     args.flags.print(&json!({
-        "example": "islands", "set": name, "seed": args.flags.seed, "hidden": args.hidden, "particles": args.particles,
+        "example": "islands", "set": name, "seed": args.flags.seed, "hidden": args.hidden, "particles": args.particles, "diagonal": args.diagonal,
         "scored_on": if args.validate.is_some() { "validation" } else { "test" }, "runs": rows,
     }));
     Ok(())
@@ -119,11 +122,16 @@ fn parts(args: &Args) -> Result<(String, Vec<(Dataset, Dataset)>)> {
 /// A run, on the original scale of the target.
 fn one(args: &Args, train: &Dataset, test: &Dataset, islands: usize) -> Result<Value> {
     let particles = args.flags.size(args.particles, 8 * islands);
+    let smc = smc().particles(particles).islands(islands);
     let run = args
         .flags
         .apply(MlpRegressor::sized(args.hidden).infer_with(train));
     let posterior = run
-        .with(smc().particles(particles).islands(islands))
+        .with(if args.diagonal {
+            smc.metric(Metric::Diagonal)
+        } else {
+            smc
+        })
         .standardise(Standardise::fit(train))
         .run()?;
     let (report, scores) = (posterior.report(), posterior.predict(test)?.summary());

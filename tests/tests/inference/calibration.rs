@@ -9,16 +9,32 @@ use laws::models::Net;
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::engine::{Engine, bind};
+use smc_runtime::infer::Smc;
 use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
 use smc_runtime::problem::population::Population;
 
 /// Simulated data sets.
 const RUNS: usize = 320;
+/// The same for what fails by less.
+const MORE_RUNS: usize = 400;
 /// Independent posterior draws per data set: ranks 0 to 4.
 const DRAWS: usize = 4;
 /// Rows per data set, x equally spaced in [−2, 2].
 const ROWS: usize = 16;
+
+/// A network with the README's own prior of the noise: some data sets are almost free of it, and their posteriors stiff.
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = noise))]
+struct Stiff {
+    #[prior(Normal(0.0, 1.0))]
+    hidden: Linear<1, 4>,
+    activation: Tanh,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<4, 1>,
+    #[prior(HalfNormal(1.0))]
+    noise: Scale,
+}
 
 /// What is ranked: the function at three inputs, the noise, and the log-likelihood of the data.
 fn quantities(problem: &dyn Problem, grid: &Features, thetas: &Population) -> Vec<[f64; 5]> {
@@ -33,7 +49,8 @@ fn quantities(problem: &dyn Problem, grid: &Features, thetas: &Population) -> Ve
 }
 
 /// Counts of the ranks of every quantity, for data whose noise is `noise` times what the model says.
-fn ranks(
+fn ranks<M: Model + Default>(
+    runs: usize,
     noise: f64,
     draws: impl Fn(&dyn Problem, u64) -> Population + Sync,
 ) -> [[usize; DRAWS + 1]; 5] {
@@ -42,7 +59,7 @@ fn ranks(
         .collect();
     let blank = Dataset::new(1, x.clone(), vec![0.0; ROWS]).unwrap();
     let grid = Features::new(1, vec![-1.5, 0.0, 1.0]).unwrap();
-    let prior = bind(Net::default(), &blank, Engine::autodiff(), 0).unwrap();
+    let prior = bind(M::default(), &blank, Engine::autodiff(), 0).unwrap();
     let one = |run: usize| -> [usize; 5] {
         let seed = run as u64;
         let mut truth = Population::zeros(1, prior.problem.layout().dim());
@@ -60,14 +77,14 @@ fn ranks(
             .map(|i| (mean.at(0, i)[0] + noise * mean.at(0, i)[1] * stream.normal()) as f32)
             .collect();
         let data = Dataset::new(1, x.clone(), y).unwrap();
-        let bound = bind(Net::default(), &data, Engine::autodiff(), seed).unwrap();
+        let bound = bind(M::default(), &data, Engine::autodiff(), seed).unwrap();
         let posterior = quantities(&*bound.problem, &grid, &draws(&*bound.problem, seed));
         let truth = quantities(&*bound.problem, &grid, &truth)[0];
         assert_eq!(posterior.len(), DRAWS);
         std::array::from_fn(|q| posterior.iter().filter(|p| p[q] < truth[q]).count())
     };
     let mut counts = [[0; DRAWS + 1]; 5];
-    for ranks in exec::map(RUNS, one) {
+    for ranks in exec::map(runs, one) {
         for (counts, rank) in counts.iter_mut().zip(ranks) {
             counts[rank] += 1;
         }
@@ -77,7 +94,7 @@ fn ranks(
 
 /// Pearson's statistic against uniform ranks; 18.47 is exceeded with probability 0.001 (4 degrees of freedom).
 fn chi_square(counts: &[usize; DRAWS + 1]) -> f64 {
-    let expected = RUNS as f64 / counts.len() as f64;
+    let expected = counts.iter().sum::<usize>() as f64 / counts.len() as f64;
     counts
         .iter()
         .map(|&c| (c as f64 - expected).powi(2) / expected)
@@ -100,12 +117,16 @@ fn calibrated(counts: &[[usize; DRAWS + 1]; 5]) -> Result<(), String> {
     Ok(())
 }
 
+/// What the laws run: the default, but for shorter trajectories and a few moves at the end.
+fn short() -> Smc {
+    smc().final_moves(4).kernel(Hmc::leapfrogs(8))
+}
+
 /// One draw of each of several independent runs.
-fn by_smc(problem: &dyn Problem, seed: u64) -> Population {
-    let settings = smc().particles(64).final_moves(4).kernel(Hmc::leapfrogs(8));
+fn by_smc(settings: &Smc, problem: &dyn Problem, seed: u64) -> Population {
     let pick = |k: usize| {
         let seed = seed * DRAWS as u64 + k as u64;
-        let draws = infer(&settings, problem, seed).unwrap();
+        let draws = infer(settings, problem, seed).unwrap();
         let mut left = Streams::new(seed).stream(Purpose::User, 0, 0, 0).uniform();
         let mut chosen = draws.positions().len() - 1;
         for (i, w) in draws.log_weights().iter().enumerate() {
@@ -136,19 +157,33 @@ fn by_mcmc(problem: &dyn Problem, seed: u64) -> Population {
 #[test]
 #[ignore = "slow law: run by .ci/laws"]
 fn smc_is_calibrated() {
-    calibrated(&ranks(1.0, by_smc)).unwrap();
+    let draws = |problem: &dyn Problem, seed| by_smc(&short(), problem, seed);
+    calibrated(&ranks::<Net>(RUNS, 1.0, draws)).unwrap();
 }
 
 #[test]
 #[ignore = "slow law: run by .ci/laws"]
 fn mcmc_is_calibrated() {
-    calibrated(&ranks(1.0, by_mcmc)).unwrap();
+    calibrated(&ranks::<Net>(RUNS, 1.0, by_mcmc)).unwrap();
 }
 
 /// Data 1.4 times as noisy as the model says: the law sees it in the ranks of the noise.
 #[test]
 #[ignore = "slow law: run by .ci/laws"]
 fn a_wrong_simulator_is_not_calibrated() {
-    let found = calibrated(&ranks(1.4, by_mcmc)).unwrap_err();
+    let found = calibrated(&ranks::<Net>(RUNS, 1.4, by_mcmc)).unwrap_err();
+    assert!(found.contains("the ranks of noise"), "{found}");
+}
+
+/// With the noise of the README's prior the default is calibrated. Scales by the variances of the cloud are not: they follow
+/// particles that lag behind a posterior which grows narrow, the common step falls, and the noise comes out too large.
+#[test]
+#[ignore = "slow law: run by .ci/laws"]
+fn smc_is_calibrated_where_data_are_almost_free_of_noise() {
+    let draws = |problem: &dyn Problem, seed| by_smc(&short(), problem, seed);
+    calibrated(&ranks::<Stiff>(MORE_RUNS, 1.0, draws)).unwrap();
+    let lagging = short().metric(Metric::Diagonal);
+    let draws = |problem: &dyn Problem, seed| by_smc(&lagging, problem, seed);
+    let found = calibrated(&ranks::<Stiff>(MORE_RUNS, 1.0, draws)).unwrap_err();
     assert!(found.contains("the ranks of noise"), "{found}");
 }
