@@ -1,19 +1,19 @@
-//! Bayesian linear regression with known noise as a model of the engine: posterior and evidence in closed form.
+//! Bayesian linear regression with known noise as a model that the macro makes: posterior and evidence in closed form.
 
-use smc_runtime::layers::{Act, Device, Float, Tape};
-use smc_runtime::model::dist::Likelihood;
-use smc_runtime::model::nn::{Field, Linear, LinearView};
-use smc_runtime::model::prior::Priors;
-use smc_runtime::model::tensor::Params;
-use smc_runtime::model::{FieldSpec, Model, Views};
+use std::sync::Arc;
+
+use smc_runtime::engine::{Engine, bind_in_order};
 use smc_runtime::prelude::*;
+use smc_runtime::problem::Problem;
 use smc_runtime::testing::{Exact, Regression};
 
 use crate::{normals, table};
 
 /// y ~ N(W x + b, [`NOISE`]), every weight and the bias ~ N(0, [`PRIOR`]).
-#[derive(Clone, Debug, Default)]
+#[bayes_model]
+#[likelihood(Normal(mean = layer, sd = self::NOISE))]
 pub struct Line<const D: usize> {
+    #[prior(Normal(0.0, self::PRIOR))]
     layer: Linear<D, 1>,
 }
 
@@ -22,39 +22,41 @@ pub const NOISE: f64 = 0.5;
 /// Standard deviation of the prior.
 pub const PRIOR: f64 = 1.0;
 
-impl<const D: usize> Model for Line<D> {
-    type Draw<'a> = LinearView<'a, D, 1>;
+/// y ~ N(w·x, 1), every weight ~ N(0, 1): what a [`Regression`] of unit noise and prior is, as a model.
+#[bayes_model]
+#[likelihood(Normal(mean = weights, sd = 1.0))]
+pub struct Weighted<const D: usize> {
+    #[prior(Normal(0.0, 1.0))]
+    weights: LinearNoBias<D, 1>,
+}
 
-    fn name(&self) -> &'static str {
-        "Line"
-    }
+/// Forty rows of a [`Regression`] with three weights, on the engine that a user runs on, and in closed form.
+pub struct Known {
+    /// The model on its engine.
+    pub problem: Arc<dyn Problem>,
+    /// The same rows in the same order, for kernels that need the answer.
+    pub regression: Regression,
+    /// The exact log-evidence.
+    pub log_evidence: f64,
+}
 
-    fn fields(&self) -> Vec<FieldSpec> {
-        vec![FieldSpec::of("layer", "Linear<D, 1>", &self.layer)]
-    }
+/// [`Known`] on the fused engine.
+pub fn known() -> Known {
+    known_on(Engine::fused())
+}
 
-    fn priors(&self, priors: &mut Priors<'_>) {
-        priors.of("layer", &[], |_| Normal(0.0.into(), PRIOR.into()));
-    }
-
-    fn likelihood(&self) -> impl Likelihood + use<D> {
-        Normal::default().mean(self.term("layer")).sd(NOISE)
-    }
-
-    fn is_chain(&self) -> bool {
-        true
-    }
-
-    fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {
-        blocks.field(0)
-    }
-
-    fn output<E: Float, Dev: Device<E>, T: Tape<E, Dev>>(
-        &self,
-        parameters: &Params<E, Dev, T>,
-        x: Act<E, Dev, T>,
-    ) -> Act<E, Dev, T> {
-        self.layer.expr(parameters.field(0), x)
+/// [`Known`] on this engine.
+///
+/// # Panics
+/// Never: the data fit the model.
+pub fn known_on(engine: Engine) -> Known {
+    let regression = Regression::simulated(40, 3, 1.0, 1.0, 3).expect("some rows");
+    let order = (0..40).collect();
+    let bound = bind_in_order(Weighted::<3>::default(), regression.data(), engine, order);
+    Known {
+        problem: bound.expect("data that fit").problem,
+        log_evidence: regression.posterior().log_evidence,
+        regression,
     }
 }
 
@@ -80,5 +82,3 @@ pub fn exact(data: &Dataset) -> Exact {
         Dataset::new(data.columns() + 1, rows, data.targets().to_vec()).expect("a table");
     Regression::new(with_ones, NOISE, PRIOR).posterior()
 }
-
-impl<const D: usize> Infers for Line<D> {}

@@ -1,10 +1,9 @@
-//! What the laws share: models written by hand with known answers, the laws themselves, and simulated data.
+//! What the laws share: models with known answers, the laws themselves, and simulated data.
 
 pub mod altered;
 pub mod conjugate;
 pub mod laws;
 pub mod models;
-pub mod textbook;
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Models written by hand, on which the laws are tried.
+//! Models on which the laws are tried: as users write them, and two by hand, because that must work too.
 
 use smc_runtime::layers::{Act, Device, Float, Tape};
 use smc_runtime::model::dist::Likelihood;
@@ -9,56 +9,20 @@ use smc_runtime::model::{FieldSpec, Model, Views};
 use smc_runtime::prelude::*;
 
 /// A regression network with one hidden layer of three and its noise: 11 parameters.
-#[derive(Clone, Debug, Default)]
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = noise))]
 pub struct Net {
+    #[prior(Normal(0.0, 1.0))]
     hidden: Linear<1, 3>,
+    activation: Tanh,
+    #[prior(Normal(0.0, 1.0))]
     output: Linear<3, 1>,
+    // No mass near zero: data almost without noise make posteriors that few particles cannot follow.
+    #[prior(LogNormal(-0.7, 0.4))]
+    noise: Scale,
 }
 
-impl Model for Net {
-    type Draw<'a> = Views<'a>;
-
-    fn name(&self) -> &'static str {
-        "Net"
-    }
-
-    fn fields(&self) -> Vec<FieldSpec> {
-        vec![
-            FieldSpec::of("hidden", "Linear<1, 3>", &self.hidden),
-            FieldSpec::of("activation", "Tanh", &Tanh),
-            FieldSpec::of("output", "Linear<3, 1>", &self.output),
-            FieldSpec::of("noise", "Scale", &<Scale>::default()),
-        ]
-    }
-
-    fn priors(&self, priors: &mut Priors<'_>) {
-        priors.of("hidden", &[], |_| Normal(0.0.into(), 1.0.into()));
-        priors.of("output", &[], |_| Normal(0.0.into(), 1.0.into()));
-        // No mass near zero: data almost without noise make posteriors that few particles cannot follow.
-        priors.of("noise", &[], |_| LogNormal((-0.7).into(), 0.4.into()));
-    }
-
-    fn likelihood(&self) -> impl Likelihood + use<> {
-        Normal::default()
-            .mean(self.term("output"))
-            .sd(self.term("noise"))
-    }
-
-    fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {
-        blocks
-    }
-
-    fn output<E: Float, D: Device<E>, T: Tape<E, D>>(
-        &self,
-        p: &Params<E, D, T>,
-        x: Act<E, D, T>,
-    ) -> Act<E, D, T> {
-        let x = Tanh.expr(p.field(1), self.hidden.expr(p.field(0), x));
-        self.output.expr(p.field(2), x)
-    }
-}
-
-/// A network whose weights have a learned scale, and whose second output is the logarithm of the noise.
+/// By hand: a network whose weights have a learned scale, and whose second output is the logarithm of the noise.
 #[derive(Clone, Debug, Default)]
 pub struct Hierarchical {
     hidden: Linear<2, 3>,
@@ -115,44 +79,14 @@ impl Model for Hierarchical {
 }
 
 /// Softmax regression of `K` classes on `D` features, every parameter ~ N(0, 1).
-#[derive(Clone, Debug, Default)]
+#[bayes_model]
+#[likelihood(Categorical(logits = layer))]
 pub struct Softmax<const D: usize, const K: usize> {
+    #[prior(Normal(0.0, 1.0))]
     layer: Linear<D, K>,
 }
 
-impl<const D: usize, const K: usize> Model for Softmax<D, K> {
-    type Draw<'a> = Views<'a>;
-
-    fn name(&self) -> &'static str {
-        "Softmax"
-    }
-
-    fn fields(&self) -> Vec<FieldSpec> {
-        vec![FieldSpec::of("layer", "Linear<D, K>", &self.layer)]
-    }
-
-    fn priors(&self, priors: &mut Priors<'_>) {
-        priors.of("layer", &[], |_| Normal(0.0.into(), 1.0.into()));
-    }
-
-    fn likelihood(&self) -> impl Likelihood + use<D, K> {
-        Categorical::default().logits(self.term("layer"))
-    }
-
-    fn draw<'a>(&self, blocks: Views<'a>) -> Self::Draw<'a> {
-        blocks
-    }
-
-    fn output<E: Float, Dev: Device<E>, T: Tape<E, Dev>>(
-        &self,
-        p: &Params<E, Dev, T>,
-        x: Act<E, Dev, T>,
-    ) -> Act<E, Dev, T> {
-        self.layer.expr(p.field(0), x)
-    }
-}
-
-/// y ~ N(x, `noise`) with x the one feature: nothing but a positive parameter.
+/// By hand: y ~ N(x, `noise`) with x the one feature: nothing but a positive parameter.
 #[derive(Clone, Debug, Default)]
 pub struct Noise {
     /// Scale of the half-normal prior of the noise.
@@ -193,10 +127,6 @@ impl Model for Noise {
     }
 }
 
-impl Infers for Net {}
-
 impl Infers for Hierarchical {}
-
-impl<const D: usize, const K: usize> Infers for Softmax<D, K> {}
 
 impl Infers for Noise {}

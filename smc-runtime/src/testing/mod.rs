@@ -28,6 +28,8 @@ mod reference;
 mod regression;
 mod resampler;
 mod statistics;
+#[cfg(test)]
+mod tests;
 
 pub use adaptation::{check_adaptation, check_scales};
 pub use annealing::check_annealing;

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use laws::conjugate::{Line, data};
+use laws::conjugate::{Line, data, known};
 use laws::laws::{evidence_bias_falls_as_one_over_j, evidence_is_unbiased};
 use laws::{infer, stepped};
 use smc_runtime::base::rng::Streams;
@@ -18,10 +18,8 @@ use smc_runtime::testing::{Perfect, Regression};
 
 const ROWS: usize = 40;
 
-fn regression() -> (Regression, f64) {
-    let problem = Regression::simulated(ROWS, 3, 1.0, 1.0, 3).unwrap();
-    let log_evidence = problem.posterior().log_evidence;
-    (problem, log_evidence)
+fn regression() -> Regression {
+    Regression::simulated(ROWS, 3, 1.0, 1.0, 3).unwrap()
 }
 
 /// A kernel whose settings never change.
@@ -31,9 +29,9 @@ fn frozen() -> Smc {
 
 /// With as many particles as a whole row at once asks for.
 fn unbiased(policy: impl Annealing + 'static) {
-    let (problem, z) = regression();
+    let known = known();
     let settings = frozen().particles(224).moves(2).annealing(policy);
-    evidence_is_unbiased(&settings, &problem, z).unwrap();
+    evidence_is_unbiased(&settings, &*known.problem, known.log_evidence).unwrap();
 }
 
 #[test]
@@ -57,9 +55,11 @@ fn smooth_stages_have_an_unbiased_evidence() {
 }
 
 fn falls_as_one_over_j(policy: AutomaticAnnealing) {
-    let (problem, z) = regression();
-    let settings = smc().annealing(policy).kernel(Perfect::of(&problem));
-    evidence_bias_falls_as_one_over_j(&settings, &problem, z, 32, 400).unwrap();
+    let known = known();
+    let (problem, z) = (&*known.problem, known.log_evidence);
+    let settings = smc().annealing(policy);
+    let settings = settings.kernel(Perfect::of(&known.regression)).moves(1);
+    evidence_bias_falls_as_one_over_j(&settings, problem, z, 64, 300).unwrap();
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn stage(step: &Step) -> &StageDetail {
 
 #[test]
 fn a_stage_that_is_held_weighs_nothing() {
-    let (problem, _) = regression();
+    let problem = regression();
     for policy in [3, 0] {
         let held = StepDataAnnealing::geometric(6).first(2).hold(policy);
         let (steps, left) = steps(&frozen().annealing(held), &problem);
@@ -96,7 +96,7 @@ fn a_stage_that_is_held_weighs_nothing() {
 /// Every stage differentiates its rows equally often: the measured cost of a run is a whole multiple of the plan's.
 #[test]
 fn a_plan_is_what_the_run_costs() {
-    let (problem, _) = regression();
+    let problem = regression();
     let policies: [Arc<dyn Fn() -> Smc>; 4] = [
         Arc::new(|| frozen().annealing(Tempering::stages(7))),
         Arc::new(|| frozen().annealing(StepDataAnnealing::front_loaded(7).hold(2))),
@@ -174,7 +174,7 @@ fn a_known_cost_is_told_first_and_reported() {
 
 #[test]
 fn random_mini_batches_have_no_evidence_and_say_why() {
-    let (problem, _) = regression();
+    let problem = regression();
     let settings = frozen().annealing(RandomMiniBatch::rows(15).stages(12));
     let (steps, left) = steps(&settings, &problem);
     assert_eq!(steps.len(), 12);
@@ -190,7 +190,7 @@ fn random_mini_batches_have_no_evidence_and_say_why() {
 /// The rows of the batches: each equally often, no batch twice running, and all of them N/n times.
 #[test]
 fn random_mini_batches_are_random() {
-    let (problem, _) = regression();
+    let problem = regression();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let watched = laws::altered::Altered::likelihood(&problem, |thetas, segments, gradient| {
         if gradient.is_some() {
@@ -334,7 +334,7 @@ fn every_policy_resumes() {
 fn rows_enter_in_the_order_asked_for() {
     let table = data::<2>(60, 1);
     let curriculum: Vec<usize> = (0..60).rev().collect();
-    let (model, engine) = (Line::<2>::default, Engine::autodiff);
+    let (model, engine) = (Line::<2>::default, Engine::fused);
     let bound = bind_in_order(model(), &table, engine(), curriculum.clone()).unwrap();
     let shuffled = bind(model(), &table, engine(), 1).unwrap();
     assert_eq!(bound.problem.order(), curriculum);

@@ -1,4 +1,4 @@
-//! Simulation-based calibration of `smc` and `mcmc` on a small network.
+//! Simulation-based calibration of `smc` and `mcmc` on a small network, on the fused engine.
 //!
 //! Parameters come from the prior, data from the likelihood; then the rank of every true scalar among independent
 //! posterior draws is uniform (Talts et al., 2018). Draws are one per run for `smc` and one per chain for `mcmc`: several
@@ -59,7 +59,7 @@ fn ranks<M: Model + Default>(
         .collect();
     let blank = Dataset::new(1, x.clone(), vec![0.0; ROWS]).unwrap();
     let grid = Features::new(1, vec![-1.5, 0.0, 1.0]).unwrap();
-    let prior = bind(M::default(), &blank, Engine::autodiff(), 0).unwrap();
+    let prior = bind(M::default(), &blank, Engine::fused(), 0).unwrap();
     let one = |run: usize| -> [usize; 5] {
         let seed = run as u64;
         let mut truth = Population::zeros(1, prior.problem.layout().dim());
@@ -77,7 +77,7 @@ fn ranks<M: Model + Default>(
             .map(|i| (mean.at(0, i)[0] + noise * mean.at(0, i)[1] * stream.normal()) as f32)
             .collect();
         let data = Dataset::new(1, x.clone(), y).unwrap();
-        let bound = bind(M::default(), &data, Engine::autodiff(), seed).unwrap();
+        let bound = bind(M::default(), &data, Engine::fused(), seed).unwrap();
         let posterior = quantities(&*bound.problem, &grid, &draws(&*bound.problem, seed));
         let truth = quantities(&*bound.problem, &grid, &truth)[0];
         assert_eq!(posterior.len(), DRAWS);

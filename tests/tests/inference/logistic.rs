@@ -53,11 +53,11 @@ fn quadrature(data: &Dataset) -> Exact {
     }
 }
 
-fn agrees(algorithm: &dyn Inference) {
+fn agrees(engine: Engine, algorithm: &dyn Inference) {
     const RUNS: u64 = 12;
     let data = data();
     let exact = quadrature(&data);
-    let bound = bind(Softmax::<1, 2>::default(), &data, Engine::autodiff(), 1).unwrap();
+    let bound = bind(Softmax::<1, 2>::default(), &data, engine, 1).unwrap();
     let runs: Vec<_> = (0..RUNS)
         .map(|seed| infer(algorithm, &*bound.problem, seed).unwrap())
         .collect();
@@ -96,21 +96,14 @@ fn agrees(algorithm: &dyn Inference) {
 
 #[test]
 fn smc_agrees_with_quadrature() {
-    agrees(
-        &smc()
-            .particles(256)
-            .final_moves(2)
-            .kernel(Hmc::leapfrogs(8)),
-    );
+    let settings = smc().particles(256).final_moves(2);
+    let settings = settings.kernel(Hmc::leapfrogs(8));
+    agrees(Engine::fused(), &settings);
+    agrees(Engine::autodiff(), &settings);
 }
 
 #[test]
 fn mcmc_agrees_with_quadrature() {
-    agrees(
-        &mcmc()
-            .chains(4)
-            .warmup(200)
-            .draws(400)
-            .kernel(Hmc::leapfrogs(8)),
-    );
+    let settings = mcmc().chains(4).warmup(200).draws(400);
+    agrees(Engine::fused(), &settings.kernel(Hmc::leapfrogs(8)));
 }

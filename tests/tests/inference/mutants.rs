@@ -1,5 +1,5 @@
-//! Planted faults: each law holds for the right part and catches the faulty one. The faults are parts written here; the
-//! product has no switch for them.
+//! Planted faults: each law holds for the right part and catches the faulty one. The faults are in parts that are given to the
+//! product, as a user gives them; faults of the product itself are `.ci/mutants`.
 
 use laws::altered::Altered;
 use laws::laws::{
@@ -8,7 +8,6 @@ use laws::laws::{
 };
 use laws::models::Noise;
 use laws::table;
-use laws::textbook::{Order, Textbook};
 use smc_runtime::base::rng::{Purpose, Stream};
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::prelude::*;
@@ -20,7 +19,7 @@ use smc_runtime::sampling::cloud::{Cloud, Target};
 use smc_runtime::sampling::kernel::{At, Kernel, Moved, Proposal, Tuning};
 use smc_runtime::sampling::resample::{Resample, Systematic};
 use smc_runtime::sampling::stage::Stage;
-use smc_runtime::testing::{Regression, check_kernel, check_resampler};
+use smc_runtime::testing::{Perfect, Regression, check_kernel, check_resampler};
 
 /// The law holds for the right part and fails for the faulty one, for the reason given.
 fn caught(right: Result<(), String>, faulty: Result<(), String>, reason: &str) {
@@ -34,10 +33,16 @@ fn regression() -> Regression {
     Regression::simulated(24, 2, 0.8, 1.0, 9).unwrap()
 }
 
-fn stages() -> Vec<Stage> {
-    let first = [0.02, 0.1, 0.4].map(|phi| Stage::ramping(0..0, 0..6, phi));
-    let rest = [6, 9, 13, 18, 24].map(|n| Stage::of(0..n));
-    first.into_iter().chain(rest).collect()
+/// The rows in a few steps, the first of them ramping.
+#[derive(Clone, Debug)]
+struct Stages;
+
+impl Annealing for Stages {
+    fn next(&self, ahead: &mut Lookahead<'_>) -> Result<Option<Stage>> {
+        let first = [0.02, 0.1, 0.4].map(|phi| Stage::ramping(0..0, 0..6, phi));
+        let rest = [6, 9, 13, 18, 24].map(|n| Stage::of(0..n));
+        Ok(first.into_iter().chain(rest).nth(ahead.step()))
+    }
 }
 
 // Faulty problems.
@@ -127,50 +132,61 @@ fn ignored_ramp_is_caught_by_gradient_is_that_of_the_value() {
     );
 }
 
-// Faulty weights.
+// Kernels that spoil the weights.
 
-#[test]
-fn weights_not_reset_after_resampling_are_caught_by_weighting_is_exact() {
-    let faulty = Textbook {
-        after_resampling: |_| (),
-        ..Textbook::default()
-    };
-    let law = |weighting: &Textbook| weighting_is_exact(weighting, &regression(), &stages());
-    caught(law(&Textbook::default()), law(&faulty), "sd(log Ẑ)");
+/// Moves under the stage of another.
+#[derive(Clone, Debug)]
+struct Under<K>(K, Stage);
+
+impl<K: Kernel> Kernel for Under<K> {
+    fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
+        let stage = &self.1;
+        let moved = self.0.step(tuning, &Target { stage, ..*target }, cloud, at);
+        // Their terms are those of the stage that the run is at.
+        *cloud = Cloud::at(target, cloud.positions().clone());
+        moved
+    }
+}
+
+/// Corrects weights by the prior, as if it were new at every stage.
+#[derive(Clone, Debug)]
+struct PriorAgain<K>(K);
+
+impl<K: Kernel> Kernel for PriorAgain<K> {
+    fn invariant(&self) -> bool {
+        false
+    }
+    fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
+        let corrections = cloud.terms().iter().map(|t| t.prior).collect();
+        Moved {
+            corrections: Some(corrections),
+            ..self.0.step(tuning, target, cloud, at)
+        }
+    }
 }
 
 #[test]
-fn prior_counted_in_the_increment_is_caught_by_weighting_is_exact() {
-    let faulty = Textbook {
-        increment: |now, old, next, new| now.increment(old, next, new) + new.prior,
-        ..Textbook::default()
-    };
-    let law = |weighting: &Textbook| weighting_is_exact(weighting, &regression(), &stages());
-    caught(law(&Textbook::default()), law(&faulty), "mean(Ẑ/Z)");
-}
-
-#[test]
-fn weighting_moved_particles_is_caught_by_weighting_is_exact() {
-    let faulty = Textbook {
-        order: Order::MoveThenReweight,
-        ..Textbook::default()
-    };
-    let law = |weighting: &Textbook| weighting_is_exact(weighting, &regression(), &stages());
+fn moves_under_another_stage_are_caught_by_weighting_is_exact() {
+    let problem = regression();
+    let (right, exact) = (Perfect::of(&problem), problem.posterior());
+    let faulty = Under(right.clone(), Stage::of(0..18));
     caught(
-        law(&Textbook::default()),
-        law(&faulty),
+        weighting_is_exact(Stages, right, &problem, &exact),
+        weighting_is_exact(Stages, faulty, &problem, &exact),
         "the posterior mean",
     );
 }
 
 #[test]
-fn both_targets_on_the_current_rows_are_caught_by_weighting_is_exact() {
-    let faulty = Textbook {
-        increment: |_, _, next, new| next.increment(new, next, new),
-        ..Textbook::default()
-    };
-    let law = |weighting: &Textbook| weighting_is_exact(weighting, &regression(), &stages());
-    caught(law(&Textbook::default()), law(&faulty), "mean(Ẑ/Z)");
+fn prior_counted_at_every_move_is_caught_by_weighting_is_exact() {
+    let problem = regression();
+    let (right, exact) = (Perfect::of(&problem), problem.posterior());
+    let faulty = PriorAgain(right.clone());
+    caught(
+        weighting_is_exact(Stages, right, &problem, &exact),
+        weighting_is_exact(Stages, faulty, &problem, &exact),
+        "mean(Ẑ/Z)",
+    );
 }
 
 // Faulty kernels.

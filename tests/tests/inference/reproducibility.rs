@@ -46,8 +46,8 @@ fn same_with_any_number_of_threads<R: PartialEq + std::fmt::Debug>(f: impl Fn(us
     }
 }
 
-fn values_and_gradients<M: Model>(model: &M, data: &Dataset) {
-    let bound = bind(model.clone(), data, Engine::autodiff(), 1).unwrap();
+fn values_and_gradients<M: Model>(engine: Engine, model: &M, data: &Dataset) {
+    let bound = bind(model.clone(), data, engine, 1).unwrap();
     let n = data.rows();
     let stage = Stage::ramping(0..n / 3, n / 3..n, 0.5);
     same_with_any_number_of_threads(|threads| {
@@ -79,8 +79,10 @@ fn values_and_gradients<M: Model>(model: &M, data: &Dataset) {
 
 #[test]
 fn values_and_gradients_have_the_same_bits_on_any_number_of_threads() {
-    values_and_gradients(&Line::<2>::default(), &narrow());
-    values_and_gradients(&Softmax::<784, 3>::default(), &wide());
+    for engine in [Engine::fused(), Engine::autodiff()] {
+        values_and_gradients(engine, &Line::<2>::default(), &narrow());
+        values_and_gradients(engine, &Softmax::<784, 3>::default(), &wide());
+    }
 }
 
 fn posteriors<M: Infers>(
@@ -88,10 +90,18 @@ fn posteriors<M: Infers>(
     data: &Dataset,
     algorithm: &(impl Inference + Clone + 'static),
 ) {
+    posteriors_on(Engine::fused(), model, data, algorithm);
+}
+
+fn posteriors_on<M: Infers>(
+    engine: Engine,
+    model: &M,
+    data: &Dataset,
+    algorithm: &(impl Inference + Clone + 'static),
+) {
     same_with_any_number_of_threads(|threads| {
-        // The fused engine has this law beside its own (`engines/fused.rs`).
         let run = Run::new(model.clone(), data)
-            .engine(Engine::mixed())
+            .engine(engine)
             .with(algorithm.clone())
             .seed(3)
             .threads(threads);
@@ -133,6 +143,11 @@ fn whole_posteriors_have_the_same_bits_on_any_number_of_threads() {
     posteriors(&Line::<2>::default(), &narrow(), &short_mcmc);
     posteriors(&Softmax::<784, 3>::default(), &wide(), &short_smc());
     posteriors(&Softmax::<784, 3>::default(), &wide(), &short_mcmc);
+    // What a model runs on that has a part without a fused form, and what none has.
+    for engine in [Engine::mixed(), Engine::autodiff()] {
+        posteriors_on(engine, &Line::<2>::default(), &narrow(), &short_smc());
+        posteriors_on(engine, &Softmax::<784, 3>::default(), &wide(), &short_mcmc);
+    }
 }
 
 #[test]
@@ -418,7 +433,7 @@ fn per_row_outputs_come_in_the_users_order() {
     let thetas = Population::from_values(3, theta.to_vec()).unwrap();
     let sd = laws::conjugate::NOISE;
     for seed in [1, 2] {
-        let bound = bind(Line::<2>::default(), &data, Engine::autodiff(), seed).unwrap();
+        let bound = bind(Line::<2>::default(), &data, Engine::fused(), seed).unwrap();
         assert_ne!(bound.problem.order()[..50], (0..50).collect::<Vec<_>>());
         let values = bound.problem.row_log_likelihoods(&thetas);
         let arguments = bound
