@@ -8,13 +8,18 @@ use super::{
 use crate::base::rng::{Stream, Streams};
 use crate::infer::observe::{StageDetail, Step};
 use crate::infer::{Draws, Inference, Outcome, Smc, complete, smc};
-use crate::prelude::*;
 use crate::problem::Problem;
 use crate::problem::population::Population;
 use crate::sampling::adapt::Adaptation;
+use crate::sampling::adapt::{Follow, Metric};
+use crate::sampling::anneal::{
+    AutomaticAnnealing, SmoothDataAnnealing, StepDataAnnealing, Tempering,
+};
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::kernel::{At, Kernel, Moved, Tuning};
+use crate::sampling::kernel::{Chees, Hmc, Mala, RandomWalk, UnadjustedLangevin};
 use crate::sampling::resample::Resample;
+use crate::sampling::resample::{Multinomial, Residual, Ssp, Stratified, Systematic};
 use crate::sampling::start::Gaussians;
 
 fn regression() -> Regression {
@@ -135,6 +140,7 @@ fn a_warm_start_makes_evidence_and_mean_exact() {
 fn stepping() -> Smc {
     smc()
         .particles(16)
+        .islands(1)
         .annealing(StepDataAnnealing::table([3, 12, 24]))
         .kernel(Hmc::leapfrogs(2))
         .frozen(1e-3)
