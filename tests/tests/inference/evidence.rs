@@ -31,8 +31,9 @@ fn tempering_on_a_ladder_has_an_unbiased_evidence() {
 #[test]
 fn automatic_differentiation_has_an_unbiased_evidence() {
     let known = known_on(Engine::autodiff());
-    let walk = fixed().particles(128).kernel(RandomWalk).frozen(0.25);
-    let settings = walk.moves(4).annealing(ladder());
+    // A kernel that asks the engine for values only, which is cheap.
+    let settings = fixed().kernel(Perfect::of(&known.regression)).moves(1);
+    let settings = settings.annealing(ladder());
     evidence_is_unbiased(&settings, &*known.problem, known.log_evidence).unwrap();
 }
 
@@ -87,13 +88,13 @@ fn falls_as_one_over_j(settings: &Smc, runs: u64) {
 #[test]
 fn the_bias_of_adaptive_tempering_falls_as_one_over_j() {
     let settings = smc().annealing(Tempering::adaptive());
-    falls_as_one_over_j(&settings.kernel(Hmc::leapfrogs(3)), 240);
+    falls_as_one_over_j(&settings.kernel(Hmc::leapfrogs(5)), 270);
 }
 
 #[test]
 fn the_bias_of_adaptive_data_annealing_falls_as_one_over_j() {
     let settings = smc().annealing(SmoothDataAnnealing::geometric().first(8));
-    falls_as_one_over_j(&settings.kernel(Hmc::leapfrogs(3)), 320);
+    falls_as_one_over_j(&settings.kernel(Hmc::leapfrogs(5)), 370);
 }
 
 /// Likelihoods 1.03 times too large, whatever J is: no multiple of 1/J.
@@ -117,7 +118,7 @@ fn a_constant_bias_of_three_per_cent_does_not_fall_as_one_over_j() {
     let settings = smc().annealing(Tempering::adaptive());
     let settings = settings.kernel(Perfect::of(&regression)).moves(1);
     let law =
-        |problem| evidence_bias_falls_as_one_over_j(&settings, problem, log_evidence, 64, 300);
+        |problem| evidence_bias_falls_as_one_over_j(&settings, problem, log_evidence, 64, 240);
     law(&*problem).unwrap();
     let found = law(&shifted).unwrap_err();
     assert!(found.starts_with("at J = ∞ mean(Ẑ/Z) is 1.0"), "{found}");

@@ -74,8 +74,7 @@ impl Mcmc {
         self
     }
 
-    /// `step_size(Frozen::at(step))` and `metric(Metric::Unit)`: the kernel does not depend on the cloud. Under a fixed
-    /// schedule E\[Ẑ\] = Z exactly.
+    /// `step_size(Frozen::at(step))` and `metric(Metric::Unit)`: the kernel does not depend on where chains have been.
     pub fn frozen(mut self, step: f64) -> Self {
         self.adaptation = Adaptation::frozen(step);
         self
