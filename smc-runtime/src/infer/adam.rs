@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Stepwise};
+use super::{Outcome, Stepwise, check_shape};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -181,9 +181,7 @@ impl Adam {
         let text = |members: usize, dim: usize| format!("{members} members of {dim} parameters");
         let expected = text(members, problem.dim());
         let found = text(state.scores.len(), state.thetas.dim());
-        if expected != found {
-            return Err(Error::shape("a saved state", expected, found));
-        }
+        check_shape(&expected, &found)?;
         self.with(problem, streams, leave, state)
     }
 

@@ -55,17 +55,22 @@ pub struct Island {
     pub ess: f64,
 }
 
+impl From<&Weights> for Island {
+    fn from(weights: &Weights) -> Self {
+        Self {
+            log_evidence: weights.log_evidence(),
+            ess: weights.ess(),
+        }
+    }
+}
+
 impl Draws {
     /// A weighted cloud of one population, without an evidence.
     ///
     /// # Errors
     /// If there is not one weight for every vector.
     pub fn cloud(positions: Population, weights: &Weights) -> Result<Self> {
-        let island = Island {
-            log_evidence: weights.log_evidence(),
-            ess: weights.ess(),
-        };
-        Self::islands(positions, weights, vec![island])
+        Self::islands(positions, weights, vec![weights.into()])
     }
 
     /// A weighted cloud of several populations of one size, whose vectors follow one another, without an evidence.

@@ -156,6 +156,14 @@ pub fn at_once<'a>(outcome: impl Into<Outcome>) -> Box<dyn Stepwise + 'a> {
     Box::new(AtOnce(outcome.into()))
 }
 
+/// Whether a state that was saved has the shape of the run that is to go on from it.
+fn check_shape(expected: &str, found: &str) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::shape("a saved state", expected, found))
+}
+
 struct AtOnce(Outcome);
 
 impl Stepwise for AtOnce {

@@ -289,7 +289,7 @@ impl Islands {
         as_many(self.all_particles(), increments.len())?;
         let mut next = self.clone();
         let mut all = Reweighted {
-            cess: self.cess(increments),
+            cess: 0.0,
             ess: 1.0,
             non_finite: 0,
         };
@@ -300,6 +300,7 @@ impl Islands {
             }
             match weights.reweight(increments) {
                 Ok(one) => {
+                    all.cess += one.cess;
                     all.ess = all.ess.min(one.ess);
                     all.non_finite += one.non_finite;
                 }
@@ -313,6 +314,9 @@ impl Islands {
         if next.dead.iter().all(|dead| *dead) {
             return Err(Refusal::Collapsed);
         }
+        // An island that dies of the increments has kept nothing.
+        let lived = self.dead.iter().filter(|dead| !**dead).count();
+        all.cess /= lived.max(1) as f64;
         *self = next;
         Ok(all)
     }

@@ -10,7 +10,7 @@ use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::infer::observe::{ChainsDetail, Detail, Step};
-use crate::infer::{Draws, Outcome, Stepwise};
+use crate::infer::{Draws, Outcome, Stepwise, check_shape};
 use crate::model::layout::Layout;
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
@@ -104,9 +104,7 @@ impl<'a> ChainsRun<'a> {
         let text = |chains: usize, dim: usize| format!("{chains} chains of {dim} parameters");
         let expected = text(settings.chains, problem.dim());
         let found = text(state.cloud.len(), state.cloud.positions().dim());
-        if expected != found {
-            return Err(Error::shape("a saved state", expected, found));
-        }
+        check_shape(&expected, &found)?;
         Self::with(settings, problem, streams, state)
     }
 

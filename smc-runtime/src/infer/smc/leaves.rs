@@ -11,11 +11,7 @@ impl SmcRun<'_> {
     pub(super) fn leave(self) -> Result<Outcome> {
         let (settings, state) = (self.settings, self.state);
         let complete = state.stage.is_posterior(self.problem.rows());
-        let islands = state.weights.each().iter().map(|weights| Island {
-            log_evidence: weights.log_evidence(),
-            ess: weights.ess(),
-        });
-        let islands: Vec<Island> = islands.collect();
+        let islands = state.weights.each().iter().map(Island::from).collect();
         let mut cautions = state.cautions;
         if !complete {
             cautions.push(

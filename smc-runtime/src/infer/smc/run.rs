@@ -1,4 +1,4 @@
-//! The loop of sequential Monte Carlo. It can be read in one screen: [`SmcRun::step`].
+//! The loop of sequential Monte Carlo. It can be read in one screen: [`SmcRun::advance`].
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::base::saved::Saved;
 use crate::infer::observe::{Detail, StageDetail, Step};
-use crate::infer::{Outcome, Stepwise};
+use crate::infer::{Outcome, Stepwise, check_shape};
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
 use crate::sampling::anneal::{Lookahead, Next, Place, Plan, planned};
@@ -115,9 +115,7 @@ impl<'a> SmcRun<'a> {
         let expected = text(islands, each, problem.dim());
         let dim = state.cloud.positions().dim();
         let found = text(state.weights.each().len(), state.weights.particles(), dim);
-        if expected != found {
-            return Err(Error::shape("a saved state", expected, found));
-        }
+        check_shape(&expected, &found)?;
         Self::with(settings, problem, streams, state)
     }
 
