@@ -1,6 +1,8 @@
 //! The only room that knows threads. Work is cut into pieces whose number does not depend on how many threads there
 //! are, and reductions run over them in order, so results do not either.
 
+use std::sync::{Mutex, PoisonError};
+
 use rayon::prelude::*;
 
 use crate::base::error::{Error, Result};
@@ -36,16 +38,83 @@ impl Threads {
 
     /// Runs `work` with them.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        match &self.0 {
-            Some(pool) => pool.install(work),
-            None => work(),
+        let Some(pool) = &self.0 else {
+            return work();
+        };
+        let (mut work, mut result) = (Some(work), None);
+        install(pool, &mut || result = work.take().map(|work| work()));
+        match result {
+            Some(result) => result,
+            // A pool either runs what it is given, once, or panics with it.
+            None => unreachable!("work given to a pool of threads was not run"),
         }
     }
 }
 
+// Everything generic ends at the functions below, which take closures as trait objects: the machinery of a parallel loop is
+// compiled once, and not again for every closure of every model.
+
+fn install(pool: &rayon::ThreadPool, work: &mut (dyn FnMut() + Send)) {
+    pool.install(work);
+}
+
+/// `work(i)` for every i below `n`, each a piece of its own, in parallel.
+fn each(n: usize, work: &(dyn Fn(usize) + Sync)) {
+    match n {
+        0 => {}
+        1 => work(0),
+        _ => (0..n).into_par_iter().with_max_len(1).for_each(work),
+    }
+}
+
+/// A place for one thing that one piece of work takes, or leaves.
+struct Slot<T>(Mutex<Option<T>>);
+
+impl<T> Slot<T> {
+    fn empty() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    fn of(thing: T) -> Self {
+        Self(Mutex::new(Some(thing)))
+    }
+
+    fn put(&self, thing: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(thing);
+    }
+
+    fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// `work(thing)` for each of `things`, in parallel.
+fn for_each<T: Send>(things: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+    let slots: Vec<Slot<T>> = things.map(Slot::of).collect();
+    each(slots.len(), &|i| {
+        if let Some(thing) = slots[i].take() {
+            work(thing);
+        }
+    });
+}
+
 /// `f(i)` for every i below `n`, in parallel; the results come in order.
 pub fn map<R: Send>(n: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
-    (0..n).into_par_iter().with_max_len(1).map(f).collect()
+    map_pieces(n, 1, f)
+}
+
+/// The same in pieces of `size` successive numbers.
+fn map_pieces<R: Send>(n: usize, size: usize, f: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    let pieces = n.div_ceil(size);
+    if pieces < 2 {
+        return (0..n).map(f).collect();
+    }
+    let slots: Vec<Slot<Vec<R>>> = (0..pieces).map(|_| Slot::empty()).collect();
+    each(pieces, &|piece| {
+        let numbers = piece * size..n.min((piece + 1) * size);
+        slots[piece].put(numbers.map(&f).collect());
+    });
+    slots.iter().filter_map(Slot::take).flatten().collect()
 }
 
 /// Numbers that a piece has at least where the work on each is a formula.
@@ -59,11 +128,15 @@ pub fn map_rows<R: Send>(
     f: impl Fn(usize, &mut [f32]) -> R + Sync + Send,
 ) -> Vec<R> {
     debug_assert!(width > 0);
-    rows.par_chunks_mut(width)
-        .with_min_len(FORMULAS.div_ceil(width))
-        .enumerate()
-        .map(|(i, row)| f(i, row))
-        .collect()
+    let together = FORMULAS.div_ceil(width);
+    let pieces = rows.chunks_mut(together * width);
+    let slots: Vec<Slot<Vec<R>>> = (0..pieces.len()).map(|_| Slot::empty()).collect();
+    for_each(pieces.enumerate(), |(piece, rows)| {
+        let rows = rows.chunks_mut(width).enumerate();
+        let results = rows.map(|(i, row)| f(piece * together + i, row));
+        slots[piece].put(results.collect());
+    });
+    slots.iter().filter_map(Slot::take).flatten().collect()
 }
 
 /// `f(i, a_i, b_i)` for the consecutive pieces a_i of `a` and b_i of `b`, in parallel. Where `b` is empty, so is every b_i.
@@ -74,13 +147,10 @@ pub fn for_chunks<A: Send, B: Send>(
     b_size: usize,
     f: impl Fn(usize, &mut [A], &mut [B]) + Sync + Send,
 ) {
-    let a = a.par_chunks_mut(a_size).enumerate().with_max_len(1);
-    if b.is_empty() {
-        a.for_each(|(i, a)| f(i, a, &mut []));
-    } else {
-        a.zip(b.par_chunks_mut(b_size))
-            .for_each(|((i, a), b)| f(i, a, b));
-    }
+    let mut rest = b.chunks_mut(b_size);
+    let pieces = a.chunks_mut(a_size).enumerate();
+    let pieces = pieces.map(|(i, a)| (i, a, rest.next().unwrap_or_default()));
+    for_each(pieces, |(i, a, b)| f(i, a, b));
 }
 
 /// Numbers that a piece of element-wise work has at least: fewer cost less than handing them to another thread.
@@ -89,51 +159,43 @@ const GRAIN: usize = 1 << 15;
 /// `f(i, row)` for every row of `width` numbers, where `f` does a few operations per number; in parallel if there are
 /// many.
 pub fn update_rows(rows: &mut [f32], width: usize, f: impl Fn(usize, &mut [f32]) + Sync + Send) {
-    debug_assert!(width > 0);
-    rows.par_chunks_mut(width)
-        .with_min_len(GRAIN.div_ceil(width))
-        .enumerate()
-        .for_each(|(i, row)| f(i, row));
+    update_rows_of([rows], width, |i, [row]| f(i, row));
 }
 
-/// [`update_rows`] on the rows of three arrays at once.
-pub fn update_rows_of_three(
-    [a, b, c]: [&mut [f32]; 3],
+/// [`update_rows`] on the rows of several arrays of one size at once.
+pub fn update_rows_of<const K: usize>(
+    arrays: [&mut [f32]; K],
     width: usize,
-    f: impl Fn(usize, [&mut [f32]; 3]) + Sync + Send,
+    f: impl Fn(usize, [&mut [f32]; K]) + Sync + Send,
 ) {
     debug_assert!(width > 0);
-    a.par_chunks_mut(width)
-        .zip(b.par_chunks_mut(width))
-        .zip(c.par_chunks_mut(width))
-        .with_min_len(GRAIN.div_ceil(width))
-        .enumerate()
-        .for_each(|(i, ((a, b), c))| f(i, [a, b, c]));
-}
-
-/// [`update_rows`] on the rows of four arrays at once.
-pub fn update_rows_of_four(
-    [a, b, c, d]: [&mut [f32]; 4],
-    width: usize,
-    f: impl Fn(usize, [&mut [f32]; 4]) + Sync + Send,
-) {
-    debug_assert!(width > 0);
-    a.par_chunks_mut(width)
-        .zip(b.par_chunks_mut(width))
-        .zip(c.par_chunks_mut(width))
-        .zip(d.par_chunks_mut(width))
-        .with_min_len(GRAIN.div_ceil(width))
-        .enumerate()
-        .for_each(|(i, (((a, b), c), d))| f(i, [a, b, c, d]));
+    let together = GRAIN.div_ceil(width);
+    let of_piece = |piece: usize, arrays: [&mut [f32]; K]| {
+        let mut rows = arrays.map(|a| a.chunks_mut(width));
+        let many = rows.first().map_or(0, ExactSizeIterator::len);
+        for i in 0..many {
+            f(
+                piece * together + i,
+                rows.each_mut().map(|r| r.next().unwrap_or_default()),
+            );
+        }
+    };
+    let numbers = arrays.first().map_or(0, |a| a.len());
+    if numbers <= together * width {
+        return of_piece(0, arrays);
+    }
+    let mut pieces = arrays.map(|a| a.chunks_mut(together * width));
+    let many = numbers.div_ceil(together * width);
+    let pieces = (0..many).map(|piece| {
+        let arrays = pieces.each_mut().map(|p| p.next().unwrap_or_default());
+        (piece, arrays)
+    });
+    for_each(pieces, |(piece, arrays)| of_piece(piece, arrays));
 }
 
 /// `f(i)` for every i below `n`, where `f` does a few operations on each of `width` numbers; the results come in order.
 pub fn map_light<R: Send>(n: usize, width: usize, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
-    (0..n)
-        .into_par_iter()
-        .with_min_len(GRAIN.div_ceil(width.max(1)))
-        .map(f)
-        .collect()
+    map_pieces(n, GRAIN.div_ceil(width.max(1)), f)
 }
 
 /// Number of threads that parallel work here runs on.

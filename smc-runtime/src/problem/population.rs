@@ -244,7 +244,7 @@ impl Population {
             &mut momenta.values,
             &mut gradient.values,
         ];
-        exec::update_rows_of_three(arrays, self.dim, |i, [x, v, g]| {
+        exec::update_rows_of(arrays, self.dim, |i, [x, v, g]| {
             let (kick, drift) = (a * each[i], each[i]);
             for (((x, v), g), &s) in x.iter_mut().zip(v).zip(g).zip(scale) {
                 *v += kick * s * *g;
@@ -268,7 +268,7 @@ impl Population {
             &mut second.values,
             &mut gradient.values,
         ];
-        exec::update_rows_of_four(arrays, self.dim, |i, [x, m, v, g]| {
+        exec::update_rows_of(arrays, self.dim, |i, [x, m, v, g]| {
             let AdamStep {
                 decay: [b, c],
                 scale,
