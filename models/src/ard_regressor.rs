@@ -28,6 +28,7 @@ use smc_runtime::prelude::*;
 /// # Ok::<(), Error>(())
 /// ```
 #[bayes_model]
+#[standardise]
 #[likelihood(Normal(mean = output, sd = noise))]
 #[infer(smc(particles = 64))]
 pub struct ArdRegressor {

@@ -26,6 +26,7 @@ use smc_runtime::prelude::*;
 /// # Ok::<(), Error>(())
 /// ```
 #[bayes_model]
+#[standardise]
 #[likelihood(Normal(mean = output[0], sd = output[1].exp()))]
 #[infer(smc(particles = 64))]
 pub struct HeteroscedasticRegressor {

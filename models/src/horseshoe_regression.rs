@@ -27,6 +27,7 @@ use smc_runtime::prelude::*;
 /// # Ok::<(), Error>(())
 /// ```
 #[bayes_model]
+#[standardise]
 #[likelihood(Normal(mean = output, sd = noise))]
 #[infer(smc(particles = 128))]
 pub struct HorseshoeRegression {

@@ -19,6 +19,7 @@ use smc_runtime::prelude::*;
 /// # Ok::<(), Error>(())
 /// ```
 #[bayes_model]
+#[standardise]
 #[likelihood(Categorical(logits = output))]
 #[infer(smc(particles = 64))]
 pub struct MlpClassifier {

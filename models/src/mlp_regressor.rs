@@ -23,6 +23,7 @@ use smc_runtime::prelude::*;
 /// # Ok::<(), Error>(())
 /// ```
 #[bayes_model]
+#[standardise]
 #[likelihood(StudentT(df = tails + 2.0, mean = output, scale = noise))]
 #[infer(smc(particles = 64))]
 pub struct MlpRegressor {

@@ -20,6 +20,7 @@ use smc_runtime::prelude::*;
 /// # Ok::<(), Error>(())
 /// ```
 #[bayes_model]
+#[standardise]
 #[likelihood(NegativeBinomial(log_mean = output, dispersion = dispersion))]
 #[infer(smc(particles = 64))]
 pub struct NegativeBinomialRegression {

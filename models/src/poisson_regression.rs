@@ -20,6 +20,7 @@ use smc_runtime::prelude::*;
 /// # Ok::<(), Error>(())
 /// ```
 #[bayes_model]
+#[standardise]
 #[likelihood(Poisson(log_rate = output))]
 #[infer(smc(particles = 64))]
 pub struct PoissonRegression {

@@ -23,6 +23,7 @@ use smc_runtime::prelude::*;
 /// # Ok::<(), Error>(())
 /// ```
 #[bayes_model]
+#[standardise]
 #[likelihood(StudentT(df = df, mean = output, scale = noise))]
 #[infer(smc(particles = 64))]
 pub struct RobustRegression {

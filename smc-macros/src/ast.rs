@@ -19,6 +19,8 @@ pub(crate) struct Source {
     pub(crate) fields: Vec<Field>,
     pub(crate) likelihood: Given<Expr>,
     pub(crate) infer: Given<Expr>,
+    /// Whether the model says `#[standardise]`.
+    pub(crate) standardised: bool,
 }
 
 /// A named field.
@@ -78,6 +80,7 @@ impl Source {
         }
         let likelihood = attr::take(ctxt, Helper::Likelihood, &mut item.attrs);
         let infer = attr::take(ctxt, Helper::Infer, &mut item.attrs);
+        let standardised = attr::take_mark(ctxt, Helper::Standardise, &mut item.attrs);
         attr::refuse(ctxt, Helper::Prior, &mut item.attrs);
         if matches!(likelihood, Given::Absent) {
             ctxt.error(
@@ -96,6 +99,7 @@ impl Source {
             fields,
             likelihood,
             infer,
+            standardised,
         })
     }
 }
@@ -106,6 +110,7 @@ impl Field {
         let priors = attr::take_priors(ctxt, &mut field.attrs);
         attr::refuse(ctxt, Helper::Likelihood, &mut field.attrs);
         attr::refuse(ctxt, Helper::Infer, &mut field.attrs);
+        attr::refuse(ctxt, Helper::Standardise, &mut field.attrs);
         for attribute in field.attrs.iter().filter(|a| a.path().is_ident("cfg")) {
             ctxt.error(
                 &attribute.meta,

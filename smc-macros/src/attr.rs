@@ -41,16 +41,23 @@ pub(crate) enum Helper {
     Prior,
     Likelihood,
     Infer,
+    Standardise,
 }
 
 impl Helper {
-    pub(crate) const ALL: [Self; 3] = [Self::Prior, Self::Likelihood, Self::Infer];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Prior,
+        Self::Likelihood,
+        Self::Infer,
+        Self::Standardise,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Prior => "prior",
             Self::Likelihood => "likelihood",
             Self::Infer => "infer",
+            Self::Standardise => "standardise",
         }
     }
 
@@ -59,20 +66,21 @@ impl Helper {
             Self::Prior => "#[prior(Normal(0.0, 1.0))]",
             Self::Likelihood => "#[likelihood(Normal(mean = output, sd = noise))]",
             Self::Infer => "#[infer(smc(particles = 64))]",
+            Self::Standardise => "#[standardise]",
         }
     }
 
     fn place(self) -> &'static str {
         match self {
             Self::Prior => "on a field, above the parameters that it governs",
-            Self::Likelihood | Self::Infer => "on the struct",
+            Self::Likelihood | Self::Infer | Self::Standardise => "on the struct",
         }
     }
 
     fn owner(self) -> &'static str {
         match self {
             Self::Prior => "field",
-            Self::Likelihood | Self::Infer => "model",
+            Self::Likelihood | Self::Infer | Self::Standardise => "model",
         }
     }
 }
@@ -117,11 +125,41 @@ fn take_as<T>(
     given
 }
 
+/// Removes every `helper`, which takes no content, from `attributes`; whether there was one.
+pub(crate) fn take_mark(ctxt: &Ctxt, helper: Helper, attributes: &mut Vec<Attribute>) -> bool {
+    let found = extract(helper, attributes);
+    for (i, attribute) in found.iter().enumerate() {
+        let (name, owner) = (helper.name(), helper.owner());
+        if i > 0 {
+            ctxt.error(
+                attribute,
+                format!(
+                    "a {owner} has one `#[{name}]`, and this one has it already; remove one of them"
+                ),
+            );
+        } else if !matches!(attribute.meta, Meta::Path(_)) {
+            ctxt.error(
+                attribute,
+                format!(
+                    "`#[{name}]` takes nothing: write it alone, as in `{}`",
+                    helper.example()
+                ),
+            );
+        }
+    }
+    !found.is_empty()
+}
+
 /// Removes every `helper` from where it has no meaning, and says where it belongs.
 pub(crate) fn refuse(ctxt: &Ctxt, helper: Helper, attributes: &mut Vec<Attribute>) {
     for attribute in extract(helper, attributes) {
         let (name, place) = (helper.name(), helper.place());
-        ctxt.error(&attribute, format!("`#[{name}(..)]` stands {place}"));
+        let content = if helper == Helper::Standardise {
+            ""
+        } else {
+            "(..)"
+        };
+        ctxt.error(&attribute, format!("`#[{name}{content}]` stands {place}"));
     }
 }
 

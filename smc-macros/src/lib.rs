@@ -57,6 +57,10 @@ use quote::quote;
 /// **`#[infer(expression)]`** stands on the struct at most once. The expression implements `Inference`; every call
 /// `f(a = x, b = y)` in it is `f().a(x).b(y)`.
 ///
+/// **`#[standardise]`** stands on the struct of a model whose priors are meant for standardised data: features, and real
+/// targets, are then standardised by every run unless it says `raw()` or gives a standardisation of its own, and what comes
+/// out is in the units that went in.
+///
 /// **Names are Rust.** A bare name in a prior or in the likelihood that equals a field is that field; everything else is
 /// resolved by rustc where it was written, so priors, likelihoods and algorithms of your own need nothing of this crate.
 /// A constant with a lower-case name is written `self::name`, so that a misspelt field is found.

@@ -35,6 +35,12 @@ pub(super) fn implementation(model: &Model) -> TokenStream {
     let (fields, resolve, draws) = (fields(model), resolve(model), draws(model));
     let (priors, likelihood, output) = (priors(model), likelihood(model), output(model));
     let algorithm = algorithm(model);
+    let standardised = model.source.standardised;
+    let standardised = standardised.then(|| {
+        quote!(
+            const STANDARDISED: ::core::primitive::bool = true;
+        )
+    });
     quote! {
         #[automatically_derived]
         #unjudged
@@ -60,6 +66,7 @@ pub(super) fn implementation(model: &Model) -> TokenStream {
         #unjudged
         impl #impl_generics #p::Infers for #ident #ty_generics {
             #algorithm
+            #standardised
         }
     }
 }

@@ -135,11 +135,29 @@ pub enum Error {
         /// Which part of the model lacks it.
         reason: String,
     },
-    /// A run that an observer stopped.
-    #[error("stopped by an observer after {steps} steps")]
+    /// A run that was ended, by an observer or by its time, before it had anything to leave.
+    #[error("ended after {steps} steps, with {nothing}; a saved state of it can go on")]
     Stopped {
-        /// Steps taken before the stop.
+        /// Steps taken before the end.
         steps: usize,
+        /// What is missing.
+        nothing: &'static str,
+    },
+    /// A run whose parameter vectors are more than the memory that is free.
+    #[error(
+        "{vectors:.0} vectors of {parameters} parameters take {needed} of memory, and {free} are free: take {reduce}"
+    )]
+    Memory {
+        /// What the vectors take.
+        needed: String,
+        /// How many there are at the most.
+        vectors: f64,
+        /// Numbers in each.
+        parameters: usize,
+        /// What is free.
+        free: String,
+        /// What to reduce.
+        reduce: &'static str,
     },
     /// A file whose content is not what its format asks for.
     #[error("{path}, {place}: expected {expected}, found {found}", path = path.display())]

@@ -53,6 +53,8 @@ pub struct Findings {
     pub extreme: Vec<Extreme>,
     /// Rows of each class 0, 1, ... where classes are named; empty otherwise.
     pub classes: Vec<(String, usize)>,
+    /// What lies far from what the model's priors expect, in a line; a [run](crate::run::Run) finds it, a data set cannot.
+    pub far: Option<String>,
 }
 
 impl Dataset {
@@ -121,6 +123,7 @@ impl Dataset {
             classes: classes
                 .map(|(c, name)| (name.clone(), rows_of(c)))
                 .collect(),
+            far: None,
         }
     }
 
@@ -195,6 +198,7 @@ impl Findings {
     /// One short line for each kind of finding; none if there is nothing of note.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        notes.extend(self.far.iter().map(|text| format!("scale       {text}")));
         if !self.constant.is_empty() {
             let items = self.constant.iter();
             notes.push(format!(

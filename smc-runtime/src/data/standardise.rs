@@ -156,7 +156,7 @@ impl Standardise {
     }
 
     /// A target on the standardised scale.
-    pub(super) fn scale_target(&self, y: f32) -> f32 {
+    pub(crate) fn scale_target(&self, y: f32) -> f32 {
         scaled(y, self.target)
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Stepwise, check_shape};
+use super::{Cost, Outcome, Stepwise, check_shape};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -133,6 +133,23 @@ impl Adam {
             rows,
             batches,
             epochs,
+        })
+    }
+
+    /// What the training of `members` members costs at the most.
+    pub(super) fn cost(
+        &self,
+        members: usize,
+        problem: &dyn Problem,
+        reduce: &'static str,
+    ) -> Option<Cost> {
+        self.check().ok()?;
+        let schedule = self.schedule(problem).ok()?;
+        Some(Cost {
+            row_gradients: (schedule.epochs * schedule.rows) as f64 * members as f64,
+            guess: schedule.patience.is_some(),
+            vectors: 6.0 * members as f64,
+            reduce,
         })
     }
 
@@ -299,6 +316,7 @@ impl Training<'_> {
             all_rows: self.problem.rows(),
             moves: schedule.batches.count(),
             non_finite: undone,
+            proposals: schedule.batches.count() * state.members.len(),
             detail: Detail::Epoch(EpochDetail {
                 rate: self.rate() * slower / state.members.len().max(1) as f64,
                 members: state.members.len(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::diagnostics::{effective_sample_size, r_hat, weighted_r_hat};
+use crate::base::diagnostics::{effective_sample_size, mean_variance, r_hat, weighted_r_hat};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::problem::density::Density;
@@ -25,6 +25,25 @@ pub struct Draws {
     positions: Population,
     log_weights: Vec<f64>,
     form: Form,
+    drawn_from: DrawnFrom,
+}
+
+/// The distribution that draws are meant for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum DrawnFrom {
+    /// The posterior, given all rows.
+    #[default]
+    Posterior,
+    /// A stage of the way there, where an annealing ended before all rows were in.
+    Stage {
+        /// Rows that are in, ramping ones counted by their exponent.
+        rows: f64,
+        /// Rows of the data.
+        all_rows: usize,
+    },
+    /// The prior.
+    Prior,
 }
 
 /// What draws are.
@@ -91,6 +110,7 @@ impl Draws {
                 log_evidence: None,
                 islands,
             },
+            drawn_from: DrawnFrom::Posterior,
         })
     }
 
@@ -128,7 +148,19 @@ impl Draws {
             log_weights: Weights::uniform(positions.len()).log().to_vec(),
             positions,
             form,
+            drawn_from: DrawnFrom::Posterior,
         }
+    }
+
+    /// Of another distribution than the posterior.
+    pub fn meant_for(mut self, distribution: DrawnFrom) -> Self {
+        self.drawn_from = distribution;
+        self
+    }
+
+    /// The distribution that they are meant for: the posterior, unless the algorithm says otherwise.
+    pub fn drawn_from(&self) -> DrawnFrom {
+        self.drawn_from
     }
 
     /// What they are.
@@ -217,6 +249,33 @@ impl Draws {
         let weights = self.weights();
         let weights = weights.chunks_exact(size).map(<[f64]>::to_vec);
         weighted_r_hat(&values.zip(weights).collect::<Vec<_>>())
+    }
+
+    /// Effective sample size of a scalar as chains or islands show it, where those are several: of chains by their
+    /// autocorrelations; of islands V/(B/K), with V the variance of all draws, each island counted alike, and B that of the
+    /// means of the K islands, whose mean B/K is the squared error of. At most the number of draws.
+    pub(crate) fn function_ess(&self, values: &[f64]) -> Option<f64> {
+        let groups = self.groups();
+        if groups < 2 || self.number_of_chains().is_some() {
+            return self.ess(values).map(|ess| ess.min(values.len() as f64));
+        }
+        let size = values.len() / groups;
+        let weights = self.weights();
+        let moments = values.chunks_exact(size).zip(weights.chunks_exact(size));
+        let moments: Vec<(f64, f64)> = moments
+            .filter_map(|(values, weights)| {
+                let all: f64 = weights.iter().sum();
+                let mean = values.iter().zip(weights).map(|(x, w)| w * x).sum::<f64>() / all;
+                let square = |(x, w): (&f64, &f64)| w * (x - mean).powi(2);
+                let variance = values.iter().zip(weights).map(square).sum::<f64>() / all;
+                (all > 0.0).then_some((mean, variance))
+            })
+            .collect();
+        let k = moments.len() as f64;
+        let (_, between) = mean_variance(moments.iter().map(|m| m.0));
+        let within = moments.iter().map(|m| m.1).sum::<f64>() / k;
+        let size = k * (within + between) / between;
+        (moments.len() > 1).then(|| size.min(values.len() as f64))
     }
 
     /// Effective sample size of a scalar with one value per draw: of chains by their autocorrelations, of a cloud 1/ΣW², of a

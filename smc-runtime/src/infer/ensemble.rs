@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::adam::{Adam, adam_setters};
-use super::{Draws, Inference, Outcome, Stepwise};
+use super::{Cost, Draws, Inference, Outcome, Stepwise};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -81,6 +81,10 @@ impl Ensemble {
 impl Inference for Ensemble {
     fn name(&self) -> &'static str {
         "ensemble"
+    }
+
+    fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
+        self.adam.cost(self.members, problem, "fewer members")
     }
 
     fn begin<'a>(

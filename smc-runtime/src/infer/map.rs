@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::adam::{Adam, adam_setters};
-use super::{Draws, Inference, Outcome, Stepwise};
+use super::{Cost, Draws, Inference, Outcome, Stepwise};
 use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -53,6 +53,10 @@ impl Map {
 impl Inference for Map {
     fn name(&self) -> &'static str {
         "map"
+    }
+
+    fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
+        self.adam.cost(1, problem, "a smaller network")
     }
 
     fn begin<'a>(

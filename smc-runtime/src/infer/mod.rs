@@ -9,7 +9,7 @@ pub mod observe;
 mod prior;
 mod smc;
 
-pub use draws::{Draws, Form, Island};
+pub use draws::{DrawnFrom, Draws, Form, Island};
 pub use ensemble::{Ensemble, ensemble};
 pub use map::{Map, map};
 pub use mcmc::{Mcmc, mcmc};
@@ -74,6 +74,13 @@ pub trait Inference: Debug + Send + Sync {
     /// Its name in reports.
     fn name(&self) -> &'static str;
 
+    /// What a run on `problem` will cost, as far as that can be said before it: what a run is estimated by, and refused by
+    /// where its parameter vectors are more than memory holds.
+    fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
+        let _ = problem;
+        None
+    }
+
     /// A run on the posterior of `problem`, before its first step.
     ///
     /// # Errors
@@ -105,6 +112,19 @@ pub trait Inference: Debug + Send + Sync {
 
 const _: fn(&dyn Inference) = |_| ();
 
+/// What a run will cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// Gradients of one row's log-likelihood for one parameter vector.
+    pub row_gradients: f64,
+    /// Whether that is a guess, because the run decides by what it finds: three times less or more is possible.
+    pub guess: bool,
+    /// Parameter vectors that are in memory together at the most.
+    pub vectors: f64,
+    /// What to reduce where that is too much.
+    pub reduce: &'static str,
+}
+
 /// A run of an algorithm: steps until there are none, then what it leaves.
 pub trait Stepwise: Send {
     /// What the steps will cost, where that is known before them.
@@ -124,10 +144,12 @@ pub trait Stepwise: Send {
     /// If the algorithm has no states.
     fn state(&self) -> Result<Saved>;
 
-    /// What the run leaves, after its last step.
+    /// What the run leaves: after its last step, or what it has after an earlier one, where it was ended
+    /// ([`Run::within`](crate::run::Run::within), an observer that breaks). Draws of anything but the posterior say
+    /// [what they are drawn from](Draws::meant_for).
     ///
     /// # Errors
-    /// If it leaves nothing.
+    /// If it leaves nothing; [`Error::Stopped`] if there is nothing yet.
     fn finish(self: Box<Self>) -> Result<Outcome>;
 }
 

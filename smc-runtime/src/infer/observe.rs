@@ -25,6 +25,8 @@ pub struct Step {
     pub moves: usize,
     /// Log-densities of this step that were not finite.
     pub non_finite: usize,
+    /// Proposals or updates of all particles, chains or members together.
+    pub proposals: usize,
     /// What is the algorithm's own.
     pub detail: Detail,
     /// What the engine has computed since the run began, which the runner fills in.
@@ -138,7 +140,8 @@ impl Step {
 /// }
 /// ```
 pub trait Observer: Send {
-    /// Called after every step. `Break` ends the run with [`Error::Stopped`](crate::Error::Stopped).
+    /// Called after every step. `Break` ends the run there: what it has becomes the posterior's draws, and the report says
+    /// that it was ended.
     fn step(&mut self, step: &Step) -> ControlFlow<()>;
 
     /// Called first of all with what is of note in the data, if anything is.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Draws, Inference, Outcome, Stepwise, at_once};
+use super::{DrawnFrom, Draws, Inference, Outcome, Stepwise, at_once};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::problem::density::{Density, Moments};
@@ -31,7 +31,7 @@ impl Inference for FromPrior {
         }
         let prior = Arc::new(Kept(problem.predictor()));
         Ok(at_once(Outcome {
-            draws: Draws::of(prior, streams, self.draws),
+            draws: Draws::of(prior, streams, self.draws).meant_for(DrawnFrom::Prior),
             cautions: vec!["these are draws from the prior; the targets were not used".to_owned()],
         }))
     }

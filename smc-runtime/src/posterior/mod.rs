@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Features, Standardise};
-use crate::infer::{Draws, Form};
+use crate::infer::{DrawnFrom, Draws, Form};
 use crate::model::layout::Layout;
 use crate::model::{Model, Views};
 use crate::posterior::predict::{Prediction, Scored};
@@ -99,34 +99,39 @@ impl<M: Model> Posterior<M> {
         self.draws.number_of_chains()
     }
 
+    /// The distribution that the draws are meant for: anything but [`DrawnFrom::Posterior`] is no posterior.
+    pub fn drawn_from(&self) -> DrawnFrom {
+        self.draws.drawn_from()
+    }
+
     /// What the draws are: a weighted cloud, chains, points, or draws of a density of which more can be had.
     pub fn form(&self) -> &Form {
         self.draws.form()
     }
 
-    /// R-hat of the predicted function at every row of `data`, across the chains or islands of the run: whether they agree on
+    /// R-hat of the [predicted function](Prediction::functions) at every row of `data`, across the chains or islands of the run: whether they agree on
     /// the function, where weights of a network cannot agree. `None` without two of them, or with too few draws in each.
     ///
     /// # Errors
     /// As [`Posterior::predict`].
     pub fn function_r_hat(&self, data: &impl AsRef<Features>) -> Result<Option<Vec<f64>>> {
         let prediction = self.prediction(data.as_ref())?;
-        let draws = self.len();
         let rows = 0..prediction.rows();
         Ok(rows
-            .map(|row| {
-                let values: Vec<f64> = (0..draws).map(|i| prediction.function(i, row)).collect();
-                self.draws.r_hat(&values)
-            })
+            .map(|row| self.draws.r_hat(&prediction.functions(row)))
             .collect())
     }
 
     /// Looks at the function that the draws predict at some of the training rows, while they are there.
     pub(crate) fn agreed_on(mut self, rows: &Features) -> Result<Self> {
-        self.report.function = match self.function_r_hat(rows)? {
-            Some(r_hats) => FunctionAgreement::of(r_hats),
-            None => None,
-        };
+        let prediction = self.prediction(rows)?;
+        // A row at which all draws say the same tells nothing.
+        let each = (0..prediction.rows()).filter_map(|row| {
+            let values = prediction.functions(row);
+            let size = self.draws.function_ess(&values)?;
+            Some((self.draws.r_hat(&values)?, size))
+        });
+        self.report.function = FunctionAgreement::of(each.collect());
         Ok(self)
     }
 

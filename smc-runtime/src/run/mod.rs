@@ -1,27 +1,39 @@
 //! One inference, set up step by step: `Wine::infer(&train).seed(1).run()?`.
 
+mod conflict;
+mod estimate;
 mod fingerprint;
 mod progress;
 mod running;
+mod scale;
 mod setup;
 mod state;
 
+pub use estimate::Estimate;
 pub use progress::Progress;
 pub use running::Running;
 pub use state::State;
 
+use std::time::Duration;
+
 use crate::base::error::Result;
+use crate::base::exec::Threads;
 use crate::data::{Dataset, Standardise};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::infer::observe::Observer;
 use crate::infer::{FromPrior, Inference, smc};
 use crate::model::Model;
+use crate::model::dist::Predictive as _;
 use crate::posterior::Posterior;
-use setup::Setup;
+use setup::{Scaling, Setup};
 
 /// The algorithm that a model names for itself: `#[infer(..)]` writes this, and [`smc`] stands where there is none. A model
 /// written by hand adds `impl Infers for Mine {}`.
 pub trait Infers: Model {
+    /// Whether its priors are meant for standardised data, which a run then makes of what it is given, unless it says
+    /// [`Run::raw`] or has a standardisation of its own: `#[standardise]` writes this.
+    const STANDARDISED: bool = false;
+
     /// The algorithm.
     fn algorithm(&self) -> Box<dyn Inference> {
         Box::new(smc())
@@ -43,7 +55,12 @@ impl<'a, M: Infers> Run<'a, M> {
             threads: None,
             observers: Vec::new(),
             order: None,
-            scale: None,
+            scaling: if M::STANDARDISED {
+                Scaling::ByTheModel
+            } else {
+                Scaling::Raw
+            },
+            within: None,
         })
     }
 }
@@ -110,7 +127,40 @@ impl<M: Model> Run<'_, M> {
     /// # }
     /// ```
     pub fn standardise(mut self, scale: Standardise) -> Self {
-        self.0.scale = Some(scale);
+        self.0.scaling = Scaling::Given(scale);
+        self
+    }
+
+    /// The data as they are, also for a model that says `#[standardise]`, as the ready-made ones do.
+    pub fn raw(mut self) -> Self {
+        self.0.scaling = Scaling::Raw;
+        self
+    }
+
+    /// At most about so much wall time, of this process: when it is over, the run ends with the step that it is in, and what it
+    /// has becomes the posterior: chains their draws so far, recycled particles the generations so far. An annealing that has
+    /// not come to all rows leaves draws of something else than the posterior; they
+    /// [say so](crate::posterior::Posterior::drawn_from), and have no evidence.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use smc_runtime::infer::DrawnFrom;
+    /// use smc_runtime::prelude::*;
+    ///
+    /// #[bayes_model]
+    /// #[likelihood(Normal(mean = output, sd = 0.1))]
+    /// struct Line {
+    ///     output: Linear<1, 1>,
+    /// }
+    ///
+    /// let data = Dataset::new(1, vec![-1.0, 0.0, 1.0], vec![-0.9, 0.1, 1.1])?;
+    /// let early = Line::infer(&data).within(Duration::ZERO).run()?;
+    /// assert!(matches!(early.drawn_from(), DrawnFrom::Stage { all_rows: 3, .. }));
+    /// assert_eq!(early.log_evidence(), None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn within(mut self, time: Duration) -> Self {
+        self.0.within = Some(time);
         self
     }
 
@@ -139,11 +189,46 @@ impl<M: Model> Run<'_, M> {
         self.with(FromPrior { draws }).run()
     }
 
+    /// What the run will take: memory, and seconds by a few gradients that are timed for a fifth of a second. Nothing is run.
+    ///
+    /// ```
+    /// use smc_runtime::prelude::*;
+    ///
+    /// #[bayes_model]
+    /// #[likelihood(Normal(mean = output, sd = 0.1))]
+    /// struct Line {
+    ///     output: Linear<1, 1>,
+    /// }
+    ///
+    /// let data = Dataset::new(1, vec![-1.0, 0.0, 1.0], vec![-0.9, 0.1, 1.1])?;
+    /// let chains = Line::infer(&data).with(mcmc().chains(4).warmup(100).draws(100));
+    /// let estimate = chains.estimate()?;
+    /// println!("{estimate}");
+    /// // 4 chains of 200 moves of 20 leapfrogs on 3 rows.
+    /// assert_eq!((estimate.row_gradients, estimate.guess), (Some(48000.0), false));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If data and model do not fit.
+    pub fn estimate(&self) -> Result<Estimate> {
+        let run = &self.0;
+        let threads = Threads::new(run.threads)?;
+        let (model, order) = (run.model.clone(), run.order.clone());
+        let (data, scaling, algorithm) = (run.data, &run.scaling, &*run.algorithm);
+        let (engine, seed) = (run.engine, run.seed);
+        threads.run(|| {
+            let (scale, _) = scaling.settled(data, model.likelihood().response());
+            let bound = engine::bind_rows(model, data, scale.as_ref(), order, engine, seed)?;
+            Ok(Estimate::of(&*bound.problem, algorithm, seed))
+        })
+    }
+
     /// Runs it.
     ///
     /// # Errors
     /// If data and model do not fit, if an order does not hold each row once, if a setting is impossible, if targets are to be
-    /// standardised that cannot be, if all particles lose their weight, or if an observer stops the run.
+    /// standardised that cannot be, if all particles lose their weight, or if the run was ended before it had anything.
     pub fn run(self) -> Result<Posterior<M>> {
         self.begin()?.finish()
     }

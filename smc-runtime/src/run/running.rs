@@ -1,22 +1,26 @@
 //! A run under way: it is driven step by step, shown, saved, and ends in a posterior.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::conflict::conflicts;
+use super::estimate::fits;
 use super::fingerprint::Fingerprint;
+use super::scale::far;
 use super::setup::Setup;
 use super::state::{State, Told};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::exec::Threads;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::data::{Features, Findings, Standardise, TargetScale};
 use crate::engine;
-use crate::infer::Stepwise;
 use crate::infer::observe::{Observer, Step};
+use crate::infer::{Form, Stepwise};
 use crate::model::Model;
+use crate::model::dist::Predictive as _;
 use crate::posterior::Posterior;
-use crate::posterior::report::Report;
+use crate::posterior::report::{Report, ScaledBy};
 use crate::problem::{Counts, Problem};
 use crate::sampling::anneal::Plan;
 
@@ -33,6 +37,7 @@ pub struct Running<M> {
     threads: Threads,
     observers: Vec<Box<dyn Observer>>,
     fingerprint: Fingerprint,
+    seed: u64,
     /// What was told before this process, and since.
     told: Told,
     at_start: Counts,
@@ -40,11 +45,15 @@ pub struct Running<M> {
     plan: Option<Plan>,
     findings: Findings,
     given: Given,
+    within: Option<Duration>,
+    /// Why no further step is made, if the run was ended.
+    ended: Option<&'static str>,
 }
 
 /// What a posterior keeps of the data.
 struct Given {
     scale: Option<Standardise>,
+    scaled_by: ScaledBy,
     classes: Vec<String>,
     target_scale: TargetScale,
     total_weight: f64,
@@ -59,18 +68,27 @@ impl<M: Model> Running<M> {
         let (data, seed) = (run.data, run.seed);
         let mut observers = run.observers;
         // Before anything is packed: what the check gathers is gone by then.
-        let findings = threads.run(|| data.check());
+        let mut findings = threads.run(|| data.check());
+        let response = run.model.likelihood().response();
+        let scaling = run.scaling;
+        let (scale, scaled_by) = threads.run(|| scaling.settled(data, response));
+        let scale = scale.as_ref();
         let bound = {
-            let (model, scale) = (run.model, run.scale.as_ref());
-            let (order, engine) = (run.order, run.engine);
+            let (model, order, engine) = (run.model, run.order, run.engine);
             threads.run(|| engine::bind_rows(model, data, scale, order, engine, seed))?
         };
         let problem = bound.problem;
+        let order = problem.order();
+        let some = data
+            .inputs()
+            .select(&order[..order.len().min(AGREEMENT_ROWS)])?;
+        findings.far = threads.run(|| far(&*problem, data, &some, scale, seed))?;
         let fingerprint = threads.run(|| {
-            let (scale, algorithm) = (run.scale.as_ref(), &*run.algorithm);
+            let algorithm = &*run.algorithm;
             Fingerprint::of(bound.model.name(), &*problem, data, scale, algorithm, seed)
         });
         let (streams, algorithm) = (Streams::new(seed), &*run.algorithm);
+        fits(&*problem, algorithm)?;
         let at_start = problem.counts();
         let (inside, told) = match state {
             None => {
@@ -92,12 +110,10 @@ impl<M: Model> Running<M> {
                 observer.plan(plan);
             }
         }
-        let order = problem.order();
         let given = Given {
-            some: data
-                .inputs()
-                .select(&order[..order.len().min(AGREEMENT_ROWS)])?,
-            scale: run.scale,
+            some,
+            scale: scale.cloned(),
+            scaled_by,
             classes: data.classes().to_vec(),
             target_scale: data.target_scale(),
             total_weight: data.total_weight(),
@@ -110,37 +126,42 @@ impl<M: Model> Running<M> {
             threads,
             observers,
             fingerprint,
+            seed,
             told,
             at_start,
             since,
             plan,
             findings,
             given,
+            within: run.within,
+            ended: None,
         })
     }
 
-    /// Makes a step and shows it to every observer; `None` when all are made.
+    /// Makes a step and shows it to every observer; `None` when all are made, or when an observer or its time has ended the
+    /// run. A run that was ended can be saved, and go on from there.
     ///
     /// # Errors
-    /// If a policy fails, if all particles lose their weight, or [`Error::Stopped`] if an observer says so: the step is made
-    /// then, and the run can be saved and go on.
+    /// If a policy fails, or if all particles lose their weight.
     pub fn step(&mut self) -> Result<Option<&Step>> {
+        if self.ended.is_some() {
+            return Ok(None);
+        }
         let inside = &mut self.inside;
         let Some(mut step) = self.threads.run(|| inside.step())? else {
             return Ok(None);
         };
         step.counts = self.counts();
         step.seconds = self.seconds();
-        let mut stop = false;
         for observer in &mut self.observers {
-            stop |= observer.step(&step).is_break();
+            if observer.step(&step).is_break() {
+                self.ended = Some("by an observer");
+            }
+        }
+        if self.within.is_some_and(|most| self.since.elapsed() >= most) {
+            self.ended = Some("by its time");
         }
         self.told.steps.push(step);
-        if stop {
-            return Err(Error::Stopped {
-                steps: self.told.steps.len(),
-            });
-        }
         Ok(self.told.steps.last())
     }
 
@@ -174,8 +195,18 @@ impl<M: Model> Running<M> {
         while self.step()?.is_some() {}
         let (counts, seconds) = (self.counts(), self.seconds());
         let (inside, given) = (self.inside, self.given);
+        let done = self.told.steps.last().map_or(0.0, |s| s.done);
+        // A run that was ended at its last step was not cut short.
+        let ended = self.ended.filter(|_| done < 1.0);
         let outcome = self.threads.run(|| inside.finish())?;
-        let mut draws = outcome.draws;
+        let (mut draws, mut cautions) = (outcome.draws, outcome.cautions);
+        cautions.extend(ended.map(|by| {
+            format!(
+                "ended {by} after {} steps, {:.0} % of the way",
+                self.told.steps.len(),
+                100.0 * done
+            )
+        }));
         if let Some(scale) = &given.scale {
             // Each row's density is to be divided by the standard deviation.
             draws.shift_evidence(-given.total_weight * scale.target_sd().ln());
@@ -188,6 +219,7 @@ impl<M: Model> Running<M> {
             rows: self.problem.rows(),
             data: self.findings,
             target_scale: given.target_scale,
+            scaled_by: given.scaled_by,
             plan: self.plan,
             steps: self.told.steps,
             islands: match draws.log_evidence() {
@@ -195,7 +227,12 @@ impl<M: Model> Running<M> {
                 None => Vec::new(),
             },
             function: None,
-            cautions: outcome.cautions,
+            drawn_from: draws.drawn_from(),
+            points: matches!(draws.form(), Form::Points),
+            conflicts: self
+                .threads
+                .run(|| conflicts(&*self.problem, &draws, self.seed)),
+            cautions,
         };
         // As many rows as arguments of all draws leave room for.
         let outputs = self.problem.architecture().outputs();

@@ -1,9 +1,13 @@
 //! What an inference is set up with.
 
-use crate::data::{Dataset, Standardise};
+use std::time::Duration;
+
+use crate::data::{Dataset, Standardise, TargetScale};
 use crate::engine::Engine;
 use crate::infer::Inference;
 use crate::infer::observe::Observer;
+use crate::model::dist::Response;
+use crate::posterior::report::ScaledBy;
 
 /// Everything that decides a run, and what watches it.
 pub(super) struct Setup<'a, M> {
@@ -15,5 +19,40 @@ pub(super) struct Setup<'a, M> {
     pub(super) threads: Option<usize>,
     pub(super) observers: Vec<Box<dyn Observer>>,
     pub(super) order: Option<Vec<usize>>,
-    pub(super) scale: Option<Standardise>,
+    pub(super) scaling: Scaling,
+    /// Wall time after which no further step is begun.
+    pub(super) within: Option<Duration>,
+}
+
+/// What is done to the data before the network sees them.
+pub(super) enum Scaling {
+    /// Nothing.
+    Raw,
+    /// They are standardised by what the model says of itself.
+    ByTheModel,
+    /// They are standardised by this.
+    Given(Standardise),
+}
+
+impl Scaling {
+    /// The standardisation for `data` of targets of this kind, and who says so.
+    pub(super) fn settled(
+        &self,
+        data: &Dataset,
+        response: Response,
+    ) -> (Option<Standardise>, ScaledBy) {
+        match self {
+            Self::Raw => (None, ScaledBy::Nobody),
+            Self::Given(scale) => (Some(scale.clone()), ScaledBy::TheRun),
+            Self::ByTheModel => {
+                let original = data.target_scale() == TargetScale::Original;
+                let scale = if response == Response::Real && original {
+                    Standardise::fit(data)
+                } else {
+                    Standardise::fit_features(data)
+                };
+                (Some(scale), ScaledBy::TheModel)
+            }
+        }
+    }
 }

@@ -17,3 +17,4 @@ mod product;
 mod reproducibility;
 mod scales;
 mod starts;
+mod verdict;

@@ -232,6 +232,7 @@ impl<'a> ChainsRun<'a> {
             all_rows: self.problem.rows(),
             moves: 1,
             non_finite: moved.non_finite,
+            proposals: chains,
             detail: Detail::Chains(ChainsDetail {
                 warmup,
                 acceptance: moved.mean_acceptance(),
@@ -280,8 +281,10 @@ impl Stepwise for ChainsRun<'_> {
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome> {
-        let draws = Population::interleave(&self.state.draws);
-        let draws = draws.unwrap_or_else(|| Population::zeros(0, self.problem.dim()));
+        let draws = Population::interleave(&self.state.draws).ok_or(Error::Stopped {
+            steps: self.state.moves,
+            nothing: "no draw yet: that was the warm-up",
+        })?;
         let draws = Draws::chains(draws, self.settings.chains)?;
         let cautions = disagreement(self.problem.layout(), &draws);
         Ok(Outcome {

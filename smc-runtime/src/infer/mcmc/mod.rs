@@ -8,7 +8,7 @@ pub use settings::Mcmc;
 
 use std::sync::Arc;
 
-use super::{Inference, Stepwise};
+use super::{Cost, Inference, Stepwise};
 use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -31,6 +31,18 @@ pub fn mcmc() -> Mcmc {
 impl Inference for Mcmc {
     fn name(&self) -> &'static str {
         "mcmc"
+    }
+
+    fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
+        let (chains, draws) = (self.chains as f64, self.draws as f64);
+        // The likelihood enters while the first half of the warm-up goes on, so that gradients are of all rows.
+        let moves = self.warmup as f64 + draws * self.thin as f64;
+        Some(Cost {
+            row_gradients: problem.rows() as f64 * chains * moves * self.kernel.passes() as f64,
+            guess: false,
+            vectors: chains * (6.0 + draws) + 1024.0,
+            reduce: "fewer chains or draws; a larger `thin` keeps fewer of them",
+        })
     }
 
     fn begin<'a>(

@@ -2,7 +2,7 @@
 
 use super::run::SmcRun;
 use crate::base::error::{Error, Result};
-use crate::infer::{Draws, Island, Outcome};
+use crate::infer::{DrawnFrom, Draws, Island, Outcome};
 use crate::problem::population::Population;
 use crate::sampling::weights::Weights;
 
@@ -15,7 +15,7 @@ impl SmcRun<'_> {
         let mut cautions = state.cautions;
         if !complete {
             cautions.push(
-                "the annealing policy did not end at all rows: these draws are not from the posterior, and there is no evidence"
+                "the annealing ended before all rows were in: these draws are not from the posterior, and there is no evidence"
                     .to_owned(),
             );
         }
@@ -32,9 +32,14 @@ impl SmcRun<'_> {
         };
         let positions = positions.unwrap_or_else(|| Population::zeros(0, self.problem.dim()));
         let mut draws = Draws::islands(positions, &weights, islands)?;
-        if complete {
-            draws = draws.with_log_evidence(state.weights.log_evidence());
-        }
+        draws = if complete {
+            draws.with_log_evidence(state.weights.log_evidence())
+        } else {
+            draws.meant_for(DrawnFrom::Stage {
+                rows: state.stage.effective_rows(),
+                all_rows: self.problem.rows(),
+            })
+        };
         Ok(Outcome { draws, cautions })
     }
 }

@@ -1,5 +1,6 @@
 //! Sequential Monte Carlo: its settings, its loop, and what the loop leaves behind.
 
+mod cost;
 mod leaves;
 mod run;
 mod settings;
@@ -9,7 +10,7 @@ pub use settings::Smc;
 
 use std::sync::Arc;
 
-use super::{Inference, Stepwise};
+use super::{Cost, Inference, Stepwise};
 use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -30,6 +31,10 @@ pub fn smc() -> Smc {
 impl Inference for Smc {
     fn name(&self) -> &'static str {
         "smc"
+    }
+
+    fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
+        Some(cost::of(self, problem))
     }
 
     fn begin<'a>(

@@ -347,6 +347,7 @@ impl<'a> SmcRun<'a> {
             all_rows: self.problem.rows(),
             moves: moved.moves,
             non_finite: reweighted.non_finite + moved.non_finite,
+            proposals: moved.moves * state.roots.len(),
             detail: Detail::Stage(StageDetail {
                 cess: reweighted.cess.min(moved.cess),
                 ess: reweighted.ess,

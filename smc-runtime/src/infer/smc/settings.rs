@@ -16,7 +16,7 @@ use crate::sampling::weights::Combine;
 /// The settings of sequential Monte Carlo; see [`smc`](super::smc()).
 #[derive(Clone, Debug)]
 pub struct Smc {
-    particles: usize,
+    pub(super) particles: usize,
     islands: Option<usize>,
     pub(super) combine: Combine,
     pub(super) annealing: Arc<dyn Annealing>,

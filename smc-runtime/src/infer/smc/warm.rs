@@ -10,7 +10,7 @@ use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::infer::observe::Step;
-use crate::infer::{Outcome, Stepwise};
+use crate::infer::{DrawnFrom, Outcome, Stepwise};
 use crate::problem::Problem;
 use crate::problem::population::Population;
 use crate::sampling::anneal::{Plan, planned};
@@ -111,14 +111,18 @@ impl Stepwise for WarmRun<'_> {
     fn step(&mut self) -> Result<Option<Step>> {
         if let Phase::Finding(finding) = &mut self.phase {
             if let Some(step) = finding.step()? {
-                return Ok(Some(step));
+                let done = 0.5 * step.done;
+                return Ok(Some(Step { done, ..step }));
             }
             if let Phase::Finding(finding) = std::mem::replace(&mut self.phase, Phase::Between) {
                 self.anneal(finding.finish()?)?;
             }
         }
         match &mut self.phase {
-            Phase::Annealing(_, run) => run.step(),
+            Phase::Annealing(_, run) => Ok(run.step()?.map(|step| {
+                let done = 0.5 + 0.5 * step.done;
+                Step { done, ..step }
+            })),
             _ => Ok(None),
         }
     }
@@ -139,7 +143,17 @@ impl Stepwise for WarmRun<'_> {
     fn finish(self: Box<Self>) -> Result<Outcome> {
         match self.phase {
             Phase::Annealing(_, run) => run.finish(),
-            Phase::Finding(finding) => finding.finish(),
+            Phase::Finding(finding) => {
+                let found = finding.finish()?;
+                let at = DrawnFrom::Stage {
+                    rows: 0.0,
+                    all_rows: self.problem.rows(),
+                };
+                Ok(Outcome {
+                    draws: found.draws.meant_for(at),
+                    ..found
+                })
+            }
             Phase::Between => Err(Error::lacks(
                 "what a run leaves",
                 "this one failed between its warm start and its first stage",

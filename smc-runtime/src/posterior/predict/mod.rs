@@ -104,6 +104,24 @@ impl Prediction<'_> {
         self.outer(self.predictive.mean(self.arguments.at(draw, row)))
     }
 
+    /// What each draw says of row `row`, in one number: the mean of y, for classes the probability of the class that all draws
+    /// together find the likeliest.
+    pub fn functions(&self, row: usize) -> Vec<f64> {
+        let likeliest = self.probabilities(row).and_then(|p| {
+            // Of equally likely classes the first.
+            (0..p.len()).rev().max_by(|&a, &b| p[a].total_cmp(&p[b]))
+        });
+        let said = |draw: usize| {
+            let arguments = self.arguments.at(draw, row);
+            let probabilities = self.predictive.probabilities(arguments);
+            match (likeliest, probabilities) {
+                (Some(class), Some(p)) => p[class],
+                _ => self.outer(self.predictive.mean(arguments)),
+            }
+        };
+        (0..self.draws()).map(said).collect()
+    }
+
     fn mixture(&self, row: usize, f: impl Fn(&[f64]) -> f64) -> f64 {
         let draws = self.log_weights.iter().enumerate();
         draws

@@ -1,12 +1,15 @@
 //! What a run did and what it cost, for people to read.
 
-use std::fmt;
+mod display;
+mod verdict;
+
+pub use verdict::{Doubt, Verdict};
 
 use crate::base::diagnostics::{log_mean_error, mean_variance};
 use crate::base::sums::log_sum_exp;
 use crate::data::{Findings, TargetScale};
-use crate::infer::Island;
-use crate::infer::observe::{StageDetail, Step};
+use crate::infer::observe::{Detail, StageDetail, Step};
+use crate::infer::{DrawnFrom, Island};
 use crate::problem::Choice;
 use crate::problem::Counts;
 use crate::sampling::anneal::Plan;
@@ -29,6 +32,8 @@ pub struct Report {
     /// The scale of the targets that predictions, scores and log-evidences are stated on. Log-evidences within
     /// [`Report::steps`] are on the network's scale, which is another where a standardisation is carried.
     pub target_scale: TargetScale,
+    /// Who said that the network sees standardised features, or none.
+    pub scaled_by: ScaledBy,
     /// What the run was going to cost, if its stages were known beforehand.
     pub plan: Option<Plan>,
     /// Every step.
@@ -37,29 +42,52 @@ pub struct Report {
     pub islands: Vec<Island>,
     /// Whether chains or islands agree on the function at training rows; `None` without two of them.
     pub function: Option<FunctionAgreement>,
+    /// The distribution that the draws are meant for.
+    pub drawn_from: DrawnFrom,
+    /// Whether they are points, such as modes, and no draws.
+    pub points: bool,
+    /// Parameters that the posterior has far out in their prior, each in a line.
+    pub conflicts: Vec<String>,
     /// Words of caution about the draws.
     pub cautions: Vec<String>,
 }
 
-/// R-hat of the predicted function across chains or islands, at some of the training rows, computed when the run ended.
+/// Who said that the network sees standardised data where the user gave others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScaledBy {
+    /// Nobody: the network sees the data as they were given.
+    Nobody,
+    /// The run, by [`Run::standardise`](crate::run::Run::standardise).
+    TheRun,
+    /// The model, by `#[standardise]`.
+    TheModel,
+}
+
+/// Whether chains or islands agree on the predicted function, at some of the training rows, computed when the run ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FunctionAgreement {
     /// Rows looked at.
     pub rows: usize,
-    /// The median over them.
+    /// The median over them of R-hat.
     pub median: f64,
-    /// The largest.
+    /// The largest R-hat.
     pub largest: f64,
+    /// The median over rows of the effective sample size: as many independent draws would know the mean of the function as
+    /// well.
+    pub ess: f64,
 }
 
 impl FunctionAgreement {
-    /// `None` without rows.
-    pub(crate) fn of(mut r_hats: Vec<f64>) -> Option<Self> {
+    /// Of the R-hat and the effective sample size of each row; `None` without rows.
+    pub(crate) fn of(rows: Vec<(f64, f64)>) -> Option<Self> {
+        let (mut r_hats, mut sizes): (Vec<f64>, Vec<f64>) = rows.into_iter().unzip();
         r_hats.sort_by(f64::total_cmp);
+        sizes.sort_by(f64::total_cmp);
         Some(Self {
             rows: r_hats.len(),
             median: *r_hats.get(r_hats.len() / 2)?,
             largest: *r_hats.last()?,
+            ess: *sizes.get(sizes.len() / 2)?,
         })
     }
 }
@@ -107,13 +135,7 @@ impl Report {
 
     /// Mean acceptance over all moves; `None` if nothing was accepted or rejected, as in `map`.
     pub fn acceptance(&self) -> Option<f64> {
-        let of = |s: &Step| s.acceptance().map(|a| (a * s.moves as f64, s.moves));
-        let (sum, moves) = self
-            .steps
-            .iter()
-            .filter_map(of)
-            .fold((0.0, 0), |(a, m), (b, n)| (a + b, m + n));
-        (moves > 0).then(|| sum / moves as f64)
+        mean_acceptance(self.steps.iter())
     }
 
     /// What the steps say of stages.
@@ -161,6 +183,27 @@ impl Report {
         (!logs.is_empty()).then(|| islands.exp())
     }
 
+    /// Mean acceptance over the moves whose target was that of all rows, after any warm-up.
+    pub fn acceptance_at_the_end(&self) -> Option<f64> {
+        let last = |s: &&Step| {
+            let warming_up = matches!(&s.detail, Detail::Chains(c) if c.warmup);
+            s.rows >= self.rows as f64 && !warming_up
+        };
+        mean_acceptance(self.steps.iter().filter(last))
+    }
+
+    /// Particles or chains that moved together.
+    pub fn population(&self) -> Option<usize> {
+        let moved = self.steps.iter().rfind(|s| s.moves > 0)?;
+        Some(moved.proposals / moved.moves)
+    }
+
+    /// The share of proposals whose log-density was not finite.
+    pub fn impossible(&self) -> f64 {
+        let proposals: usize = self.steps.iter().map(|s| s.proposals).sum();
+        self.non_finite() as f64 / proposals.max(1) as f64
+    }
+
     /// Log-densities that were not finite.
     pub fn non_finite(&self) -> usize {
         self.steps.iter().map(|s| s.non_finite).sum()
@@ -172,77 +215,11 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut lines = vec![
-            format!(
-                "{}, {:.1} s, {} steps",
-                self.algorithm,
-                self.seconds,
-                self.steps.len()
-            ),
-            format!("  engine      {}", self.engine),
-            format!(
-                "  cost        {} row-gradients ({:.0} gradients of all {} rows), {} row-values",
-                self.counts.row_gradients,
-                self.full_gradients(),
-                self.rows,
-                self.counts.row_values
-            ),
-            format!("  targets     on the {} scale", self.target_scale),
-        ];
-        let notes = self.data.notes().into_iter();
-        lines.extend(notes.map(|note| format!("  data        {note}")));
-        lines.extend(self.plan.iter().map(|p| format!("  plan        {p}")));
-        let bands = self.bands();
-        // One band says nothing that is not above.
-        lines.extend(bands.iter().filter(|_| bands.len() > 1).map(|band| {
-            format!(
-                "  up to {:>7} rows: {:>4} steps, {:>3.0} % of the gradients, {:.1} s",
-                band.rows,
-                band.steps,
-                100.0 * band.row_gradients as f64 / self.counts.row_gradients.max(1) as f64,
-                band.seconds
-            )
-        }));
-        let acceptance = self.acceptance();
-        lines.extend(acceptance.map(|a| format!("  acceptance  {a:.2}")));
-        if let (Some(ess), Some(cess), Some(last)) =
-            (self.ess_min(), self.cess_min(), self.stages().last())
-        {
-            lines.push(format!(
-                "  particles   ESS at least {ess:.2}, CESS at least {cess:.2}"
-            ));
-            lines.push(format!(
-                "  ancestors   {} initial particles have descendants; resampling alone would leave about {:.0}",
-                last.ancestors, last.ancestors_by_resampling
-            ));
-        }
-        match (self.evidence_spread(), self.evidence_error()) {
-            (Some(spread), Some(error)) => lines.push(format!(
-                "  islands     {}, log-evidences {spread:.2} apart (sd), which makes the log-evidence uncertain by {error:.2}",
-                self.islands.len()
-            )),
-            _ if self.islands.len() == 1 => lines.push(
-                "  islands     1: nothing says how uncertain the log-evidence is; take several, or compare seeds"
-                    .to_owned(),
-            ),
-            _ => (),
-        }
-        lines.extend(self.function.iter().map(|f| {
-            format!(
-                "  function    R-hat {:.2} in the middle of {} training rows, {:.2} at the worst",
-                f.median, f.rows, f.largest
-            )
-        }));
-        if self.non_finite() > 0 {
-            lines.push(format!(
-                "  caution     {} log-densities were not finite and count as -inf",
-                self.non_finite()
-            ));
-        }
-        let cautions = self.cautions.iter();
-        lines.extend(cautions.map(|text| format!("  caution     {text}")));
-        f.write_str(&lines.join("\n"))
-    }
+/// Mean acceptance over the moves of some steps.
+fn mean_acceptance<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<f64> {
+    let of = |s: &Step| s.acceptance().map(|a| (a * s.moves as f64, s.moves));
+    let (sum, moves) = steps
+        .filter_map(of)
+        .fold((0.0, 0), |(a, m), (b, n)| (a + b, m + n));
+    (moves > 0).then(|| sum / moves as f64)
 }

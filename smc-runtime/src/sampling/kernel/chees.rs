@@ -112,6 +112,11 @@ impl Kernel for Chees {
         true
     }
 
+    /// Between the one that it begins with and the most that it may come to.
+    fn passes(&self) -> usize {
+        (self.most as f64).sqrt().ceil() as usize
+    }
+
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let trajectory = Trajectory {
             leapfrogs: self.leapfrogs(tuning, at),

@@ -96,6 +96,10 @@ impl Kernel for Hmc {
         }
     }
 
+    fn passes(&self) -> usize {
+        self.leapfrogs
+    }
+
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let trajectory = Trajectory {
             leapfrogs: self.leapfrogs,

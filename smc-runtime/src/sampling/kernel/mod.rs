@@ -142,6 +142,11 @@ pub trait Kernel: Debug + Send + Sync {
         false
     }
 
+    /// About how many gradients, or values, of the target one move takes for each particle: what a run is estimated by.
+    fn passes(&self) -> usize {
+        1
+    }
+
     /// Settings before the first move, in `dim` dimensions.
     fn start(&self, dim: usize) -> Tuning {
         Tuning::new(dim)

@@ -83,6 +83,11 @@ pub trait Moves: Debug + Send + Sync {
     /// Whether a further move is due.
     fn more(&self, tally: &Tally) -> bool;
 
+    /// About how many moves a stage gets: what a run is estimated by.
+    fn usual(&self) -> usize {
+        3
+    }
+
     /// Why the settings are impossible, if they are.
     ///
     /// # Errors
@@ -99,6 +104,10 @@ impl Moves for usize {
     fn more(&self, tally: &Tally) -> bool {
         const MOST_EXTRA: usize = 8;
         tally.moves < *self || tally.moves < *self + MOST_EXTRA && tally.is_lost()
+    }
+
+    fn usual(&self) -> usize {
+        *self
     }
 }
 
