@@ -64,7 +64,7 @@ mod tests {
     fn data(rows: &[(i8, i8, i8)]) -> Dataset {
         // A sign of its own for zeros.
         let number = |x: i8, i: usize| {
-            if x == 0 && i % 2 == 0 {
+            if x == 0 && i.is_multiple_of(2) {
                 -0.0
             } else {
                 f32::from(x)

@@ -89,7 +89,7 @@ impl Exact {
         if merged(0.0) == 0 {
             return None;
         }
-        let middle = self.low / 2.0 + self.high / 2.0;
+        let middle = self.low.midpoint(self.high);
         let shift = if self.whole { middle.round() } else { middle };
         Some(Centre {
             shift,

@@ -69,10 +69,11 @@ impl Missing {
                 count.line
             )
         });
-        let mut text = shown.collect::<Vec<_>>().join(", ");
-        if let Some(more @ 1..) = found.len().checked_sub(MOST) {
-            text += &format!(" and some in {more} more columns");
-        }
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let text = match found.len().saturating_sub(MOST) {
+            0 => shown,
+            more => format!("{shown} and some in {more} more columns"),
+        };
         let can_fill = found.iter().all(|(column, _)| fillable(*column));
         let expected = match (needed, can_fill) {
             (true, true) => {
@@ -101,5 +102,5 @@ pub(super) fn median(mut numbers: Vec<f64>) -> Option<f64> {
     let last = numbers.len().checked_sub(1)?;
     let (_, &mut high, _) = numbers.select_nth_unstable_by(last.div_ceil(2), f64::total_cmp);
     let (_, &mut low, _) = numbers.select_nth_unstable_by(last / 2, f64::total_cmp);
-    Some(low / 2.0 + high / 2.0)
+    Some(low.midpoint(high))
 }

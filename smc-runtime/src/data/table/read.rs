@@ -14,8 +14,9 @@ impl Table {
     ///
     /// # Errors
     /// If the file cannot be read, is empty or has a header only; if it has no such column; if a row has more or fewer fields
-    /// than the first; if a number is none, or none that is finite in `f32`; if a text is missing; if a column has more than
-    /// 4096 levels, or the labels are all the same; and if two columns have one name and none of them is ignored. Lines are
+    /// than the first; if a number is none, or none that is finite in `f32`; if values are missing that are neither filled nor
+    /// in a row left out, or no row is left; if a column has more than 4096 levels; if the labels are all the same, or no
+    /// classes by the rule of [`Table::classes`]; and if two columns have one name and none of them is ignored. Lines are
     /// counted from 1, rows and columns from 0.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Dataset> {
         self.parse(Source::open(path.as_ref())?)?.dataset()
@@ -205,7 +206,7 @@ mod tests {
             prop_assert_eq!(data.targets(), &targets[..]);
             let mut present: Vec<f32> = rows.iter().filter(|r| r.2.is_some()).filter_map(|r| r.0.map(|x| x as f32)).collect();
             present.sort_by(f32::total_cmp);
-            let median = (present[(present.len() - 1) / 2] + present[present.len() / 2]) / 2.0;
+            let median = present[(present.len() - 1) / 2].midpoint(present[present.len() / 2]);
             for (i, row) in rows.iter().filter(|r| r.2.is_some()).enumerate() {
                 let expected = row.0.map_or([median, 1.0], |x| [x as f32, 0.0]);
                 prop_assert_eq!(&data.row(i)[..2], &expected[..]);

@@ -13,8 +13,10 @@ use crate::data::features::Features;
 use crate::data::records::Separator;
 use crate::data::source::Source;
 
-/// What [`Table::learn`] has learned of a file: its columns, the levels of each and the classes of the target. It reads the
-/// file itself, others like it, and those that lack the target:
+/// What [`Table::learn`] has learned of a file: its columns, the levels of each and the classes of the target, what fills a
+/// missing number and what a column is [stored less](crate::data::Shift). It reads the file itself, others like it, and those that
+/// lack the target. Where both files have a header, columns are found by name, in any order, and ignored ones are there or
+/// not; otherwise by position:
 ///
 /// ```
 /// use smc_runtime::data::Table;
@@ -66,7 +68,8 @@ impl Schema {
     /// The table in the file `path`.
     ///
     /// # Errors
-    /// As [`Table::read`], if the columns are not those learned, and if a text is none of the levels learned.
+    /// As [`Table::read`], if the columns are not those learned, and if a text is none of the levels learned. The labels need
+    /// not be of two classes here.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Dataset> {
         self.dataset_from(Source::open(path.as_ref())?)
     }
@@ -80,10 +83,10 @@ impl Schema {
     }
 
     /// The features in the file `path`, which has the columns learned, with the target's or without; whatever stands there
-    /// is not looked at.
+    /// is not looked at. There is a row for each of the file.
     ///
     /// # Errors
-    /// As [`Schema::read`].
+    /// As [`Schema::read`], and if a value is missing that is not filled: [`Table::drop_missing`] leaves no row out here.
     pub fn read_features(&self, path: impl AsRef<Path>) -> Result<Features> {
         self.features_from(Source::open(path.as_ref())?)
     }
