@@ -77,16 +77,16 @@ impl Missing {
         let can_fill = found.iter().all(|(column, _)| fillable(*column));
         let expected = match (needed, can_fill) {
             (true, true) => {
-                "a value in every field, as each row is to be predicted and none is left out (`fill` fills the columns that it was told before learning)"
+                "a value in every field, as each row is to be predicted and none is left out (`fill` fills columns, if it was declared when the table was learned)"
             }
             (true, false) => {
                 "a value in every field, as each row is to be predicted and none is left out"
             }
             (false, true) => {
-                "a value in every field (`drop_missing` leaves rows without one out, `fill` fills columns)"
+                "a value in every field (`drop_missing` leaves out rows that lack one, `fill` fills columns)"
             }
             (false, false) => {
-                "a value in every field (`drop_missing` leaves rows without one out, `fill` fills columns of features only)"
+                "a value in every field (`drop_missing` leaves out rows that lack one, `fill` fills columns of features only)"
             }
         };
         Err(records.wrong(

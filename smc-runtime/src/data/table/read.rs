@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(
             read(text).unwrap_err(),
             format!(
-                "{place} (`drop_missing` leaves rows without one out, `fill` fills columns of features only), found missing values: 1 in column `a` (`NA`, first in line 3), 2 in column `b` (`?`, first in line 3), 1 in column `y` (`None`, first in line 5)"
+                "{place} (`drop_missing` leaves out rows that lack one, `fill` fills columns of features only), found missing values: 1 in column `a` (`NA`, first in line 3), 2 in column `b` (`?`, first in line 3), 1 in column `y` (`None`, first in line 5)"
             )
         );
         let dropped = Table::new().drop_missing();
@@ -271,9 +271,18 @@ mod tests {
         ) {
             for target in [Column::Last, Column::Number(column), Column::Named("x".to_owned())] {
                 let table = Table::new().target(target);
-                for table in [table.clone(), table.clone().classes(), table.categorical([0]).ignore([1])] {
-                    let _ = table.read_bytes("test", &bytes);
-                    let _ = table.read_bytes("test", text.as_bytes());
+                let categorical = table.clone().categorical([0]);
+                for table in [
+                    table.clone(), table.clone().classes(), table.fill([0]).drop_missing(), categorical.clone().ignore([1]),
+                    categorical.fill([0, 2]).any_classes(),
+                ] {
+                    for bytes in [&bytes, text.as_bytes()] {
+                        let _ = table.read_bytes("test", bytes);
+                        if let Ok(schema) = table.learn_bytes("test", bytes) {
+                            prop_assert!(schema.read_bytes("test", bytes).is_ok());
+                            let _ = schema.read_features_bytes("test", text.as_bytes());
+                        }
+                    }
                 }
             }
         }

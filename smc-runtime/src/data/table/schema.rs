@@ -141,7 +141,7 @@ mod tests {
         let declared = Table::new().categorical(["colour"]).classes();
         let table = learned(&declared, "colour,kind\nred,plum\ngreen,apple\n");
         let place = "test, line 3 (row 1), column";
-        let missing = "test, line 3: expected a value in every field (`drop_missing` leaves rows without one out, `fill` fills columns), found missing values:";
+        let missing = "test, line 3: expected a value in every field (`drop_missing` leaves out rows that lack one, `fill` fills columns), found missing values:";
         let columns =
             "test, line 1: expected the columns of the table learned from, in any order, found";
         for (text, expected) in [
@@ -280,7 +280,7 @@ mod tests {
         );
         assert_eq!(
             features(&schema, "a,b\n1,2\n1,?\n").unwrap_err(),
-            "test, line 3: expected a value in every field, as each row is to be predicted and none is left out (`fill` fills the columns that it was told before learning), found missing values: 1 in column `b` (`?`, first in line 3)"
+            "test, line 3: expected a value in every field, as each row is to be predicted and none is left out (`fill` fills columns, if it was declared when the table was learned), found missing values: 1 in column `b` (`?`, first in line 3)"
         );
         let filled = learned(&table.fill(["b"]), text);
         // The median is that of the rows learned from.
