@@ -120,6 +120,8 @@ impl Schema {
 mod tests {
     use super::*;
     use crate::data::finite::any_finite;
+    use crate::data::shift::Shift;
+    use crate::data::standardise::Standardise;
     use proptest::prelude::*;
 
     fn learned(table: &Table, text: &str) -> Schema {
@@ -306,6 +308,29 @@ mod tests {
             [1.0, 0.0, 0.0, 31.0, 0.0, 0.0, 1.0, 0.0, -10.0, 1.0]
         );
         assert_eq!(new.shifts(), data.inputs().shifts());
+    }
+
+    #[test]
+    fn a_centre_is_of_its_column_and_goes_with_the_rows() {
+        let table = Table::new().categorical(["c"]).fill(["t"]);
+        let text =
+            "t,c,id,y\n1700000000,u,16777217,1\n1700000060,v,16777216,2\n1700000020,u,16777219,3\n";
+        let data = table.read_bytes("test", text.as_bytes()).unwrap();
+        assert_eq!(data.names().concat(), "tt=missingc=uc=vid");
+        let shift = |column, by| Shift {
+            column,
+            by,
+            merged: 0,
+        };
+        let shifts = [shift(0, 1_700_000_030.0), shift(4, 16_777_218.0)];
+        assert_eq!(data.inputs().shifts(), shifts);
+        assert_eq!(data.row(2), [-10.0, 0.0, 1.0, 0.0, 1.0]);
+        let (train, test) = data.split(0.4, 1).unwrap();
+        let scaled = Standardise::fit(&train).apply(&train).unwrap();
+        let renamed = test.clone().with_names(["1", "2", "3", "4", "5"]).unwrap();
+        for part in [train, test, scaled, renamed] {
+            assert_eq!(part.inputs().shifts(), shifts);
+        }
     }
 
     proptest! {
