@@ -17,7 +17,8 @@ use smc_runtime::prelude::*;
 struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// Table of training rows, with a header or without; columns of texts become one feature per level.
+    /// Table of training rows, with a header or without; columns of which most fields are no numbers become one feature per
+    /// level.
     #[arg(long)]
     train: Option<PathBuf>,
     /// Table of test rows with the same columns.
@@ -35,6 +36,15 @@ struct Args {
     /// Name of the target's column in the header; the last column unless given.
     #[arg(long)]
     target: Option<String>,
+    /// Leave out rows with a missing value.
+    #[arg(long)]
+    drop_missing: bool,
+    /// Columns whose missing values are filled: by the median, with a feature that says where, or by a level of their own.
+    #[arg(long, value_name = "COL", value_delimiter = ',')]
+    fill: Vec<String>,
+    /// Take the target's labels as classes although they look like a quantity.
+    #[arg(long)]
+    any_classes: bool,
     /// Hidden units of the network.
     #[arg(long, default_value_t = 50)]
     hidden: usize,
@@ -81,6 +91,13 @@ fn run(args: &Args) -> Result<()> {
         train.columns(),
         train.check()
     );
+    let shared = train.shared_rows(&test);
+    if shared > 0 {
+        eprintln!(
+            "{shared} of {} rows to score stand among those to learn from\n",
+            test.rows()
+        );
+    }
     let outputs = classes.max(1);
     let size = parameters(train.columns(), args.hidden, outputs);
     let settings = infer.settings(&args.flags, train.rows(), size);
@@ -118,13 +135,21 @@ fn read(args: &Args, task: Task) -> Result<Option<(Dataset, Dataset)>> {
         table = table.target(target.as_str());
     }
     if task != Task::Regression {
-        table = table.classes();
+        table = if args.any_classes {
+            table.any_classes()
+        } else {
+            table.classes()
+        };
     }
+    if args.drop_missing {
+        table = table.drop_missing();
+    }
+    table = table.fill(args.fill.iter().map(String::as_str));
     let texts = table.texts(train)?;
     if !texts.is_empty() {
         let names: Vec<String> = texts.iter().map(Column::to_string).collect();
         eprintln!(
-            "not all numbers, and so one feature per text: {}",
+            "most fields are no numbers, and so one feature per text: {}",
             names.join(", ")
         );
     }

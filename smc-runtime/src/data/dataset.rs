@@ -112,6 +112,17 @@ impl Dataset {
         })
     }
 
+    /// With other features for each row; all else stays.
+    pub(super) fn with_inputs(&self, inputs: Features) -> Self {
+        Self {
+            inputs,
+            targets: self.targets.clone(),
+            classes: self.classes.clone(),
+            target_scale: self.target_scale,
+            weights: self.weights.clone(),
+        }
+    }
+
     /// The features, without the targets.
     pub fn inputs(&self) -> &Features {
         &self.inputs

@@ -1,6 +1,8 @@
 //! Features alone: what a prediction needs.
 
 use super::finite;
+use super::origin::Origin;
+use super::shift::Shift;
 use crate::base::error::{Error, Result};
 
 /// A table of N rows of features, without targets: what predictions are asked for where the targets are not known yet.
@@ -21,13 +23,39 @@ use crate::base::error::{Error, Result};
 ///     Ok(posterior.predict(features)?.lppd())
 /// }
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Features {
     rows: usize,
     columns: usize,
     values: Vec<f32>,
     names: Vec<String>,
+    /// Whether the names were given, and are not the numbers of the columns.
+    named: bool,
     offset: Option<Vec<f32>>,
+    /// In the order of their columns.
+    shifts: Vec<Shift>,
+    origin: Option<Origin>,
+}
+
+/// The file that rows come from does not count.
+impl PartialEq for Features {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            rows,
+            columns,
+            values,
+            names,
+            named,
+            offset,
+            shifts,
+            origin: _,
+        } = self;
+        (*rows, *columns, *named) == (other.rows, other.columns, other.named)
+            && *values == other.values
+            && *names == other.names
+            && *offset == other.offset
+            && *shifts == other.shifts
+    }
 }
 
 impl Features {
@@ -91,7 +119,10 @@ impl Features {
             columns,
             values,
             names: (0..columns).map(|c| c.to_string()).collect(),
+            named: false,
             offset: None,
+            shifts: Vec::new(),
+            origin: None,
         };
         features.finite()
     }
@@ -104,7 +135,7 @@ impl Features {
         Ok(self)
     }
 
-    /// With each row as `change` leaves it; names and offset stay.
+    /// With each row as `change` leaves it; names, offset, shifts and the rows' places in a file stay.
     ///
     /// # Errors
     /// If a value is then not finite.
@@ -131,7 +162,26 @@ impl Features {
             ));
         }
         self.names = names;
+        self.named = true;
         Ok(self)
+    }
+
+    /// With names that say which columns of a table without a header these are, and so are not those of its columns.
+    pub(super) fn unnamed(mut self) -> Self {
+        self.named = false;
+        self
+    }
+
+    /// With columns that are stored less a number each.
+    pub(super) fn with_shifts(mut self, shifts: Vec<Shift>) -> Self {
+        self.shifts = shifts;
+        self
+    }
+
+    /// With the place of each row in a file.
+    pub(super) fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
     }
 
     /// With a known number per row that the likelihood takes beside the network's output; see
@@ -177,6 +227,46 @@ impl Features {
         &self.names
     }
 
+    /// Whether the columns have names that were given, in the header of a table or by [`Features::with_names`].
+    ///
+    /// ```
+    /// use smc_runtime::data::Features;
+    /// let features = Features::new(2, vec![1.0, 2.0])?;
+    /// assert!(!features.is_named());
+    /// assert!(features.with_names(["age", "size"])?.is_named());
+    /// # Ok::<(), smc_runtime::Error>(())
+    /// ```
+    pub fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// The names that were given to the columns; none otherwise.
+    pub(crate) fn given_names(&self) -> &[String] {
+        if self.named { &self.names } else { &[] }
+    }
+
+    /// The columns that are stored centred, in order. A table's column of whole numbers, or of numbers far from zero beside
+    /// their range, is one if different numbers of it would be the same in `f32`: its values here are those of the file less
+    /// [`Shift::by`], and [`Features::row`], [`Features::values`] and everything that is learned from them are in these units.
+    ///
+    /// ```
+    /// use smc_runtime::data::Table;
+    /// let text = b"time,y\n1700000000,1\n1700000060,2\n1700000120,3\n";
+    /// let data = Table::new().read_bytes("clock", text)?;
+    /// assert_eq!(data.features(), [-60.0, 0.0, 60.0]);
+    /// let shift = data.inputs().shifts()[0];
+    /// assert_eq!((shift.column, shift.by, shift.merged), (0, 1_700_000_060.0, 0));
+    /// # Ok::<(), smc_runtime::Error>(())
+    /// ```
+    pub fn shifts(&self) -> &[Shift] {
+        &self.shifts
+    }
+
+    /// Where the rows stand in the file that they were read from, if they were.
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
     /// Row `i`.
     pub fn row(&self, i: usize) -> &[f32] {
         &self.values[i * self.columns..(i + 1) * self.columns]
@@ -218,10 +308,37 @@ impl Features {
             columns: self.columns,
             values: order.clone().flat_map(|i| self.row(i)).copied().collect(),
             names: self.names.clone(),
+            named: self.named,
             offset: self
                 .offset
                 .as_ref()
-                .map(|offset| order.map(|i| offset[i]).collect()),
+                .map(|offset| order.clone().map(|i| offset[i]).collect()),
+            shifts: self.shifts.clone(),
+            origin: self.origin.as_ref().map(|origin| origin.chosen(order)),
+        }
+    }
+
+    /// The columns `order`, each once, in that order.
+    pub(super) fn with_columns(&self, order: &[usize]) -> Self {
+        let rows = (0..self.rows).map(|i| self.row(i));
+        let of = |column: usize| self.shifts.iter().find(move |s| s.column == column);
+        let shifts = order.iter().enumerate().filter_map(|(at, &column)| {
+            of(column).map(|shift| Shift {
+                column: at,
+                ..*shift
+            })
+        });
+        Self {
+            rows: self.rows,
+            columns: order.len(),
+            values: rows
+                .flat_map(|row| order.iter().map(|&column| row[column]))
+                .collect(),
+            names: order.iter().map(|&c| self.names[c].clone()).collect(),
+            named: self.named,
+            offset: self.offset.clone(),
+            shifts: shifts.collect(),
+            origin: self.origin.clone(),
         }
     }
 }

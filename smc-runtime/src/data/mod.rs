@@ -2,6 +2,7 @@
 //!
 //! Readers have one file for each format; what they cannot read ends in an error that names the file and the place.
 
+mod align;
 #[cfg(feature = "ndarray")]
 mod arrays;
 mod check;
@@ -12,7 +13,10 @@ mod finite;
 mod idx;
 mod levels;
 mod moments;
+mod origin;
 mod records;
+mod seen;
+mod shift;
 mod source;
 mod split;
 mod standardise;
@@ -20,12 +24,14 @@ mod table;
 mod target_scale;
 mod view;
 mod weights;
+mod words;
 
-pub use check::{Constant, Extreme, Findings};
+pub use check::{Constant, Extreme, Findings, Merged};
 pub use dataset::Dataset;
 pub use features::Features;
 pub use idx::{read_idx, read_idx_bytes};
 pub use records::Separator;
+pub use shift::Shift;
 pub use source::read_text;
 pub use standardise::Standardise;
 pub use table::{Column, Schema, Table};

@@ -150,6 +150,11 @@ impl<'a> Records<'a> {
         self.line
     }
 
+    /// The file's name, without its folder.
+    pub(super) fn file(&self) -> String {
+        self.source.file()
+    }
+
     /// Lines read so far.
     pub(super) fn lines(&self) -> usize {
         self.lines

@@ -100,6 +100,12 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The file's name, without its folder.
+    pub(super) fn file(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
     /// All lines that are left.
     fn text(mut self) -> Result<String> {
         let (mut text, mut line) = (String::new(), Vec::new());

@@ -4,7 +4,9 @@ use super::dataset::Dataset;
 use super::features::Features;
 use super::finite;
 use super::moments::mean_sd;
+use super::shift::{Shift, shift_of};
 use super::target_scale::TargetScale;
+use super::words::quoted;
 use crate::base::error::{Error, Result};
 
 /// Means and standard deviations of features and target, learned from training rows.
@@ -26,18 +28,23 @@ use crate::base::error::{Error, Result};
 pub struct Standardise {
     /// Mean and standard deviation of each column.
     features: Vec<(f64, f64)>,
+    /// The columns that the training rows store centred.
+    shifts: Vec<Shift>,
     /// Mean and standard deviation of the target; (0, 1) leaves targets as they are.
     target: (f64, f64),
 }
 
 impl Standardise {
-    /// Learns from `train`. A constant column is centred and not scaled.
+    /// Learns from `train`. A constant column is centred and not scaled. Of a column that is
+    /// [stored centred](Features::shifts) the moments are those of the stored numbers, and data to standardise must store it
+    /// so too, as the files do that one [`Schema`](super::Schema) reads.
     pub fn fit(train: &Dataset) -> Self {
         let columns = (0..train.columns())
             .map(|c| moments((0..train.rows()).map(|i| f64::from(train.row(i)[c]))))
             .collect();
         Self {
             features: columns,
+            shifts: train.inputs().shifts().to_vec(),
             target: moments(train.targets().iter().map(|&y| f64::from(y))),
         }
     }
@@ -53,8 +60,8 @@ impl Standardise {
     /// `data` on the standardised scale. Offset and weights stay as they are.
     ///
     /// # Errors
-    /// If `data` has another number of columns than the training rows; and if the target is to be standardised and holds
-    /// named classes, or already is.
+    /// If `data` has another number of columns than the training rows, or stores one [centred](Features::shifts) otherwise; and
+    /// if the target is to be standardised and holds named classes, or already is.
     pub fn apply(&self, data: &Dataset) -> Result<Dataset> {
         self.apply_owned(data.clone())
     }
@@ -73,7 +80,8 @@ impl Standardise {
     /// `features` on the standardised scale.
     ///
     /// # Errors
-    /// If they have another number of columns than the training rows, or a value that becomes infinite.
+    /// If they have another number of columns than the training rows, store one [centred](Features::shifts) otherwise, or have
+    /// a value that becomes infinite.
     pub fn apply_features(&self, features: &Features) -> Result<Features> {
         self.check_columns(features)?;
         features
@@ -121,16 +129,30 @@ impl Standardise {
         }
     }
 
-    /// Whether `features` have the columns of the training rows.
+    /// Whether `features` have the columns of the training rows, in the same units.
     fn check_columns(&self, features: &Features) -> Result<()> {
-        if features.columns() == self.features.len() {
-            Ok(())
-        } else {
-            Err(Error::shape(
-                "data to standardise",
+        const WHAT: &str = "data to standardise";
+        if features.columns() != self.features.len() {
+            return Err(Error::shape(
+                WHAT,
                 format!("{} features, as in the training rows", self.features.len()),
                 format!("{} features", features.columns()),
-            ))
+            ));
+        }
+        let by = |column| {
+            let (learned, found) = (&self.shifts, features.shifts());
+            (shift_of(learned, column), shift_of(found, column))
+        };
+        match (0..features.columns()).find(|&c| by(c).0 != by(c).1) {
+            None => Ok(()),
+            Some(column) => Err(Error::shape(
+                format!("{WHAT}, column {}", quoted(&features.names()[column])),
+                format!(
+                    "numbers less {}, as in the training rows; the `Schema` of their file reads others so",
+                    by(column).0
+                ),
+                format!("numbers less {}", by(column).1),
+            )),
         }
     }
 
@@ -255,6 +277,24 @@ mod tests {
             }
             let sum: f64 = (0..scaled.rows()).map(|i| f64::from(scaled.row(i)[0])).sum();
             prop_assert!(sum.abs() < 1e-3 * data.rows() as f64, "centred: {sum}");
+        }
+    }
+
+    #[test]
+    fn numbers_centred_otherwise_are_refused() {
+        let table = |text: &str| {
+            let data = crate::data::Table::new().read_bytes("test", text.as_bytes());
+            data.unwrap()
+        };
+        let train = table("t,y\n1700000000,1\n1700000060,2\n");
+        let scale = Standardise::fit(&train);
+        assert_eq!(scale.apply(&train).unwrap().features(), [-1.0, 1.0]);
+        let other = table("t,y\n1700000010,1\n1700000020,2\n");
+        for found in [scale.apply(&other).map(drop), scale.check(&other)] {
+            assert_eq!(
+                found.unwrap_err().to_string(),
+                "data to standardise, column `t`: expected numbers less 1700000030, as in the training rows; the `Schema` of their file reads others so, found numbers less 1700000015"
+            );
         }
     }
 

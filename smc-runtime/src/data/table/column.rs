@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::words::{quoted, quoted_list};
 use crate::base::error::{Error, Result};
 use crate::data::records::Records;
+use crate::data::words::{quoted, quoted_list};
 
 /// A column of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

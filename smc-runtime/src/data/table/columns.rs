@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::words::quoted;
+use super::exact::Centre;
+use super::missing;
 use crate::base::error::Result;
 use crate::data::levels::Levels;
 use crate::data::records::Records;
+use crate::data::shift::Shift;
+use crate::data::words::quoted;
 
 /// What the fields of a column are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,34 +22,35 @@ pub(super) enum ColumnRole {
     Ignored,
 }
 
+/// What is done to the values of a column on the way to its features.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Treatment {
+    /// Whether missing values are filled.
+    pub(super) filled: bool,
+    /// What fills a missing number, in the units of the file: the median of those that were there.
+    pub(super) median: f64,
+    /// What is subtracted of each number, if anything is.
+    pub(super) centre: Option<Centre>,
+}
+
 /// The columns of a table, in its order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Columns {
     /// None of a table without a header.
     pub(super) names: Option<Vec<String>>,
-    /// The number of the target, which is behind the last column where the table lacks it.
+    /// The number of the target.
     pub(super) target: usize,
     /// One for each column.
     pub(super) roles: Vec<ColumnRole>,
+    /// One for each column.
+    pub(super) treatments: Vec<Treatment>,
+    /// Whether rows with a missing value are left out.
+    pub(super) drop_missing: bool,
+    /// Whether labels become classes however many or odd they are.
+    pub(super) any_classes: bool,
 }
 
 impl Columns {
-    /// The same columns without the target.
-    pub(super) fn without_target(mut self) -> Self {
-        self.roles.remove(self.target);
-        if let Some(names) = &mut self.names {
-            names.remove(self.target);
-        }
-        self.target = self.roles.len();
-        self
-    }
-
-    /// The same columns, of which the target is not looked at.
-    pub(super) fn with_target_ignored(mut self) -> Self {
-        self.roles[self.target] = ColumnRole::Ignored;
-        self
-    }
-
     /// Whether no two columns that are read have one name; `records` are at the header.
     pub(super) fn check_names(&self, records: &Records<'_>) -> Result<()> {
         let mut seen = HashMap::new();
@@ -88,9 +92,40 @@ impl Columns {
                 ColumnRole::Levels(levels) => {
                     all.extend(levels.texts().iter().map(|level| format!("{name}={level}")));
                 }
+                _ if self.treatments[column].filled => {
+                    let indicator = format!("{name}={}", missing::LEVEL);
+                    all.extend([name, indicator]);
+                }
                 _ => all.push(name),
             }
         }
         all
+    }
+
+    /// The features that are stored less a number.
+    pub(super) fn shifts(&self) -> Vec<Shift> {
+        let (mut shifts, mut feature) = (Vec::new(), 0);
+        for column in self.stored() {
+            let treatment = &self.treatments[column];
+            if let ColumnRole::Levels(levels) = &self.roles[column] {
+                feature += levels.len();
+                continue;
+            }
+            shifts.extend(treatment.centre.map(|centre| Shift {
+                column: feature,
+                by: centre.shift,
+                merged: centre.merged,
+            }));
+            feature += 1 + usize::from(treatment.filled);
+        }
+        shifts
+    }
+
+    /// Whether each feature is a column of numbers as it stands.
+    pub(super) fn plain(&self) -> bool {
+        let plain = |column: usize| {
+            self.roles[column] == ColumnRole::Number && !self.treatments[column].filled
+        };
+        self.stored().all(plain)
     }
 }

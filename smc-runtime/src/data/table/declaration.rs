@@ -1,11 +1,12 @@
 //! What a user declares of a table: its target, and what its other columns are.
 
 use super::column::Column;
-use super::columns::{ColumnRole, Columns};
-use super::words::called;
+use super::columns::{ColumnRole, Columns, Treatment};
+use super::missing;
 use crate::base::error::{Error, Result};
 use crate::data::levels::Levels;
 use crate::data::records::{Records, Separator};
+use crate::data::words::called;
 
 /// Reads tables from text files, by a declaration of their columns.
 ///
@@ -59,11 +60,14 @@ pub struct Table {
     pub(super) target: Column,
     pub(super) separator: Option<Separator>,
     pub(super) header: Option<bool>,
-    categorical: Vec<Column>,
+    pub(super) categorical: Vec<Column>,
     pub(super) ignored: Vec<Column>,
-    offset: Option<Column>,
-    weight: Option<Column>,
+    pub(super) offset: Option<Column>,
+    pub(super) weight: Option<Column>,
+    filled: Vec<Column>,
+    drop_missing: bool,
     classes: bool,
+    any_classes: bool,
 }
 
 impl Table {
@@ -125,9 +129,70 @@ impl Table {
     }
 
     /// The target holds labels, texts or numbers, which become classes. Without it a target that is 0, 1, ..., K − 1 already
-    /// is one.
+    /// is one. Labels that look as if the target were a quantity are an error: numbers that are not all whole, and more than
+    /// 20 labels where there are not ten rows for each. [`Table::any_classes`] takes them.
     pub fn classes(mut self) -> Self {
         self.classes = true;
+        self
+    }
+
+    /// As [`Table::classes`], whatever the labels are and however many.
+    ///
+    /// ```
+    /// use smc_runtime::data::Table;
+    /// let text = b"x,dose\n1,0.5\n2,1.5\n3,0.5\n";
+    /// let error = Table::new().classes().read_bytes("trial", text).unwrap_err().to_string();
+    /// assert_eq!(
+    ///     error,
+    ///     "trial, column `dose`: expected classes (`any_classes` takes these as such), found 2 numbers that are not all whole, as `0.5`"
+    /// );
+    /// assert_eq!(Table::new().any_classes().read_bytes("trial", text)?.classes(), ["0.5", "1.5"]);
+    /// # Ok::<(), smc_runtime::Error>(())
+    /// ```
+    pub fn any_classes(mut self) -> Self {
+        self.any_classes = true;
+        self.classes()
+    }
+
+    /// Rows with a missing value in a column that is read, and not [filled](Table::fill), are left out;
+    /// [`Findings::dropped`](crate::data::Findings::dropped) says how many were. From features to predict,
+    /// [`Schema::read_features`](crate::data::Schema::read_features), no row is left out: there a missing value stays an
+    /// error.
+    ///
+    /// ```
+    /// use smc_runtime::data::Table;
+    /// let text = b"size,price\n1,10\nNA,20\n3,\n4,40\n";
+    /// let error = Table::new().read_bytes("houses", text).unwrap_err().to_string();
+    /// assert!(error.ends_with(
+    ///     "found missing values: 1 in column `size` (`NA`, first in line 3), 1 in column `price` (nothing, first in line 4)"
+    /// ));
+    /// let data = Table::new().drop_missing().read_bytes("houses", text)?;
+    /// assert_eq!((data.features(), data.check().dropped), (&[1.0, 4.0][..], 2));
+    /// # Ok::<(), smc_runtime::Error>(())
+    /// ```
+    pub fn drop_missing(mut self) -> Self {
+        self.drop_missing = true;
+        self
+    }
+
+    /// Columns whose missing values are filled. A number is filled by the median of those that are there, in the file that is
+    /// learned from, and a feature `name=missing` beside the column's own is 1 where it was missing and 0 elsewhere; a text is
+    /// filled by a level `missing`. Feature and level are there whether a value is missing or not.
+    ///
+    /// ```
+    /// use smc_runtime::data::Table;
+    /// let text = b"size,colour,price\n1,red,10\nNA,?,20\n3,red,30\n";
+    /// let table = Table::new().categorical(["colour"]).fill(["size", "colour"]);
+    /// let schema = table.learn_bytes("houses", text)?;
+    /// let data = schema.read_bytes("houses", text)?;
+    /// assert_eq!(data.names(), ["size", "size=missing", "colour=missing", "colour=red"]);
+    /// assert_eq!(data.row(1), [2.0, 1.0, 1.0, 0.0]);
+    /// let new = schema.read_features_bytes("new", b"size,colour\n,red\n7,red\n")?;
+    /// assert_eq!(new.values(), [2.0, 1.0, 0.0, 1.0, 7.0, 0.0, 0.0, 1.0]);
+    /// # Ok::<(), smc_runtime::Error>(())
+    /// ```
+    pub fn fill<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
+        self.filled = columns.into_iter().map(Into::into).collect();
         self
     }
 
@@ -169,6 +234,32 @@ impl Table {
                 "a column that is neither categorical nor ignored; `classes` declares its labels",
             ));
         }
+        let mut treatments = vec![Treatment::default(); width];
+        for column in &self.filled {
+            let place = find(column, "a column to fill")?;
+            let filled = &mut treatments[place];
+            match &mut roles[place] {
+                _ if place == target => {
+                    return Err(Error::config(
+                        "fill",
+                        called(names.as_deref(), place),
+                        "a column of features; a missing target is not filled, and `drop_missing` leaves its row out",
+                    ));
+                }
+                ColumnRole::Number => filled.filled = true,
+                ColumnRole::Levels(levels) => {
+                    levels.number_or_new(missing::LEVEL);
+                    filled.filled = true;
+                }
+                ColumnRole::Offset | ColumnRole::Weight | ColumnRole::Ignored => {
+                    return Err(Error::config(
+                        "fill",
+                        called(names.as_deref(), place),
+                        "a column of features",
+                    ));
+                }
+            }
+        }
         if self.classes {
             roles[target] = ColumnRole::Levels(Levels::default());
         }
@@ -176,6 +267,9 @@ impl Table {
             names,
             target,
             roles,
+            treatments,
+            drop_missing: self.drop_missing,
+            any_classes: self.any_classes,
         };
         columns.check_names(records)?;
         Ok(columns)
@@ -209,6 +303,16 @@ mod tests {
             message(&Table::new().ignore(["c"]), text),
             "test, line 1: expected a column `c` for a column to ignore, found `a`, `b`"
         );
+        assert_eq!(
+            message(&Table::new().fill(["b"]), text),
+            "fill = `b`: a column of features; a missing target is not filled, and `drop_missing` leaves its row out"
+        );
+        for table in [Table::new().weight("a"), Table::new().ignore(["a"])] {
+            assert_eq!(
+                message(&table.fill(["a"]), text),
+                "fill = `a`: a column of features"
+            );
+        }
         let twice = Table::new().categorical(["a"]).weight("a");
         assert_eq!(
             message(&twice, text),

@@ -3,12 +3,15 @@
 mod column;
 mod columns;
 mod declaration;
+mod exact;
 mod header;
+mod labels;
+mod missing;
 mod parsed;
+mod places;
 mod read;
 mod schema;
 mod texts;
-mod words;
 
 pub use column::Column;
 pub use declaration::Table;

@@ -5,16 +5,18 @@ use std::path::Path;
 use super::columns::Columns;
 use super::declaration::Table;
 use super::header::opened;
-use super::parsed::Parsed;
-use super::words::quoted;
+use super::parsed::{Parsed, Purpose};
+use super::places::places;
 use crate::base::error::Result;
 use crate::data::dataset::Dataset;
 use crate::data::features::Features;
-use crate::data::records::{Records, Separator};
+use crate::data::records::Separator;
 use crate::data::source::Source;
 
-/// What [`Table::learn`] has learned of a file: its columns, the levels of each and the classes of the target. It reads the
-/// file itself, others like it, and those that lack the target:
+/// What [`Table::learn`] has learned of a file: its columns, the levels of each and the classes of the target, what fills a
+/// missing number and what a column is [stored less](crate::data::Shift). It reads the file itself, others like it, and those that
+/// lack the target. Where both files have a header, columns are found by name, in any order, and ignored ones are there or
+/// not; otherwise by position:
 ///
 /// ```
 /// use smc_runtime::data::Table;
@@ -29,7 +31,7 @@ use crate::data::source::Source;
 /// # std::fs::remove_dir_all(&folder).unwrap();
 /// # Ok::<(), smc_runtime::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     separator: Option<Separator>,
     header: Option<bool>,
@@ -66,7 +68,8 @@ impl Schema {
     /// The table in the file `path`.
     ///
     /// # Errors
-    /// As [`Table::read`], if the columns are not those learned, and if a text is none of the levels learned.
+    /// As [`Table::read`], if the columns are not those learned, and if a text is none of the levels learned. The labels need
+    /// not be of two classes here.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Dataset> {
         self.dataset_from(Source::open(path.as_ref())?)
     }
@@ -80,10 +83,10 @@ impl Schema {
     }
 
     /// The features in the file `path`, which has the columns learned, with the target's or without; whatever stands there
-    /// is not looked at.
+    /// is not looked at. There is a row for each of the file.
     ///
     /// # Errors
-    /// As [`Schema::read`].
+    /// As [`Schema::read`], and if a value is missing that is not filled: [`Table::drop_missing`] leaves no row out here.
     pub fn read_features(&self, path: impl AsRef<Path>) -> Result<Features> {
         self.features_from(Source::open(path.as_ref())?)
     }
@@ -97,54 +100,19 @@ impl Schema {
     }
 
     fn dataset_from(&self, source: Source<'_>) -> Result<Dataset> {
-        let (records, names) = opened(source, self.separator, self.header)?;
-        let columns = self.columns.clone();
-        parse(columns, records, names.as_deref())?.dataset()
+        self.parsed(source, Purpose::Read)?.dataset()
     }
 
     fn features_from(&self, source: Source<'_>) -> Result<Features> {
+        self.parsed(source, Purpose::Predict)?.features()
+    }
+
+    fn parsed(&self, source: Source<'_>, purpose: Purpose) -> Result<Parsed> {
         let (records, names) = opened(source, self.separator, self.header)?;
-        let columns = self.columns.clone();
-        let columns = if records.width() + 1 == columns.roles.len() {
-            columns.without_target()
-        } else {
-            columns.with_target_ignored()
-        };
-        parse(columns, records, names.as_deref())?.features()
-    }
-}
-
-/// The rows of a table with these `names`, which must have the `columns` learned.
-fn parse(columns: Columns, records: Records<'_>, names: Option<&[String]>) -> Result<Parsed> {
-    check(&columns, &records, names)?;
-    Parsed::new(&records, columns, true).filled(records, names.is_some())
-}
-
-/// Whether a table that begins with the current record is like the one learned from.
-fn check(columns: &Columns, records: &Records<'_>, names: Option<&[String]>) -> Result<()> {
-    let width = records.width();
-    let wrong = |expected: String, found: String| {
-        Err(records.wrong(format!("line {}", records.line()), expected, found))
-    };
-    if width != columns.roles.len() {
-        let expected = format!(
-            "{} fields, as in the table learned from",
-            columns.roles.len()
-        );
-        return wrong(expected, width.to_string());
-    }
-    match (&columns.names, names) {
-        (Some(learned), Some(names)) => match (0..width).find(|&i| learned[i] != names[i]) {
-            Some(i) => wrong(
-                format!(
-                    "{} for column {i}, as in the table learned from",
-                    quoted(&learned[i])
-                ),
-                quoted(&names[i]),
-            ),
-            None => Ok(()),
-        },
-        _ => Ok(()),
+        let wanted = purpose != Purpose::Predict;
+        let places = places(&self.columns, &records, names.as_deref(), wanted)?;
+        let parsed = Parsed::new(&records, self.columns.clone(), places, purpose);
+        parsed.filled(records, names.is_some())
     }
 }
 
@@ -152,6 +120,8 @@ fn check(columns: &Columns, records: &Records<'_>, names: Option<&[String]>) -> 
 mod tests {
     use super::*;
     use crate::data::finite::any_finite;
+    use crate::data::shift::Shift;
+    use crate::data::standardise::Standardise;
     use proptest::prelude::*;
 
     fn learned(table: &Table, text: &str) -> Schema {
@@ -173,12 +143,31 @@ mod tests {
         let declared = Table::new().categorical(["colour"]).classes();
         let table = learned(&declared, "colour,kind\nred,plum\ngreen,apple\n");
         let place = "test, line 3 (row 1), column";
+        let missing = "test, line 3: expected a value in every field (`drop_missing` leaves out rows that lack one, `fill` fills columns), found missing values:";
+        let columns =
+            "test, line 1: expected the columns of the table learned from, in any order, found";
         for (text, expected) in [
-            ("colour,kind\nred,plum\nblue,apple\n", format!("{place} `colour`: expected one of `green`, `red`, found `blue`")),
-            ("colour,kind\nred,plum\nred,pear\n", format!("{place} `kind`: expected one of `apple`, `plum`, found `pear`")),
-            ("colour,kind\nred,plum\n,plum\n", format!("{place} `colour`: expected a label, found nothing")),
-            ("kind,colour\nplum,red\n", "test, line 1: expected `colour` for column 0, as in the table learned from, found `kind`".to_owned()),
-            ("colour,kind,x\nred,plum,1\n", "test, line 1: expected 2 fields, as in the table learned from, found 3".to_owned()),
+            (
+                "colour,kind\nred,plum\nblue,apple\n",
+                format!("{place} `colour`: expected one of `green`, `red`, found `blue`"),
+            ),
+            (
+                "colour,kind\nred,plum\nred,pear\n",
+                format!("{place} `kind`: expected one of `apple`, `plum`, found `pear`"),
+            ),
+            (
+                "colour,kind\nred,plum\n,plum\n",
+                format!("{missing} 1 in column `colour` (nothing, first in line 3)"),
+            ),
+            (
+                "kind,tint\nplum,red\n",
+                format!("{columns} missing: `colour`; new: `tint`"),
+            ),
+            ("colour,kind,x\nred,plum,1\n", format!("{columns} new: `x`")),
+            (
+                "red,plum,1\nred,plum,1\n",
+                "test, line 1: expected 2 fields, as in the table learned from, found 3".to_owned(),
+            ),
         ] {
             let found = reread(&table, text).unwrap_err();
             assert_eq!(found, expected);
@@ -213,10 +202,10 @@ mod tests {
         for (text, error) in [
             (
                 "id,colour,kind\n7,green,plum\n",
-                "line 1: expected `size` for column 2, as in the table learned from, found `kind`",
+                "line 1: expected the columns of the table learned from, in any order, found missing: `size`",
             ),
             (
-                "id,colour\n7,green\n",
+                "7,green\n",
                 "line 1: expected 4 fields, as in the table learned from, found 2",
             ),
             (
@@ -224,8 +213,8 @@ mod tests {
                 "line 2 (row 0), column `colour`: expected one of `green`, `red`, found `blue`",
             ),
             (
-                "id,colour,size\n7,red,3\n8,red,NaN\n",
-                "line 3 (row 1), column `size`: expected a finite number, in 32 bits, found `NaN`",
+                "id,colour,size\n7,red,3\n8,red,inf\n",
+                "line 3 (row 1), column `size`: expected a finite number, in 32 bits, found `inf`",
             ),
             (
                 "id,colour,size\n",
@@ -243,7 +232,126 @@ mod tests {
         }
     }
 
+    #[test]
+    fn columns_are_found_by_name_where_both_have_one() {
+        let declared = Table::new().target("kind").ignore(["id"]).classes();
+        let schema = learned(&declared, "id,a,kind,b\n1,2,plum,3\n2,4,apple,5\n");
+        // Ignored columns are there or not, and so is the target of features.
+        let text = "b,kind,a\n3,plum,2\n5,apple,4\n";
+        let data = reread(&schema, text).unwrap();
+        assert_eq!(
+            (data.names().concat(), data.row(0)),
+            ("ab".to_owned(), &[2.0, 3.0][..])
+        );
+        assert_eq!(data.targets(), [1.0, 0.0]);
+        for text in [text, "b,id,a\n3,x,2\n5,y,4\n", "b,a\n3,2\n5,4\n"] {
+            assert_eq!(&features(&schema, text).unwrap(), data.inputs(), "{text:?}");
+        }
+        for (text, found) in [
+            ("b,a\n3,2\n", "missing: `kind`"),
+            ("b,kind,c\n3,plum,2\n", "missing: `a`; new: `c`"),
+        ] {
+            let place =
+                "test, line 1: expected the columns of the table learned from, in any order";
+            let error = reread(&schema, text).unwrap_err();
+            assert_eq!(error, format!("{place}, found {found}"));
+        }
+        assert_eq!(
+            features(&schema, "b,a,b\n3,2,3\n").unwrap_err(),
+            "test, line 1: expected one column `b`, as the others are in another order, found `b`, `a`, `b`"
+        );
+        // Without a header on either side columns go by their places.
+        let unnamed = learned(&Table::new(), "1,2,3\n");
+        let data = reread(&unnamed, "b,a,y\n4,5,6\n").unwrap();
+        assert_eq!(
+            (data.row(0), data.inputs().is_named()),
+            (&[4.0, 5.0][..], false)
+        );
+        assert!(features(&schema, "7,2,3\n").unwrap().is_named());
+    }
+
+    #[test]
+    fn a_missing_value_of_features_to_predict_is_an_error_unless_filled() {
+        let table = Table::new().drop_missing();
+        let text = "a,b,y\n1,2,3\n,3,4\n3,9,\n3,5,6\n";
+        let schema = learned(&table, text);
+        let data = reread(&schema, text).unwrap();
+        assert_eq!(
+            (data.features(), data.check().dropped),
+            (&[1.0, 2.0, 3.0, 5.0][..], 2)
+        );
+        assert_eq!(
+            features(&schema, "a,b\n1,2\n1,?\n").unwrap_err(),
+            "test, line 3: expected a value in every field, as each row is to be predicted and none is left out (`fill` fills columns, if it was declared when the table was learned), found missing values: 1 in column `b` (`?`, first in line 3)"
+        );
+        let filled = learned(&table.fill(["b"]), text);
+        // The median is that of the rows learned from.
+        let found = features(&filled, "a,b\n1,2\n1,?\n").unwrap();
+        assert_eq!(found.values(), [1.0, 2.0, 0.0, 1.0, 3.5, 1.0]);
+    }
+
+    #[test]
+    fn centres_and_medians_are_those_of_the_file_learned_from() {
+        let table = Table::new().categorical(["c"]).fill(["c", "t"]);
+        let train = "c,t,y\nu,1700000000,1\nv,,2\nu,1700000060,3\nv,1700000020,4\n";
+        let schema = learned(&table, train);
+        let data = reread(&schema, train).unwrap();
+        assert_eq!(data, table.read_bytes("test", train.as_bytes()).unwrap());
+        assert_eq!(data.names(), ["c=missing", "c=u", "c=v", "t", "t=missing"]);
+        let shift = data.inputs().shifts()[0];
+        assert_eq!((shift.column, shift.by), (3, 1_700_000_030.0));
+        assert_eq!(data.row(0), [0.0, 1.0, 0.0, -30.0, 0.0]);
+        assert_eq!(data.row(1), [0.0, 0.0, 1.0, -10.0, 1.0]);
+        let new = features(&schema, "t,c\n1700000061,\n?,u\n").unwrap();
+        assert_eq!(
+            new.values(),
+            [1.0, 0.0, 0.0, 31.0, 0.0, 0.0, 1.0, 0.0, -10.0, 1.0]
+        );
+        assert_eq!(new.shifts(), data.inputs().shifts());
+    }
+
+    #[test]
+    fn a_centre_is_of_its_column_and_goes_with_the_rows() {
+        let table = Table::new().categorical(["c"]).fill(["t"]);
+        let text =
+            "t,c,id,y\n1700000000,u,16777217,1\n1700000060,v,16777216,2\n1700000020,u,16777219,3\n";
+        let data = table.read_bytes("test", text.as_bytes()).unwrap();
+        assert_eq!(data.names().concat(), "tt=missingc=uc=vid");
+        let shift = |column, by| Shift {
+            column,
+            by,
+            merged: 0,
+        };
+        let shifts = [shift(0, 1_700_000_030.0), shift(4, 16_777_218.0)];
+        assert_eq!(data.inputs().shifts(), shifts);
+        assert_eq!(data.row(2), [-10.0, 0.0, 1.0, 0.0, 1.0]);
+        let (train, test) = data.split(0.4, 1).unwrap();
+        let scaled = Standardise::fit(&train).apply(&train).unwrap();
+        let renamed = test.clone().with_names(["1", "2", "3", "4", "5"]).unwrap();
+        for part in [train, test, scaled, renamed] {
+            assert_eq!(part.inputs().shifts(), shifts);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_order_of_named_columns_does_not_matter(
+            numbers in prop::collection::vec(-99i32..99, 8..40), order in Just(vec![0usize, 1, 2, 3]).prop_shuffle(),
+        ) {
+            let names = ["id", "a", "b", "y"];
+            let text = |order: &[usize]| {
+                let line = |cells: Vec<String>| cells.join(",") + "\n";
+                let rows = numbers.chunks_exact(4);
+                let rows = rows.map(|row| line(order.iter().map(|&c| row[c].to_string()).collect()));
+                line(order.iter().map(|&c| names[c].to_owned()).collect()) + &rows.collect::<String>()
+            };
+            let (plain, turned) = (text(&[0, 1, 2, 3]), text(&order));
+            let schema = learned(&Table::new().ignore(["id"]), &plain);
+            let data = reread(&schema, &plain).unwrap();
+            prop_assert_eq!(reread(&schema, &turned).unwrap(), data.clone());
+            prop_assert_eq!(&features(&schema, &turned).unwrap(), data.inputs());
+        }
+
         #[test]
         fn how_a_table_is_written_does_not_matter(
             names in prop::collection::vec("[a-z][a-z ,;\t\"\n]{0,5}[a-z]", 3),

@@ -5,13 +5,14 @@ use std::path::Path;
 use super::column::Column;
 use super::declaration::Table;
 use super::header::opened;
+use super::missing;
 use crate::base::error::Result;
 use crate::data::source::Source;
 
 impl Table {
-    /// The columns of the file `path` in which a field is neither a number nor empty, by name if there is a header, for
-    /// [`Table::categorical`]; not the target, nor what is ignored. One `?` among numbers makes a column such a one: say
-    /// aloud what is done with the result.
+    /// The columns of the file `path` that are declared categorical, and those in which most fields are no numbers, missing
+    /// values aside: by name if there is a header, for [`Table::categorical`]. Not among them are the target, the offset, the
+    /// weight and what is ignored. In a column of numbers a few fields that are none are then an error with its place.
     ///
     /// ```
     /// use smc_runtime::data::{Column, Table};
@@ -19,7 +20,7 @@ impl Table {
     /// # let folder = std::env::temp_dir().join(format!("smc-table-texts-{}", std::process::id()));
     /// # std::fs::create_dir_all(&folder).unwrap();
     /// let path = folder.join("train.csv");
-    /// std::fs::write(&path, "size,doors,colour,kind\n1,2,red,plum\n2,5more,green,apple\n").unwrap();
+    /// std::fs::write(&path, "size,doors,colour,kind\n1,four,red,plum\n2,5more,green,apple\n").unwrap();
     /// let texts = Table::new().texts(&path)?;
     /// assert_eq!(texts, ["doors", "colour"].map(Column::from));
     /// assert_eq!(Table::new().classes().categorical(texts).read(&path)?.columns(), 5);
@@ -28,7 +29,7 @@ impl Table {
     /// ```
     ///
     /// # Errors
-    /// If the file cannot be read or is empty, or has no such target or column to ignore.
+    /// If the file cannot be read or is empty, or has no such target, offset, weight or column to ignore.
     pub fn texts(&self, path: impl AsRef<Path>) -> Result<Vec<Column>> {
         self.texts_of(Source::open(path.as_ref())?)
     }
@@ -36,21 +37,37 @@ impl Table {
     fn texts_of(&self, source: Source<'_>) -> Result<Vec<Column>> {
         let (mut records, names) = opened(source, self.separator, self.header)?;
         let width = records.width();
-        let mut text = vec![false; width];
-        let others = [(&self.target, "the target")];
-        let ignored = self.ignored.iter().map(|c| (c, "a column to ignore"));
-        let others = others.into_iter().chain(ignored);
-        let others = others.map(|(c, what)| c.position(what, &records, names.as_deref()));
-        let others = others.collect::<Result<Vec<_>>>()?;
+        // Fields that are no numbers, less those that are.
+        let mut surplus = vec![0i64; width];
+        let place = |what| move |column: &Column| (column.clone(), what);
+        let others = [
+            Some((self.target.clone(), "the target")),
+            self.offset.as_ref().map(place("the offset")),
+            self.weight.as_ref().map(place("the weight")),
+        ];
+        let ignored = self.ignored.iter().map(place("a column to ignore"));
+        let others: Vec<(Column, &str)> = others.into_iter().flatten().chain(ignored).collect();
+        let declared = self.categorical.iter();
+        let declared = declared.map(place("a categorical feature")).collect();
+        let find = |columns: Vec<(Column, &str)>| -> Result<Vec<usize>> {
+            let columns = columns.iter();
+            columns
+                .map(|(c, what)| c.position(what, &records, names.as_deref()))
+                .collect()
+        };
+        let (others, declared) = (find(others)?, find(declared)?);
         let mut more = names.is_none() || records.advance()?;
         while more {
-            for (i, text) in text.iter_mut().enumerate().take(records.width()) {
+            for (i, surplus) in surplus.iter_mut().enumerate().take(records.width()) {
                 let field = records.field(i);
-                *text |= !field.is_empty() && field.parse::<f32>().is_err();
+                if !missing::is_mark(field) {
+                    *surplus += if field.parse::<f64>().is_err() { 1 } else { -1 };
+                }
             }
             more = records.advance()?;
         }
-        let found = (0..width).filter(|i| text[*i] && !others.contains(i));
+        let text = |i: &usize| surplus[*i] > 0 || declared.contains(i);
+        let found = (0..width).filter(|i| text(i) && !others.contains(i));
         Ok(found
             .map(|i| match &names {
                 Some(names) => Column::Named(names[i].clone()),
@@ -71,8 +88,16 @@ mod tests {
             table.texts_of(source).map_err(|e| e.to_string())
         };
         let text = "id,a,b,c,d,y\nr1,1,x,2,,no\nr2,,y,?,nan,yes\n";
-        let named = ["b", "c"].map(Column::from).to_vec();
-        assert_eq!(texts(Table::new().ignore(["id"]), text), Ok(named));
+        let named = |names: &[&str]| Ok(names.iter().map(|&n| Column::from(n)).collect());
+        let table = Table::new().ignore(["id"]);
+        assert_eq!(texts(table.clone(), text), named(&["b"]));
+        let declared = table.categorical(["a"]);
+        assert_eq!(texts(declared, text), named(&["a", "b"]));
+        // Most fields, of those that are there: of `a` two of three, of `b` one of two and of `c` one of three.
+        let text = "a,b,c,y\nx,x,x,1\ny,2,2,1\n3,,3,1\n?,NA,,1\n";
+        assert_eq!(texts(Table::new(), text), named(&["a"]));
+        let weighted = Table::new().weight("a");
+        assert_eq!(texts(weighted, text), named(&[]));
         let numbered = vec![Column::Number(0), Column::Number(2)];
         assert_eq!(texts(Table::new(), "r1,1,x,2\nr2,2,y,1\n"), Ok(numbered));
         assert_eq!(texts(Table::new(), "a,b\n1,2\n"), Ok(vec![]));
