@@ -16,6 +16,7 @@ use smc_runtime::infer::Smc;
 use smc_runtime::prelude::*;
 use smc_runtime::sampling::anneal::Annealing;
 
+/// Does annealing the data find the same posterior and the same evidence as all rows at every stage, and for how much less?
 #[derive(Clone, Debug, Parser)]
 struct Args {
     #[command(flatten)]

@@ -13,6 +13,8 @@ use plotters::prelude::*;
 use serde_json::json;
 use smc_runtime::prelude::*;
 
+/// How sure is a network of its function, and of the next observation? Bands of 50 % and 90 % around the mean of a curve with a
+/// gap in its data: of the function alone (epistemic), which open where there are none, and with the noise (total).
 #[derive(Clone, Debug, Parser)]
 struct Args {
     #[command(flatten)]
@@ -45,7 +47,7 @@ impl Picture for Bands {
         ["the function (epistemic)", "the next observation (total)"].map(str::to_owned)
     }
 
-    fn axes(&self) -> (Range<f64>, Range<f64>) {
+    fn axes(&self, _: usize) -> (Range<f64>, Range<f64>) {
         (curve::ENDS.0..curve::ENDS.1, -3.0..3.0)
     }
 

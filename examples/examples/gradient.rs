@@ -15,6 +15,8 @@ use smc_runtime::prelude::*;
 use smc_runtime::problem::Segment;
 use smc_runtime::problem::population::Population;
 
+/// How fast is the one operation that everything is made of: the log-likelihood of many parameter vectors with its
+/// gradient?
 #[derive(Parser)]
 struct Args {
     /// The shape.

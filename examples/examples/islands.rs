@@ -14,6 +14,8 @@ use models::MlpRegressor;
 use serde_json::{Value, json};
 use smc_runtime::prelude::*;
 
+/// What do islands cost, and what do they tell? One population beside the same particles in islands, by turns, on the red
+/// wines or on a regression table.
 #[derive(Clone, Debug, Parser)]
 struct Args {
     #[command(flatten)]

@@ -13,6 +13,8 @@ use smc_runtime::infer::Smc;
 use smc_runtime::prelude::*;
 use smc_runtime::sampling::anneal::Plan;
 
+/// What does annealing the data buy on images? One classifier with one hidden layer, under every annealing policy and kernel,
+/// from the prior or from an ensemble, on a folder of IDX files such as MNIST.
 #[derive(Clone, Debug, Parser)]
 struct Args {
     #[command(flatten)]

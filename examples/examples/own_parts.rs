@@ -134,8 +134,15 @@ pub struct Waves {
     noise: Scale,
 }
 
+/// How do I write my own annealing policy, kernel, prior and layer? All four, in this file alone.
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    flags: Flags,
+}
+
 fn main() -> ExitCode {
-    exit(run(&Flags::parse()))
+    exit(run(&Args::parse().flags))
 }
 
 fn waves(n: usize, seed: u64) -> Result<Dataset> {

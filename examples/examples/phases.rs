@@ -21,6 +21,7 @@ use smc_runtime::sampling::cloud::{Cloud, Target};
 use smc_runtime::sampling::kernel::{At, Kernel};
 use smc_runtime::sampling::stage::Stage;
 
+/// What does a move cost beside the gradient, and how much memory does it take?
 #[derive(Parser)]
 struct Args {
     /// The shape.

@@ -14,6 +14,8 @@ use serde_json::json;
 use smc_runtime::posterior::predict::Prediction;
 use smc_runtime::prelude::*;
 
+/// What does a model believe before it has seen a target, and after? Functions drawn from the prior and from the posterior of the
+/// same network, with the bands that hold 90 % of them.
 #[derive(Clone, Debug, Parser)]
 struct Args {
     #[command(flatten)]
@@ -49,7 +51,7 @@ impl Picture for Sides {
         [0, 1].map(|panel| self.sides[panel].title.to_owned())
     }
 
-    fn axes(&self) -> (Range<f64>, Range<f64>) {
+    fn axes(&self, _: usize) -> (Range<f64>, Range<f64>) {
         (curve::ENDS.0..curve::ENDS.1, -3.0..3.0)
     }
 

@@ -28,6 +28,7 @@ pub struct Wine {
     noise: Scale,
 }
 
+/// Does a small Bayesian network predict red-wine quality better than Bayesian linear regression?
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
@@ -80,17 +81,19 @@ fn run(args: &Args) -> Result<()> {
         .observe(Progress::bar("linear "));
     let linear = linear.run()?;
 
-    eprintln!("{}\n\n{}\n", network.layout(), network.report());
-    let draw = network.draw(0);
-    eprintln!(
-        "the first draw: tau {:.3}, noise {:.3}, hidden.weight[0][0] {:.3}\n",
-        draw.tau, draw.noise, draw.hidden.weight[0][0]
-    );
+    let report = network.report();
+    eprintln!("verdict on the network: {}\n", report.verdict());
     let rows = [
         score("network 11-32-1", &network, &table)?,
         score("linear regression", &linear, &table)?,
     ];
     print_table(&rows);
+    eprintln!("\n{}\n", network.layout());
+    let draw = network.draw(0);
+    eprintln!(
+        "the first draw: tau {:.3}, noise {:.3}, hidden.weight[0][0] {:.3}\n\n{report}",
+        draw.tau, draw.noise, draw.hidden.weight[0][0]
+    );
     let mut out = json!({ "example": "quickstart", "seed": flags.seed, "network": rows[0], "linear": rows[1] });
     if args.mcmc {
         out["mcmc"] = against_mcmc(flags, &network, &table)?;

@@ -8,8 +8,15 @@ use models::MlpRegressor;
 use serde_json::json;
 use smc_runtime::prelude::*;
 
+/// What changes when only the algorithm does? One model, every algorithm that exists, one table.
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    flags: Flags,
+}
+
 fn main() -> ExitCode {
-    exit(run(&Flags::parse()))
+    exit(run(&Args::parse().flags))
 }
 
 /// Every algorithm, by the words that one would write in `#[infer(..)]`.

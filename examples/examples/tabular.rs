@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use smc_runtime::data::{Column, Table};
 use smc_runtime::prelude::*;
 
+/// How well does a small Bayesian network, or a linear model, predict a table of one's own?
 #[derive(Clone, Debug, Parser)]
 struct Args {
     #[command(flatten)]

@@ -12,6 +12,8 @@ use serde_json::json;
 use smc_runtime::data::Table;
 use smc_runtime::prelude::*;
 
+/// What does one run of adaptive tempered SMC cost? The same run as in `benches/peers/tempered_jax.py`: a network D-16-16-2
+/// for mean and log sd, N(0, 1) priors, HMC, as many particles, leapfrog steps and moves, the same ESS.
 #[derive(Clone, Debug, Parser)]
 struct Args {
     #[command(flatten)]

@@ -14,6 +14,7 @@ use serde_json::json;
 use smc_runtime::posterior::predict::Scores;
 use smc_runtime::prelude::*;
 
+/// How well do a small Bayesian network and its algorithms predict the usual regression tables, on their published splits?
 #[derive(Clone, Debug, Parser)]
 struct Args {
     #[command(flatten)]

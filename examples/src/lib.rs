@@ -20,7 +20,8 @@ pub struct Flags {
     /// Number of threads; all cores unless given.
     #[arg(long)]
     pub threads: Option<usize>,
-    /// Engine: auto, fused, autodiff or cuda.
+    /// What computes densities and gradients: auto (the fastest that the model has), fused (also fused-avx512, fused-avx2 and
+    /// fused-portable, for those instructions), mixed, autodiff, or cuda.
     #[arg(long, default_value = "auto")]
     pub engine: Engine,
     /// Print one JSON object as the last line of standard output.

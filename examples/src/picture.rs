@@ -28,13 +28,19 @@ pub type Panel<'a, 'b, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, Rang
 /// The error of a backend, in words.
 pub type Drawn = Result<(), String>;
 
-/// Two panels side by side, with the same axes.
+/// Two panels side by side.
 pub trait Picture {
     /// Titles of the panels.
     fn titles(&self) -> [String; 2];
 
-    /// Both axes.
-    fn axes(&self) -> (Range<f64>, Range<f64>);
+    /// Both axes of panel number `panel`.
+    fn axes(&self, panel: usize) -> (Range<f64>, Range<f64>);
+
+    /// What is along the axes of panel number `panel`.
+    fn descriptions(&self, panel: usize) -> [String; 2] {
+        let _ = panel;
+        ["x", "y"].map(str::to_owned)
+    }
 
     /// Draws the content of panel number `panel`; lines are `pen` wide.
     ///
@@ -94,7 +100,6 @@ fn panels<B: DrawingBackend>(
 ) -> Drawn {
     let words = |e: &dyn std::fmt::Display| e.to_string();
     area.fill(&WHITE).map_err(|e| words(&e))?;
-    let (x, y) = picture.axes();
     let font = |size: u32| ("sans-serif", size * scale).into_font();
     for (number, (part, title)) in area
         .split_evenly((1, 2))
@@ -102,12 +107,16 @@ fn panels<B: DrawingBackend>(
         .zip(picture.titles())
         .enumerate()
     {
+        let (x, y) = picture.axes(number);
+        let short = |ends: &Range<f64>| if ends.end - ends.start < 4.0 { 1 } else { 0 };
+        let (places_x, places_y) = (short(&x), short(&y));
+        let [along_x, along_y] = picture.descriptions(number);
         let mut chart = ChartBuilder::on(part)
             .margin(10 * scale)
             .caption(title, font(17).color(&INK))
             .x_label_area_size(36 * scale)
             .y_label_area_size(40 * scale)
-            .build_cartesian_2d(x.clone(), y.clone())
+            .build_cartesian_2d(x, y)
             .map_err(|e| words(&e))?;
         chart
             .configure_mesh()
@@ -116,11 +125,11 @@ fn panels<B: DrawingBackend>(
             .label_style(font(13).color(&INK))
             .x_labels(5)
             .y_labels(5)
-            .x_desc("x")
-            .y_desc("y")
+            .x_desc(along_x)
+            .y_desc(along_y)
             .axis_desc_style(font(13).color(&INK))
-            .x_label_formatter(&|v| format!("{v:.0}"))
-            .y_label_formatter(&|v| format!("{v:.0}"))
+            .x_label_formatter(&|v| format!("{v:.places_x$}"))
+            .y_label_formatter(&|v| format!("{v:.places_y$}"))
             .set_all_tick_mark_size(4 * scale)
             .draw()
             .map_err(|e| words(&e))?;

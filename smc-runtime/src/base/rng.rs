@@ -39,6 +39,8 @@ pub enum Purpose {
     Trial = 13,
     /// A draw from the prior at which a model is looked at when it is bound.
     Check = 14,
+    /// Rows that a feature's column is shuffled among.
+    Shuffle = 15,
 }
 
 /// The root of all streams of a run.

@@ -51,8 +51,9 @@ pub fn accuracy(rows: &[Classified]) -> f64 {
     mean(rows, |row| f64::from(u8::from(row.hit)))
 }
 
-/// Mean of Σ_c (p_c − 1\[c = y\])² over rows (Brier, 1950): 0 where the class that came was certain, 2 where another was;
-/// NaN without rows.
+/// Mean of Σ_c (p_c − 1\[c = y\])² over rows, the sum over all classes (Brier, 1950): 0 where the class that came was
+/// certain, 2 where another was; NaN without rows. Of two classes it is twice the mean of (p_1 − y)² that is also called a
+/// Brier score, as in scikit-learn's `brier_score_loss` of two classes.
 pub fn brier(rows: &[Classified]) -> f64 {
     mean(rows, |row| row.brier)
 }
@@ -65,12 +66,45 @@ pub fn brier(rows: &[Classified]) -> f64 {
 /// (1/N)·Σ_b √((2/π)·Σ_{i in b} p_i(1 − p_i)) with p_i the confidence of row i: compare it with that before calling a model
 /// badly calibrated.
 pub fn calibration_error(rows: &[Classified]) -> f64 {
-    let mut gaps = [0.0; BINS];
+    let gap = |bin: &Bin| bin.rows as f64 * (bin.accuracy - bin.confidence).abs();
+    calibration(rows).iter().map(gap).sum::<f64>() / rows.len() as f64
+}
+
+/// Rows that are about as sure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bin {
+    /// How many there are.
+    pub rows: usize,
+    /// The mean of their confidence.
+    pub confidence: f64,
+    /// The fraction of them whose likeliest class came.
+    pub accuracy: f64,
+}
+
+/// The bins of [`calibration_error`] that have rows, from unsure to sure.
+///
+/// ```
+/// use smc_runtime::base::scores::{Bin, Classified, calibration};
+/// let rows = [Classified::new(&[0.8, 0.2], 0), Classified::new(&[0.19, 0.81], 0)];
+/// let bins = calibration(&rows);
+/// assert_eq!((bins.len(), bins[0].rows, bins[0].accuracy), (2, 1, 1.0));
+/// ```
+pub fn calibration(rows: &[Classified]) -> Vec<Bin> {
+    let mut sums = [(0, 0.0, 0.0); BINS];
     for row in rows {
         let above = (row.confidence * BINS as f64).ceil() as usize;
-        gaps[above.clamp(1, BINS) - 1] += f64::from(u8::from(row.hit)) - row.confidence;
+        let (rows, confidence, hits) = &mut sums[above.clamp(1, BINS) - 1];
+        *rows += 1;
+        *confidence += row.confidence;
+        *hits += f64::from(u8::from(row.hit));
     }
-    gaps.iter().map(|gap| gap.abs()).sum::<f64>() / rows.len() as f64
+    let bins = sums.into_iter().filter(|(rows, ..)| *rows > 0);
+    let bins = bins.map(|(rows, confidence, hits)| Bin {
+        rows,
+        confidence: confidence / rows as f64,
+        accuracy: hits / rows as f64,
+    });
+    bins.collect()
 }
 
 /// Entropy −Σ_c p_c·log p_c, in nats: between 0 for a certain class and log K for K equally likely ones.

@@ -277,6 +277,32 @@ impl Features {
         &self.values
     }
 
+    /// The number that `value`, as it is stored in a column, is in the units of its file.
+    pub(crate) fn original(&self, column: usize, value: f32) -> f64 {
+        let shift = self.shifts().iter().find(|s| s.column == column);
+        f64::from(value) + shift.map_or(0.0, |s| s.by)
+    }
+
+    /// The same rows with `value` in each place of a column.
+    pub(crate) fn held_at(&self, column: usize, value: f32) -> Self {
+        let mut held = self.clone();
+        for row in held.values.chunks_exact_mut(self.columns) {
+            row[column] = value;
+        }
+        held
+    }
+
+    /// The same rows whose `columns` are those of the rows `order`, of which there are as many.
+    pub(crate) fn with_columns_of(&self, columns: &[usize], order: &[usize]) -> Self {
+        let mut shuffled = self.clone();
+        for (row, &from) in shuffled.values.chunks_exact_mut(self.columns).zip(order) {
+            for &column in columns {
+                row[column] = self.row(from)[column];
+            }
+        }
+        shuffled
+    }
+
     /// The rows `order`, in that order; rows may repeat.
     ///
     /// # Errors

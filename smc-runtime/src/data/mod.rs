@@ -31,6 +31,7 @@ pub use dataset::Dataset;
 pub use features::Features;
 pub use idx::{read_idx, read_idx_bytes};
 pub use records::Separator;
+pub(crate) use seen::Seen;
 pub use shift::Shift;
 pub use source::read_text;
 pub use standardise::Standardise;

@@ -1,5 +1,7 @@
 //! One posterior type for every algorithm: weighted draws, read through typed views, with predictions and evidence.
 
+pub mod dependence;
+pub mod importance;
 pub mod predict;
 pub mod report;
 pub mod summary;
@@ -7,7 +9,7 @@ pub mod summary;
 use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
-use crate::data::{Dataset, Features, Standardise};
+use crate::data::{Dataset, Features, Seen, Shift, Standardise};
 use crate::infer::{DrawnFrom, Draws, Form};
 use crate::model::layout::Layout;
 use crate::model::{Model, Views};
@@ -23,8 +25,22 @@ pub struct Posterior<M> {
     predictor: Arc<dyn Predictor>,
     draws: Draws,
     report: Report,
-    scale: Option<Standardise>,
-    classes: Vec<String>,
+    learned_from: LearnedFrom,
+}
+
+/// What a posterior keeps of the training rows.
+#[derive(Default)]
+pub(crate) struct LearnedFrom {
+    /// The standardisation between the user's numbers and the network's.
+    pub(crate) scale: Option<Standardise>,
+    /// Names of the classes; none unless named.
+    pub(crate) classes: Vec<String>,
+    /// Names of the columns; none unless named.
+    pub(crate) names: Vec<String>,
+    /// Columns whose numbers are stored less a centre.
+    pub(crate) shifts: Vec<Shift>,
+    /// The rows, each by a number that stands for it.
+    pub(crate) seen: Option<Seen>,
 }
 
 impl<M: Model> Posterior<M> {
@@ -39,14 +55,12 @@ impl<M: Model> Posterior<M> {
             predictor,
             draws,
             report,
-            scale: None,
-            classes: Vec::new(),
+            learned_from: LearnedFrom::default(),
         }
     }
 
-    /// With the standardisation between the user's numbers and the network's, and the classes of the training rows.
-    pub(crate) fn given(mut self, scale: Option<Standardise>, classes: Vec<String>) -> Self {
-        (self.scale, self.classes) = (scale, classes);
+    pub(crate) fn learned_from(mut self, data: LearnedFrom) -> Self {
+        self.learned_from = data;
         self
     }
 
@@ -159,15 +173,25 @@ impl<M: Model> Posterior<M> {
     /// The predictive distribution at some rows: a [`Prediction`] at [`Features`], and a [`Scored`] one at a [`Dataset`],
     /// whose targets are used for scores only.
     ///
+    /// Where both the training rows and these have names, columns are matched by name, whatever their order.
+    ///
     /// # Errors
-    /// If there are more or fewer features than in the training rows. Of a data set also if its targets are on another scale,
-    /// its classes have other names, or a target is no class of the likelihood.
+    /// If there are more or fewer features than in the training rows, or features of other names. Of a data set also if its
+    /// targets are on another scale, its classes have other names, or a target is no class of the likelihood.
     pub fn predict<I: Inputs>(&self, inputs: &I) -> Result<I::Predicted<'_>> {
         inputs.predicted_by(self)
     }
 
     fn prediction(&self, features: &Features) -> Result<Prediction<'_>> {
-        let scaled = self.scale.as_ref().map(|s| s.apply_features(features));
+        let LearnedFrom {
+            scale,
+            classes,
+            names,
+            shifts,
+            ..
+        } = &self.learned_from;
+        let features = &*features.aligned(names, shifts)?;
+        let scaled = scale.as_ref().map(|s| s.apply_features(features));
         let scaled = scaled.transpose()?;
         let prediction = Prediction::new(
             self.predictor
@@ -175,8 +199,8 @@ impl<M: Model> Posterior<M> {
             self.draws.log_weights(),
             self.predictor.predictive(),
         )
-        .described(self.report.target_scale, &self.classes);
-        Ok(match &self.scale {
+        .described(self.report.target_scale, classes);
+        Ok(match scale {
             Some(scale) => prediction.standardised_by(scale),
             None => prediction,
         })
@@ -192,7 +216,7 @@ impl<M: Model> Posterior<M> {
                 format!("the {found} scale"),
             ));
         }
-        let known = [&self.classes[..], data.classes()];
+        let known = [&self.learned_from.classes[..], data.classes()];
         if known[0] != known[1] && known.iter().all(|names| !names.is_empty()) {
             return Err(Error::shape(
                 "classes to predict",
@@ -231,7 +255,17 @@ impl Inputs for Dataset {
         posterior.predictor.check_targets(self)?;
         posterior.check_kind(self)?;
         let prediction = posterior.prediction(self.inputs())?;
-        Ok(Scored::new(prediction, self.targets().to_vec()))
+        let LearnedFrom {
+            names,
+            shifts,
+            seen,
+            ..
+        } = &posterior.learned_from;
+        let seen = match seen {
+            Some(seen) => seen.count(&*self.aligned(names, shifts)?),
+            None => 0,
+        };
+        Ok(Scored::new(prediction, self.targets().to_vec()).of_which_seen(seen))
     }
 }
 

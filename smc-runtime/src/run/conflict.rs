@@ -5,6 +5,7 @@ use crate::base::rng::{Purpose, Streams};
 use crate::infer::{DrawnFrom, Draws};
 use crate::model::layout::{Block, Role};
 use crate::model::transform::Support;
+use crate::posterior::summary::quantiles;
 use crate::problem::Problem;
 use crate::problem::population::Population;
 
@@ -42,8 +43,8 @@ pub(super) fn conflicts(problem: &dyn Problem, draws: &Draws, seed: u64) -> Vec<
     }
     let weights = draws.weights();
     let found = blocks.iter().zip(reach).filter_map(|(block, (low, high))| {
-        let values = (0..weights.len()).map(|i| (told(block, draws.positions().row(i)), weights[i]));
-        let middle = weighted_median(values.collect());
+        let values = (0..weights.len()).map(|i| told(block, draws.positions().row(i)));
+        let [middle] = quantiles(&values.collect::<Vec<_>>(), &weights, [0.5]);
         let name = &block.name;
         match block.role {
             Role::Parameter if !block.shape.is_empty() => None,
@@ -80,17 +81,4 @@ fn told(block: &Block, theta: &[f32]) -> f64 {
     }
     let squares: f64 = values.iter().map(|&x| f64::from(x).powi(2)).sum();
     (squares / values.len().max(1) as f64).sqrt()
-}
-
-fn weighted_median(mut values: Vec<(f64, f64)>) -> f64 {
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let half = 0.5 * values.iter().map(|v| v.1).sum::<f64>();
-    let mut sum = 0.0;
-    for (x, w) in &values {
-        sum += w;
-        if sum >= half {
-            return *x;
-        }
-    }
-    values.last().map_or(0.0, |v| v.0)
 }

@@ -13,14 +13,14 @@ use crate::base::error::Result;
 use crate::base::exec::Threads;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
-use crate::data::{Features, Findings, Standardise, TargetScale};
+use crate::data::{Features, Findings, Seen, TargetScale};
 use crate::engine;
 use crate::infer::observe::{Observer, Step};
 use crate::infer::{Form, Stepwise};
 use crate::model::Model;
 use crate::model::dist::Predictive as _;
-use crate::posterior::Posterior;
 use crate::posterior::report::{Report, ScaledBy};
+use crate::posterior::{LearnedFrom, Posterior};
 use crate::problem::{Counts, Problem};
 use crate::sampling::anneal::Plan;
 
@@ -50,11 +50,10 @@ pub struct Running<M> {
     ended: Option<&'static str>,
 }
 
-/// What a posterior keeps of the data.
+/// What is kept of the data.
 struct Given {
-    scale: Option<Standardise>,
+    learned_from: LearnedFrom,
     scaled_by: ScaledBy,
-    classes: Vec<String>,
     target_scale: TargetScale,
     total_weight: f64,
     /// Some of the training rows.
@@ -112,9 +111,14 @@ impl<M: Model> Running<M> {
         }
         let given = Given {
             some,
-            scale: scale.cloned(),
+            learned_from: LearnedFrom {
+                scale: scale.cloned(),
+                classes: data.classes().to_vec(),
+                names: data.inputs().given_names().to_vec(),
+                shifts: data.inputs().shifts().to_vec(),
+                seen: Some(threads.run(|| Seen::of(data))),
+            },
             scaled_by,
-            classes: data.classes().to_vec(),
             target_scale: data.target_scale(),
             total_weight: data.total_weight(),
         };
@@ -207,7 +211,7 @@ impl<M: Model> Running<M> {
                 100.0 * done
             )
         }));
-        if let Some(scale) = &given.scale {
+        if let Some(scale) = &given.learned_from.scale {
             // Each row's density is to be divided by the standard deviation.
             draws.shift_evidence(-given.total_weight * scale.target_sd().ln());
         }
@@ -240,7 +244,7 @@ impl<M: Model> Running<M> {
         let rows: Vec<usize> = (0..given.some.rows().min(most)).collect();
         let several = draws.groups() > 1;
         let posterior = Posterior::new(self.model, self.problem.predictor(), draws, report)
-            .given(given.scale, given.classes);
+            .learned_from(given.learned_from);
         if !several {
             return Ok(posterior);
         }

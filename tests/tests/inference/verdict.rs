@@ -39,7 +39,9 @@ fn rows(n: usize, seed: u64, target: impl Fn(&[f32], f64) -> f32) -> Dataset {
 }
 
 fn waves(n: usize, seed: u64) -> Dataset {
-    rows(n, seed, |x, e| (2.0 * x[0]).sin() + 0.3 * x[1] + 0.2 * e as f32)
+    rows(n, seed, |x, e| {
+        (2.0 * x[0]).sin() + 0.3 * x[1] + 0.2 * e as f32
+    })
 }
 
 /// What a doubtful run is doubted for.
@@ -75,18 +77,32 @@ fn data_in_other_units_than_the_priors_are_doubted_and_told_before_the_run() {
         let (sender, receiver) = std::sync::mpsc::channel();
         let run = Curve::infer(data).observe(Told(sender));
         let posterior = run.run().unwrap();
-        (receiver.try_recv().ok().flatten(), posterior.report().data.far.clone())
+        (
+            receiver.try_recv().ok().flatten(),
+            posterior.report().data.far.clone(),
+        )
     };
     assert_eq!(told(&data), (None, None));
     let (features, _) = told(&raw(500.0, 1.0));
     let features = features.expect("told before the first step");
-    assert!(features.contains("and another feature saturate the network"), "{features}");
+    assert!(
+        features.contains("and another feature saturate the network"),
+        "{features}"
+    );
     assert!(!features.contains("the target"), "{features}");
     let (both, kept) = told(&raw(500.0, 1e4));
     assert_eq!(both, kept);
     let both = both.unwrap();
-    assert!(both.contains("the target (about 7.9e3) is far from what the priors expect"), "{both}");
-    assert!(both.ends_with("add `.standardise(Standardise::fit(&train))` to the run, or widen the priors"), "{both}");
+    assert!(
+        both.contains("the target (about 7.9e3) is far from what the priors expect"),
+        "{both}"
+    );
+    assert!(
+        both.ends_with(
+            "add `.standardise(Standardise::fit(&train))` to the run, or widen the priors"
+        ),
+        "{both}"
+    );
     let (small, _) = told(&raw(1e-3, 1.0));
     assert!(small.unwrap().contains("hardly reach the network"));
     let run = Curve::infer(&data).standardise(Standardise::fit(&data));
@@ -100,17 +116,31 @@ fn data_in_other_units_than_the_priors_are_doubted_and_told_before_the_run() {
 #[test]
 fn too_few_moves_are_doubted() {
     let data = waves(200, 2);
-    let few = smc().annealing(Tempering::stages(3)).kernel(Hmc::leapfrogs(1)).moves(1);
+    let few = smc()
+        .annealing(Tempering::stages(3))
+        .kernel(Hmc::leapfrogs(1))
+        .moves(1);
     let posterior = Curve::infer(&data).with(few).seed(1).run().unwrap();
-    assert!(doubts(&posterior).contains("disagree on the function"), "{}", posterior.report());
+    assert!(
+        doubts(&posterior).contains("disagree on the function"),
+        "{}",
+        posterior.report()
+    );
 }
 
 #[test]
 fn a_step_far_too_large_is_doubted() {
     let data = waves(200, 3);
-    let posterior = Curve::infer(&data).with(smc().frozen(3.0)).seed(1).run().unwrap();
+    let posterior = Curve::infer(&data)
+        .with(smc().frozen(3.0))
+        .seed(1)
+        .run()
+        .unwrap();
     let doubts = doubts(&posterior);
-    assert!(doubts.contains("% of the moves on the posterior were accepted"), "{doubts}");
+    assert!(
+        doubts.contains("% of the moves on the posterior were accepted"),
+        "{doubts}"
+    );
 }
 
 #[test]
@@ -121,11 +151,17 @@ fn chains_that_stay_in_modes_of_different_functions_are_doubted() {
         #[prior(Normal(0.0, 5.0))]
         centre: Real,
     }
-    let targets = (0..30).map(|i| if i % 2 == 0 { -4.0 } else { 4.0 }).collect();
+    let targets = (0..30)
+        .map(|i| if i % 2 == 0 { -4.0 } else { 4.0 })
+        .collect();
     let data = Dataset::new(0, Vec::new(), targets).unwrap();
     let chains = mcmc().chains(8).warmup(100).draws(200);
     let posterior = Two::infer(&data).with(chains).seed(1).run().unwrap();
-    assert!(doubts(&posterior).contains("disagree on the function"), "{}", posterior.report());
+    assert!(
+        doubts(&posterior).contains("disagree on the function"),
+        "{}",
+        posterior.report()
+    );
 }
 
 #[test]
@@ -139,17 +175,31 @@ fn a_prior_in_conflict_with_the_data_is_doubted_by_name() {
         noise: Scale,
     }
     let data = rows(300, 4, |x, e| x[0] - x[1] + 0.5 * e as f32);
-    let posterior = Sure::infer(&data).with(mcmc().chains(4)).seed(1).run().unwrap();
+    let posterior = Sure::infer(&data)
+        .with(mcmc().chains(4))
+        .seed(1)
+        .run()
+        .unwrap();
     let doubts = doubts(&posterior);
     assert!(doubts.contains("`noise` is about "), "{doubts}");
-    assert!(doubts.contains("`output.weight` has elements of about "), "{doubts}");
+    assert!(
+        doubts.contains("`output.weight` has elements of about "),
+        "{doubts}"
+    );
 }
 
 #[test]
 fn one_population_alone_is_doubted_and_says_what_to_do() {
     let data = waves(60, 5);
-    let posterior = Curve::infer(&data).with(smc().particles(16).islands(1)).run().unwrap();
-    assert!(doubts(&posterior).contains("nothing to compare"), "{}", posterior.report());
+    let posterior = Curve::infer(&data)
+        .with(smc().particles(16).islands(1))
+        .run()
+        .unwrap();
+    assert!(
+        doubts(&posterior).contains("nothing to compare"),
+        "{}",
+        posterior.report()
+    );
 }
 
 #[test]
@@ -157,21 +207,36 @@ fn what_is_no_posterior_says_so() {
     let data = waves(60, 6);
     let verdict = |run: Run<'_, Curve>| {
         let posterior = run.run().unwrap();
-        (posterior.drawn_from(), posterior.report().verdict().to_string())
+        (
+            posterior.drawn_from(),
+            posterior.report().verdict().to_string(),
+        )
     };
     let run = || Curve::infer(&data).seed(1);
     let (from, said) = verdict(run().with(map()));
     assert_eq!(from, DrawnFrom::Posterior);
-    assert!(said.starts_with("not a posterior: points near modes"), "{said}");
+    assert!(
+        said.starts_with("not a posterior: points near modes"),
+        "{said}"
+    );
     let (from, said) = {
         let prior = run().sample_prior(10).unwrap();
         (prior.drawn_from(), prior.report().verdict().to_string())
     };
     assert_eq!(from, DrawnFrom::Prior);
-    assert!(said.starts_with("not a posterior: draws from the prior"), "{said}");
+    assert!(
+        said.starts_with("not a posterior: draws from the prior"),
+        "{said}"
+    );
     let (from, said) = verdict(run().within(Duration::ZERO));
-    assert!(matches!(from, DrawnFrom::Stage { rows, all_rows: 60 } if rows < 60.0), "{from:?}");
-    assert!(said.contains(" of 60 rows; the run ended before all were in"), "{said}");
+    assert!(
+        matches!(from, DrawnFrom::Stage { rows, all_rows: 60 } if rows < 60.0),
+        "{from:?}"
+    );
+    assert!(
+        said.contains(" of 60 rows; the run ended before all were in"),
+        "{said}"
+    );
 }
 
 /// Ends a run at a step.
@@ -192,7 +257,9 @@ fn a_run_that_is_ended_leaves_what_it_has() {
     let data = waves(60, 7);
     let chains = |draws: usize| {
         let chains = mcmc().chains(2).warmup(20).draws(draws);
-        Curve::infer(&data).with(chains.kernel(Hmc::leapfrogs(2))).seed(2)
+        Curve::infer(&data)
+            .with(chains.kernel(Hmc::leapfrogs(2)))
+            .seed(2)
     };
     let early = chains(30).observe(At(32)).run().unwrap();
     let asked = chains(12).run().unwrap();
@@ -201,7 +268,10 @@ fn a_run_that_is_ended_leaves_what_it_has() {
         assert_eq!(early.positions().row(i), asked.positions().row(i));
     }
     let cautions = early.report().cautions.join("\n");
-    assert!(cautions.contains("ended by an observer after 32 steps, 64 % of the way"), "{cautions}");
+    assert!(
+        cautions.contains("ended by an observer after 32 steps, 64 % of the way"),
+        "{cautions}"
+    );
     // Ended at its last step it is whole.
     let whole = chains(12).observe(At(32)).run().unwrap();
     assert_eq!(whole.report().cautions, asked.report().cautions);
@@ -256,8 +326,18 @@ fn what_does_not_fit_into_memory_is_refused_with_the_numbers() {
         run.run().map(|_| ()).unwrap_err().to_string()
     };
     let particles = error(Box::new(smc().particles(1 << 40)));
-    assert!(particles.contains("vectors of 50 parameters take 1.2 PiB") || particles.contains("TiB of memory"), "{particles}");
-    assert!(particles.ends_with("take fewer particles, or with `recycle` a larger `thin`"), "{particles}");
+    assert!(
+        particles.contains("vectors of 50 parameters take 1.2 PiB")
+            || particles.contains("TiB of memory"),
+        "{particles}"
+    );
+    assert!(
+        particles.ends_with("take fewer particles, or with `recycle` a larger `thin`"),
+        "{particles}"
+    );
     let draws = error(Box::new(mcmc().draws(1 << 40)));
-    assert!(draws.ends_with("take fewer chains or draws; a larger `thin` keeps fewer of them"), "{draws}");
+    assert!(
+        draws.ends_with("take fewer chains or draws; a larger `thin` keeps fewer of them"),
+        "{draws}"
+    );
 }

@@ -111,15 +111,23 @@ impl Prediction<'_> {
             // Of equally likely classes the first.
             (0..p.len()).rev().max_by(|&a, &b| p[a].total_cmp(&p[b]))
         });
-        let said = |draw: usize| {
-            let arguments = self.arguments.at(draw, row);
-            let probabilities = self.predictive.probabilities(arguments);
-            match (likeliest, probabilities) {
-                (Some(class), Some(p)) => p[class],
-                _ => self.outer(self.predictive.mean(arguments)),
-            }
-        };
+        let said = |draw: usize| self.said(draw, row, likeliest);
         (0..self.draws()).map(said).collect()
+    }
+
+    /// What draw `draw` says of row `row`: the probability of `class`, or the mean of y without one.
+    pub(crate) fn said(&self, draw: usize, row: usize, class: Option<usize>) -> f64 {
+        let arguments = self.arguments.at(draw, row);
+        match (class, self.predictive.probabilities(arguments)) {
+            (Some(class), Some(p)) => p[class],
+            _ => self.outer(self.predictive.mean(arguments)),
+        }
+    }
+
+    /// The name of a class, or its number.
+    pub(crate) fn class_name(&self, class: usize) -> String {
+        let name = self.classes.get(class).cloned();
+        name.unwrap_or_else(|| class.to_string())
     }
 
     fn mixture(&self, row: usize, f: impl Fn(&[f64]) -> f64) -> f64 {

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::{Prediction, Scores};
 use crate::base::exec;
-use crate::base::scores::{self, Classified, Confusion};
+use crate::base::scores::{self, Bin, Classified, Confusion};
 use crate::base::sums::log_sum_exp;
 use crate::model::dist::discrete;
 
@@ -12,6 +12,8 @@ use crate::model::dist::discrete;
 pub struct Scored<'a> {
     pub(super) prediction: Prediction<'a>,
     pub(super) targets: Vec<f32>,
+    /// Rows that are training rows too.
+    seen: usize,
 }
 
 impl<'a> Deref for Scored<'a> {
@@ -28,11 +30,23 @@ impl<'a> Scored<'a> {
         Self {
             prediction,
             targets,
+            seen: 0,
         }
+    }
+
+    /// Of whose rows so many are training rows too.
+    pub(crate) fn of_which_seen(mut self, seen: usize) -> Self {
+        self.seen = seen;
+        self
     }
 }
 
 impl Scored<'_> {
+    /// How many of the rows stand among the training rows, with the same features and target: scores on them flatter.
+    pub fn seen(&self) -> usize {
+        self.seen
+    }
+
     /// log Σ_k W_k p(y | x, θ_k) at the target of every row.
     pub fn log_densities(&self) -> Vec<f64> {
         exec::map(self.rows(), |i| {
@@ -141,7 +155,8 @@ impl Scored<'_> {
         Some(scores::accuracy(&self.classified()?))
     }
 
-    /// [Brier score](scores::brier), for classes.
+    /// [Brier score](scores::brier), for classes: the sum over all of them, so that it is between 0 and 2. Of two classes it is
+    /// twice the (p − y)² that others report.
     pub fn brier(&self) -> Option<f64> {
         Some(scores::brier(&self.classified()?))
     }
@@ -149,6 +164,12 @@ impl Scored<'_> {
     /// [Expected calibration error](scores::calibration_error) in 15 bins of equal width, for classes.
     pub fn calibration_error(&self) -> Option<f64> {
         Some(scores::calibration_error(&self.classified()?))
+    }
+
+    /// How often the likeliest class was right, by how sure the prediction was: the [bins](scores::calibration) that the
+    /// calibration error sums up, for classes. Draw it against the diagonal.
+    pub fn calibration(&self) -> Option<Vec<Bin>> {
+        Some(scores::calibration(&self.classified()?))
     }
 
     /// [Area under the receiver operating characteristic](scores::auroc) of the probability of `class` against all others,
@@ -170,12 +191,7 @@ impl Scored<'_> {
         };
         let pairs: Option<Vec<_>> = exec::map(self.rows(), likeliest).into_iter().collect();
         let pairs = pairs?;
-        let names = (0..self.probabilities(0)?.len()).map(|c| {
-            self.classes
-                .get(c)
-                .cloned()
-                .unwrap_or_else(|| c.to_string())
-        });
+        let names = (0..self.probabilities(0)?.len()).map(|c| self.class_name(c));
         Some(Confusion::new(names.collect(), pairs))
     }
 
@@ -186,6 +202,7 @@ impl Scored<'_> {
         let of_classes = |score: fn(&[Classified]) -> f64| classified.as_deref().map(score);
         Scores {
             rows: self.rows(),
+            seen: self.seen,
             target_scale: self.target_scale,
             lppd,
             rmse: self.rmse(),

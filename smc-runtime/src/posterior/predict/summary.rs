@@ -9,6 +9,8 @@ use crate::data::TargetScale;
 pub struct Scores {
     /// Number of rows.
     pub rows: usize,
+    /// How many of them stand among the training rows.
+    pub seen: usize,
     /// The scale of the targets that LPPD and RMSE are stated on.
     pub target_scale: TargetScale,
     /// Mean log predictive density.
@@ -21,7 +23,7 @@ pub struct Scores {
     pub accuracy: Option<f64>,
     /// Mean negative log predictive density, minus `lppd`, for classes.
     pub nll: Option<f64>,
-    /// [Brier score](crate::base::scores::brier), for classes.
+    /// [Brier score](crate::base::scores::brier), for classes: the sum over all of them, between 0 and 2.
     pub brier: Option<f64>,
     /// [Expected calibration error](crate::base::scores::calibration_error) in 15 bins of equal width, for classes.
     pub calibration_error: Option<f64>,
@@ -29,7 +31,11 @@ pub struct Scores {
 
 impl fmt::Display for Scores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} rows: LPPD {:.3}", self.rows, self.lppd)?;
+        write!(f, "{} rows", self.rows)?;
+        if self.seen > 0 {
+            write!(f, " ({} of them training rows)", self.seen)?;
+        }
+        write!(f, ": LPPD {:.3}", self.lppd)?;
         if let Some(rmse) = self.rmse {
             write!(f, ", RMSE {rmse:.3}")?;
         }
