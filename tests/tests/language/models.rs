@@ -325,10 +325,10 @@ fn predictions_are_calibrated_on_data_of_the_model() {
     every::<Calibrated>();
 }
 
-/// `infer_with` is of the macro's making; here a model is any.
+/// `infer_with` is of the macro's making; here a model is any, and sees the data as they are: the laws are about its density.
 trait InferOn: Infers {
     fn infer_on(self, data: &Dataset) -> Run<'_, Self> {
-        Run::new(self, data)
+        Run::new(self, data).raw()
     }
 }
 
