@@ -11,6 +11,7 @@ use crate::ast::Source;
 use crate::attr::Given;
 use crate::ctxt::Ctxt;
 use crate::names::{self, Mention, Place};
+use crate::steps::{self, Step};
 use crate::sugar::{self, Outer, Setting};
 use crate::tokens;
 
@@ -59,8 +60,17 @@ pub(crate) struct Likelihood {
     /// The function that gives the distribution before its keys are set, where there are keys.
     pub(crate) unset: Option<ExprPath>,
     pub(crate) uses: Vec<Use>,
+    pub(crate) values: Vec<Value>,
     /// The data's offset, where it is named first.
     pub(crate) offset: Option<Ident>,
+}
+
+/// The value of a key.
+pub(crate) struct Value {
+    pub(crate) key: Ident,
+    /// Where the user's expression begins and ends.
+    pub(crate) ends: (Span, Span),
+    pub(crate) steps: Vec<Step>,
 }
 
 /// A field that the likelihood names.
@@ -239,6 +249,7 @@ fn likelihood(ctxt: &Ctxt, fields: &[String], expression: Expr) -> Option<Likeli
                 keys: None,
                 unset: None,
                 offset: names.offset,
+                values: Vec::new(),
                 uses: names
                     .mentions
                     .into_iter()
@@ -264,7 +275,7 @@ fn keyed(
     let keys = settings.iter().map(|(key, _)| key.clone()).collect();
     let (mut uses, mut offset) = (Vec::new(), None);
     let mut fine = true;
-    let mut resolved = Vec::new();
+    let (mut resolved, mut values) = (Vec::new(), Vec::new());
     for (key, mut value) in settings {
         if OBSERVED.iter().any(|&name| key == name) {
             ctxt.error(
@@ -276,6 +287,11 @@ fn keyed(
             fine = false;
             continue;
         }
+        values.push(Value {
+            key: key.clone(),
+            ends: tokens::ends(&value),
+            steps: steps::steps(fields, &value),
+        });
         let direct = is_direct(&value).then(|| key.clone());
         let exponential = direct.is_some() && matches!(peeled(&value), Expr::MethodCall(_));
         match names::resolve(ctxt, fields, Place::Likelihood, &mut value) {
@@ -300,6 +316,7 @@ fn keyed(
         text,
         keys: Some(keys),
         uses,
+        values,
         offset,
     })
 }

@@ -3,12 +3,14 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Ident;
 use syn::ext::IdentExt;
 
 use super::model::{likelihood_function, prior_function};
 use super::paths::{of_field, parenthesised, private, unjudged};
 use crate::attr::Given;
-use crate::check::{Likelihood, Model, Prior, Use};
+use crate::check::{Likelihood, Model, Prior, Use, Value};
+use crate::steps::Does;
 use crate::tokens;
 
 /// One anonymous constant that holds the fields as data and one constant per rule.
@@ -35,7 +37,7 @@ pub(super) fn checks(model: &Model) -> TokenStream {
         let (name, text) = (&f.name, &f.text);
         let of = |item| of_field(f, item);
         let (rule, support) = (of("RULE"), of("SUPPORT"));
-        let (elements, parts) = (of("ELEMENTS"), of("PARTS"));
+        let (elements, parts, gives) = (of("ELEMENTS"), of("PARTS"), of("GIVES"));
         quote! {
             #p::check::FieldShape {
                 name: #name,
@@ -44,6 +46,7 @@ pub(super) fn checks(model: &Model) -> TokenStream {
                 support: #support,
                 elements: #elements,
                 parts: #parts,
+                gives: #p::check::gives(#rule, #support, #gives),
             }
         }
     });
@@ -138,14 +141,46 @@ fn likelihood(likelihood: &Likelihood, instance: &TokenStream) -> TokenStream {
         .uses
         .iter()
         .map(|used| head(&likelihood.text, used));
+    let values = likelihood
+        .values
+        .iter()
+        .map(|value| self::value(&likelihood.text, value));
     let whole = whole(likelihood).map(|whole| rule(likelihood.ends, whole));
     let known = known(likelihood);
     quote! {
         #known
         const __SMC_KEYS: &[#p::check::Key] = #p::keys_of(#instance::#function);
         #(#heads)*
+        #(#values)*
         #whole
     }
+}
+
+/// Whether the numbers that a key is given are those that it takes.
+fn value(likelihood: &str, value: &Value) -> TokenStream {
+    let (p, key) = (private(), value.key.unraw().to_string());
+    let steps = value.steps.iter().map(|step| {
+        let text = &step.text;
+        let does = match step.does {
+            Does::Unjudged => quote!(Unjudged),
+            Does::Field(field) => quote!(Field(#field)),
+            Does::Column(field, column) => quote!(Column(#field, #column)),
+            Does::Constant(x) => quote!(Constant(#x)),
+            Does::Apply(function) => {
+                let function = Ident::new(function, Span::call_site());
+                quote!(Apply(#p::check::Function::#function))
+            }
+            Does::Combine(operator) => {
+                let operator = Ident::new(operator, Span::call_site());
+                quote!(Combine(#p::check::Operator::#operator))
+            }
+        };
+        quote!(#p::check::Step { does: #p::check::Does::#does, text: #text })
+    });
+    rule(
+        value.ends,
+        quote!(__SMC_MODEL.value(#likelihood, &#p::check::key(__SMC_KEYS, #key), &[#(#steps),*])),
+    )
 }
 
 /// Whether the distribution has each of the keys: rustc, to which they are methods, does not say which there are.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::check::FieldShape;
+use super::check::{FieldShape, gives};
 use super::fused::FusedLayer;
+use super::interval::Interval;
 use super::layout::{BlockSpec, Part, Role};
 use super::nature::Nature;
 use super::nn::Field;
@@ -43,6 +44,10 @@ impl FieldSpec {
                     _ => F::ELEMENTS,
                 },
                 parts: F::PARTS,
+                gives: match field.fixed() {
+                    Some(value) => Some(Interval::point(value)),
+                    None => gives(F::RULE, F::SUPPORT, F::GIVES),
+                },
             },
             blocks: field.blocks(),
             label: field.label(),
@@ -64,6 +69,7 @@ impl FieldSpec {
                 support: Some(support),
                 elements,
                 parts: const { &[Part::alone(Role::Parameter)] },
+                gives: Some(Interval::of(support)),
             },
             blocks: vec![BlockSpec {
                 name: "",

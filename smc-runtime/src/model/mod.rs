@@ -9,6 +9,7 @@ mod definition;
 pub mod dist;
 mod field;
 pub mod fused;
+pub mod interval;
 pub mod layout;
 mod nature;
 #[cfg(feature = "autodiff")]

@@ -24,10 +24,16 @@ pub(crate) fn settle<M: Model>(mut model: M, features: usize) -> Result<(M, Layo
     model.resolve(features);
     let fields = model.fields();
     let parts: Vec<Vec<Part>> = fields.iter().map(parts).collect();
+    let is_chain = model.is_chain();
     let shapes = fields.iter().zip(&parts);
     let shapes: Vec<FieldShape<'_>> = shapes
         .map(|(field, parts)| FieldShape {
             parts,
+            // What comes out of a network that is written by hand is its own affair.
+            gives: field
+                .shape
+                .gives
+                .filter(|_| is_chain || field.shape.rule == Rule::Parameter),
             ..field.shape
         })
         .collect();

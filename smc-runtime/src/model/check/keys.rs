@@ -2,6 +2,7 @@
 //! it has.
 
 use super::text::{Text, same};
+use crate::model::transform::Support;
 
 /// What a likelihood's key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Key {
     pub name: &'static str,
     /// What it takes.
     pub takes: Takes,
+    /// Which numbers: an expression that can be another is refused. Any, unless said otherwise.
+    pub support: Support,
 }
 
 impl Key {
@@ -27,7 +30,34 @@ impl Key {
         Self {
             name,
             takes: Takes::Column,
+            support: Support::Real,
         }
+    }
+
+    /// A key that takes all outputs of a row, at least two.
+    pub const fn row(name: &'static str) -> Self {
+        Self {
+            takes: Takes::Row,
+            ..Self::column(name)
+        }
+    }
+
+    /// The same key, which takes positive numbers alone: a scale.
+    pub const fn positive(self) -> Self {
+        self.within(Support::Positive)
+    }
+
+    /// The same key, which takes numbers of that support alone.
+    ///
+    /// ```
+    /// use smc_runtime::model::check::Key;
+    /// use smc_runtime::model::transform::Support;
+    /// // What a likelihood says of its keys is judged while a model compiles: `share = output` is refused.
+    /// const KEYS: &[Key] = &[Key::column("mean"), Key::column("share").within(Support::UnitInterval)];
+    /// # assert_eq!(KEYS[0].support, Support::Real);
+    /// ```
+    pub const fn within(self, support: Support) -> Self {
+        Self { support, ..self }
     }
 }
 

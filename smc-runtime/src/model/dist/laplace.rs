@@ -83,7 +83,7 @@ impl Laplace<Term> {
 }
 
 impl Univariate for Laplace<Term> {
-    const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("scale")];
+    const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("scale").positive()];
     const RESPONSE: Response = Response::Real;
 
     fn terms(&self) -> Vec<Term> {

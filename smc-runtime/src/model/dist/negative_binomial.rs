@@ -60,7 +60,10 @@ impl NegativeBinomial {
 }
 
 impl Univariate for NegativeBinomial {
-    const KEYS: &'static [Key] = &[Key::column("log_mean"), Key::column("dispersion")];
+    const KEYS: &'static [Key] = &[
+        Key::column("log_mean"),
+        Key::column("dispersion").positive(),
+    ];
     const RESPONSE: Response = Response::Count;
 
     fn terms(&self) -> Vec<Term> {

@@ -120,7 +120,7 @@ impl Normal<Term> {
 }
 
 impl Univariate for Normal<Term> {
-    const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("sd")];
+    const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("sd").positive()];
     const RESPONSE: Response = Response::Real;
 
     fn terms(&self) -> Vec<Term> {

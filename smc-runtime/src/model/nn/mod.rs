@@ -18,6 +18,7 @@ pub use view::{BlockSlices, Matrix, View};
 
 use std::sync::Arc;
 
+use super::interval::Interval;
 use super::nature::Nature;
 use crate::model::fused::FusedLayer;
 use crate::model::layout::{BlockSpec, Part};
@@ -68,6 +69,10 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     /// Names and roles of the parameter tensors, so that `#[prior(weight = .., bias = ..)]` is checked while the model compiles;
     /// otherwise `bind` checks it.
     const PARTS: &'static [Part] = &[];
+
+    /// Where the numbers lie that a layer gives, which the likelihood's keys are judged by: `sd = output` is refused unless
+    /// the last layer says that it gives positive numbers. A parameter is judged by its support.
+    const GIVES: Interval = Interval::REAL;
 
     /// What `posterior.draw(i).field` is: `()` without parameters, [`Matrix`]-like or your own type with them.
     type View<'a>: View<'a>;
