@@ -87,6 +87,7 @@ fn fields(model: &Model, instance: &TokenStream) -> TokenStream {
         let ends = tokens::ends(&field.ty);
         let chain = quote!(__SMC_MODEL.chain(#i));
         rules.extend(rule(ends, chain));
+        rules.extend(rule(ends, quote!(__SMC_MODEL.support_said(#i))));
         match prior {
             Given::Absent => rules.extend(rule(ends, quote!(__SMC_MODEL.no_prior(#i)))),
             Given::Wrong => {}

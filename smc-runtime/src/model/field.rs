@@ -28,6 +28,9 @@ pub struct FieldSpec {
     pub fixed: Option<f64>,
     /// The shape rule and the number of elements that its type declares, before run-time sizes.
     pub declared: (Rule, usize),
+    /// Whether it is one of this crate's.
+    #[doc(hidden)]
+    pub built_in: bool,
 }
 
 impl FieldSpec {
@@ -55,6 +58,7 @@ impl FieldSpec {
             fused: field.fused(),
             fixed: field.fixed(),
             declared: (F::RULE, F::ELEMENTS),
+            built_in: F::BUILT_IN,
         }
     }
 
@@ -83,6 +87,7 @@ impl FieldSpec {
             fused: None,
             fixed: None,
             declared: (Rule::Parameter, elements),
+            built_in: true,
         }
     }
 }

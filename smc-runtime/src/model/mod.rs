@@ -23,6 +23,8 @@ mod settle;
 pub mod tensor;
 mod term;
 pub mod transform;
+#[cfg(feature = "autodiff")]
+pub(crate) mod trial;
 mod views;
 
 pub use definition::Model;

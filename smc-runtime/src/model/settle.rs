@@ -45,6 +45,7 @@ pub(crate) fn settle<M: Model>(mut model: M, features: usize) -> Result<(M, Layo
     };
     for (i, field) in fields.iter().enumerate() {
         shape.chain(i).map_err(refused)?;
+        shape.support_said(i).map_err(refused)?;
         name_is_new(&shape, i)?;
         sizes_known(&shape, i)?;
         as_declared(&shape, i, field)?;

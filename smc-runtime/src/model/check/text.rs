@@ -12,7 +12,7 @@ pub struct Text {
 }
 
 impl Text {
-    pub(super) const fn new() -> Self {
+    pub(in crate::model) const fn new() -> Self {
         Self {
             bytes: [0; 512],
             len: 0,
@@ -92,7 +92,7 @@ impl Text {
     }
 
     /// `` `Model.field: Type` ``
-    pub(super) const fn field(self, model: &str, field: &FieldShape<'_>) -> Self {
+    pub(in crate::model) const fn field(self, model: &str, field: &FieldShape<'_>) -> Self {
         self.str("`")
             .str(model)
             .str(".")

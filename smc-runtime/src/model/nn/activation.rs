@@ -20,6 +20,7 @@ macro_rules! activations {
 
         impl Field for $name {
             const GIVES: Interval = $gives;
+            const BUILT_IN: bool = true;
 
             type View<'a> = ();
 

@@ -74,6 +74,10 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     /// the last layer says that it gives positive numbers. A parameter is judged by its support.
     const GIVES: Interval = Interval::REAL;
 
+    /// Whether the laws of this crate hold it to what it declares; any other is tried at `bind`.
+    #[doc(hidden)]
+    const BUILT_IN: bool = false;
+
     /// What `posterior.draw(i).field` is: `()` without parameters, [`Matrix`]-like or your own type with them.
     type View<'a>: View<'a>;
 
