@@ -21,6 +21,19 @@ const MOST_NAMED: usize = 7;
 /// What other libraries call the targets, which a likelihood here does not name.
 const OBSERVED: [&str; 4] = ["observed", "obs", "target", "targets"];
 
+/// The distributions that are priors alone; see `smc_runtime::model::dist`.
+const PRIORS_ALONE: [&str; 9] = [
+    "Beta",
+    "Cauchy",
+    "Exponential",
+    "Gamma",
+    "HalfCauchy",
+    "HalfNormal",
+    "InverseGamma",
+    "LogNormal",
+    "Uniform",
+];
+
 /// A model with everything that could be understood of its attributes.
 pub(crate) struct Model {
     pub(crate) source: Source,
@@ -59,6 +72,8 @@ pub(crate) struct Likelihood {
     pub(crate) keys: Option<Vec<Ident>>,
     /// The function that gives the distribution before its keys are set, where there are keys.
     pub(crate) unset: Option<ExprPath>,
+    /// Whether its name is that of a prior which is no likelihood, unless the user has a likelihood of that name.
+    pub(crate) may_be_prior: bool,
     pub(crate) uses: Vec<Use>,
     pub(crate) values: Vec<Value>,
     /// The data's offset, where it is named first.
@@ -248,6 +263,7 @@ fn likelihood(ctxt: &Ctxt, fields: &[String], expression: Expr) -> Option<Likeli
                 text,
                 keys: None,
                 unset: None,
+                may_be_prior: false,
                 offset: names.offset,
                 values: Vec::new(),
                 uses: names
@@ -312,6 +328,7 @@ fn keyed(
     fine.then(|| Likelihood {
         value: sugar::chain(parse_quote_spanned!(span=> #unset()), resolved),
         unset: Some(unset),
+        may_be_prior: PRIORS_ALONE.contains(&text.as_str()),
         ends,
         text,
         keys: Some(keys),

@@ -1,6 +1,6 @@
 //! `impl Model for Wine`, and `Wine::infer`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 use syn::ext::IdentExt;
@@ -272,6 +272,26 @@ fn prior_body(model: &Model, function: &Ident, prior: &Prior) -> TokenStream {
     }
 }
 
+/// Setters of the names of all keys, for those that the distribution lacks: a rule says of each which there are, and rustc
+/// nothing. They take `&self`, so that every setter that takes `self` comes first.
+fn misnamed(keys: &[Ident]) -> TokenStream {
+    let setters = keys.iter().map(|key| {
+        let name = Ident::new_raw(&key.unraw().to_string(), Span::call_site());
+        quote! {
+            fn #name<__V>(&self, _: __V) -> Self where Self: ::core::marker::Sized {
+                ::core::unimplemented!()
+            }
+        }
+    });
+    quote! {
+        #[allow(dead_code)]
+        trait __SmcMisnamed {
+            #(#setters)*
+        }
+        impl<__T> __SmcMisnamed for __T {}
+    }
+}
+
 fn likelihood_body(model: &Model, likelihood: &Likelihood) -> TokenStream {
     let (p, sizes, function) = (private(), model.source.sizes(), likelihood_function());
     let (first, last) = likelihood.ends;
@@ -284,8 +304,15 @@ fn likelihood_body(model: &Model, likelihood: &Likelihood) -> TokenStream {
     });
     let offset = likelihood.offset.iter();
     let value = &likelihood.value;
+    let value = if likelihood.may_be_prior {
+        quote!(#p::Distribution::likelihood(#value))
+    } else {
+        quote!(#value)
+    };
+    let misnamed = likelihood.keys.as_deref().map(misnamed);
     quote! {
         fn #function() -> #implements #bound {
+            #misnamed
             #(#fields)*
             #(let #offset = #p::Term::Offset;)*
             #value

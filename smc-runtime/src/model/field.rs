@@ -51,6 +51,7 @@ impl FieldSpec {
                     Some(value) => Some(Interval::point(value)),
                     None => gives(F::RULE, F::SUPPORT, F::GIVES),
                 },
+                instead: F::INSTEAD,
             },
             blocks: field.blocks(),
             label: field.label(),
@@ -74,6 +75,7 @@ impl FieldSpec {
                 elements,
                 parts: const { &[Part::alone(Role::Parameter)] },
                 gives: Some(Interval::of(support)),
+                instead: None,
             },
             blocks: vec![BlockSpec {
                 name: "",

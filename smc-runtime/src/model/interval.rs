@@ -170,21 +170,22 @@ impl Interval {
         all
     }
 
-    /// e to the power x: of its ends, only whether they are 0 tells in const evaluation.
+    /// e to the power x, by 1 + x ≤ exp(x) and, below 0, exp(x) ≤ 1/(1 − x): const evaluation has no exponential.
     pub const fn exp(self) -> Self {
+        let (least, most) = (self.least, self.most);
         Self {
-            least: if self.least.at >= 0.0 {
+            least: if least.at >= 0.0 {
                 End {
-                    at: 1.0,
-                    reached: self.least.at == 0.0 && self.least.reached,
+                    at: 1.0 + least.at,
+                    reached: least.at == 0.0 && least.reached,
                 }
             } else {
                 open(0.0)
             },
-            most: if self.most.at <= 0.0 {
+            most: if most.at <= 0.0 {
                 End {
-                    at: 1.0,
-                    reached: self.most.at == 0.0 && self.most.reached,
+                    at: 1.0 / (1.0 - most.at),
+                    reached: most.at == 0.0 && most.reached,
                 }
             } else {
                 open(f64::INFINITY)
@@ -192,24 +193,21 @@ impl Interval {
         }
     }
 
-    /// The natural logarithm; what is not positive has none.
+    /// The natural logarithm, by 1 − 1/x ≤ log(x) ≤ x − 1; what is not positive has none.
     pub const fn ln(self) -> Self {
+        let (least, most) = (self.least, self.most);
         Self {
-            least: if self.least.at >= 1.0 {
+            least: if least.at > 0.0 {
                 End {
-                    at: 0.0,
-                    reached: self.least.at == 1.0 && self.least.reached,
+                    at: 1.0 - 1.0 / least.at,
+                    reached: least.at == 1.0 && least.reached,
                 }
             } else {
                 open(f64::NEG_INFINITY)
             },
-            most: if self.most.at <= 1.0 {
-                End {
-                    at: 0.0,
-                    reached: self.most.at == 1.0 && self.most.reached,
-                }
-            } else {
-                open(f64::INFINITY)
+            most: End {
+                at: most.at - 1.0,
+                reached: most.at == 1.0 && most.reached,
             },
         }
     }

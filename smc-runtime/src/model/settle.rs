@@ -44,6 +44,7 @@ pub(crate) fn settle<M: Model>(mut model: M, features: usize) -> Result<(M, Layo
         generics: &[],
     };
     for (i, field) in fields.iter().enumerate() {
+        shape.is_field(i).map_err(refused)?;
         shape.chain(i).map_err(refused)?;
         shape.support_said(i).map_err(refused)?;
         name_is_new(&shape, i)?;

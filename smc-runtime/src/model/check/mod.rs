@@ -6,6 +6,7 @@
 
 mod bound;
 mod chain;
+mod instead;
 mod keys;
 mod likelihood;
 mod prior;
@@ -15,7 +16,8 @@ mod value;
 
 pub use super::term::{Function, Operator};
 pub(crate) use bound::{GivenPrior, no_field, refused, short_name};
-pub use keys::{ANY, Key, Takes, key, keys_given, known_key};
+pub use instead::is_likelihood;
+pub use keys::{ANY, Key, Takes, has_key, key, keys_given, known_key};
 pub use likelihood::Use;
 pub use shape::{FieldShape, Generic, ModelShape, gives};
 pub use text::Text;
@@ -54,6 +56,7 @@ mod tests {
             elements: 1,
             parts: const { &[Part::weight("weight"), Part::bias("bias")] },
             gives: Some(Interval::REAL),
+            instead: None,
         }
     }
 
@@ -65,6 +68,7 @@ mod tests {
         elements: 1,
         parts: &[],
         gives: Some(Interval::between(-1.0, 1.0)),
+        instead: None,
     };
 
     pub(super) fn message(r: Result<(), Text>) -> String {

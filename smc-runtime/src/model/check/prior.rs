@@ -21,8 +21,8 @@ impl ModelShape<'_> {
     ) -> Result<(), Text> {
         let (field, text) = (&self.fields[at], Text::new());
         let Some(support) = field.support else {
-            // That it does not say where its parameters live has been reported.
-            if !field.parts.is_empty() {
+            // That it is none, or does not say where its parameters live, has been reported.
+            if field.instead.is_some() || !field.parts.is_empty() {
                 return Ok(());
             }
             return Err(text

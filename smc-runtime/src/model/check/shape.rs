@@ -22,6 +22,8 @@ pub struct FieldShape<'a> {
     pub parts: &'a [Part],
     /// Where the numbers lie that the likelihood can take of it; `None` where the rules do not know.
     pub gives: Option<Interval>,
+    /// What to write instead of a type that is a field by name alone; nothing else is said of it.
+    pub instead: Option<&'static str>,
 }
 
 /// Where the numbers lie that the likelihood can take of a field: a parameter by its support, a layer by what it gives.

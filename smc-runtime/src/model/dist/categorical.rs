@@ -73,7 +73,7 @@ impl Predictive for Categorical {
 }
 
 impl Likelihood for Categorical {
-    const KEYS: &'static [Key] = &[Key::row("logits")];
+    const KEYS: &'static [Key] = &[Key::row("logits").also(&["logit", "probs", "p"])];
 
     fn terms(&self) -> Vec<Term> {
         vec![self.logits.clone()]

@@ -61,8 +61,10 @@ impl NegativeBinomial {
 
 impl Univariate for NegativeBinomial {
     const KEYS: &'static [Key] = &[
-        Key::column("log_mean"),
-        Key::column("dispersion").positive(),
+        Key::column("log_mean").also(&["mean", "mu", "logits", "log_rate"]),
+        Key::column("dispersion")
+            .positive()
+            .also(&["concentration", "total_count", "alpha"]),
     ];
     const RESPONSE: Response = Response::Count;
 

@@ -116,9 +116,11 @@ fn standard_cdf(df: f64, t: f64) -> f64 {
 
 impl Univariate for StudentT<Term> {
     const KEYS: &'static [Key] = &[
-        Key::column("df").positive(),
-        Key::column("mean"),
-        Key::column("scale").positive(),
+        Key::column("df").positive().also(&["nu"]),
+        Key::column("mean").also(&["mu", "loc", "location"]),
+        Key::column("scale")
+            .positive()
+            .also(&["sigma", "sd", "std"]),
     ];
     const RESPONSE: Response = Response::Real;
 

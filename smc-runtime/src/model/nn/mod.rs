@@ -2,6 +2,8 @@
 //! its mathematics as a tensor expression. No gradient code lives here.
 
 mod activation;
+#[doc(hidden)]
+pub mod elsewhere;
 mod fixed;
 mod linear;
 mod parameter;
@@ -77,6 +79,10 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     /// Whether the laws of this crate hold it to what it declares; any other is tried at `bind`.
     #[doc(hidden)]
     const BUILT_IN: bool = false;
+
+    /// What to write instead, for a type that is a field by name alone: `bind` and the compiler refuse it with these words.
+    #[doc(hidden)]
+    const INSTEAD: Option<&'static str> = None;
 
     /// What `posterior.draw(i).field` is: `()` without parameters, [`Matrix`]-like or your own type with them.
     type View<'a>: View<'a>;

@@ -6,7 +6,7 @@ mod tape;
 mod trial;
 mod watch;
 
-pub use act::{Act, Device, Float, Leaf};
+pub use act::{Act, Device, Float, Leaf, columns};
 pub(crate) use act::{from_vec, repeated};
 pub(crate) use operation::{Fuses, Fusing, Input, Operation, Pass};
 pub use tape::{SharedTape, Tape};
