@@ -1,8 +1,20 @@
-//! Layers of the user's own: `bind` tries each on one row and names the one that does not do what it declares.
+//! Layers of the user's own: `bind` tries each on one row and names the one that does not do what it declares, and those of the
+//! example are what their formulas say.
 
 use smc_runtime::engine::bind;
 use smc_runtime::layers::*;
 use smc_runtime::prelude::*;
+use smc_runtime::testing::check_model;
+
+use laws::{normals, table};
+
+#[path = "../../../examples/examples/own_layers/convolution.rs"]
+mod convolution;
+#[path = "../../../examples/examples/own_layers/recurrent.rs"]
+mod recurrent;
+
+use convolution::Convolution;
+use recurrent::Recurrent;
 
 const RIGHT: usize = 0;
 const TOO_WIDE: usize = 1;
@@ -199,4 +211,98 @@ fn a_network_by_hand_is_tried() {
         said(true),
         "`ByHand::output` failed on one row of 4 features: on purpose"
     );
+}
+
+/// Five steps of two features, a kernel of three, four outputs of each place.
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = noise))]
+struct Places {
+    #[prior(Normal(0.0, 0.6))]
+    places: Convolution<5, 2, 3, 4>,
+    activation: Tanh,
+    #[prior(Normal(0.0, 0.3))]
+    output: Linear<12, 1>,
+    #[prior(HalfNormal(1.0))]
+    noise: Scale,
+}
+
+/// Five steps of two features and a state of three.
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = noise))]
+struct Cell {
+    #[prior(Normal(0.0, 0.6))]
+    cell: Recurrent<5, 2, 3>,
+    #[prior(Normal(0.0, 0.6))]
+    output: Linear<3, 1>,
+    #[prior(HalfNormal(1.0))]
+    noise: Scale,
+}
+
+fn sequences() -> Dataset {
+    let noise = normals(40, 3);
+    table(40, 10, 2, |i, row| {
+        row[0] - row[3] * row[7] + 0.3 * noise[i]
+    })
+}
+
+#[test]
+fn the_layers_of_the_example_conform() {
+    check_model(Places::default(), &sequences()).unwrap();
+    check_model(Cell::default(), &sequences()).unwrap();
+}
+
+/// What the network of `model` gives, and the parameters that it has, at one draw of the prior.
+fn outputs<M: Model>(model: M) -> (Vec<f64>, Vec<f32>) {
+    let bound = bind(model, &sequences(), Engine::autodiff(), 1).unwrap();
+    let predictor = bound.problem.predictor();
+    let mut theta =
+        smc_runtime::problem::population::Population::zeros(1, predictor.layout().dim());
+    let streams = smc_runtime::base::rng::Streams::new(5);
+    bound.problem.prior().sample(streams, 0, &mut theta);
+    let arguments = predictor.arguments(&theta, sequences().inputs()).unwrap();
+    let means = (0..sequences().rows()).map(|row| arguments.at(0, row)[0]);
+    (means.collect(), theta.row(0).to_vec())
+}
+
+/// The formulas, number by number.
+#[test]
+fn the_layers_of_the_example_are_their_formulas() {
+    let data = sequences();
+    let (found, theta) = outputs(Places::default());
+    let (kernel, rest) = theta.split_at(3 * 4 * 2);
+    let (bias, rest) = rest.split_at(4);
+    let (weight, rest) = rest.split_at(12);
+    for (row, found) in found.iter().enumerate() {
+        let x = data.row(row);
+        let mut y = f64::from(rest[0]);
+        for place in 0..3 {
+            for out in 0..4 {
+                let met = (0..3).flat_map(|k| (0..2).map(move |c| (k, c)));
+                let sum: f32 = met
+                    .map(|(k, c)| kernel[(k * 4 + out) * 2 + c] * x[(place + k) * 2 + c])
+                    .sum();
+                y += f64::from((sum + bias[out]).tanh() * weight[place * 4 + out]);
+            }
+        }
+        assert!((y - found).abs() < 1e-5, "{y} {found}");
+    }
+    let (found, theta) = outputs(Cell::default());
+    let (input, rest) = theta.split_at(3 * 2);
+    let (memory, rest) = rest.split_at(3 * 3);
+    let (bias, rest) = rest.split_at(3);
+    let (weight, rest) = rest.split_at(3);
+    for (row, found) in found.iter().enumerate() {
+        let x = data.row(row);
+        let mut state = [0.0f32; 3];
+        for step in 0..5 {
+            state = std::array::from_fn(|h| {
+                let of_x: f32 = (0..2).map(|c| input[h * 2 + c] * x[step * 2 + c]).sum();
+                let of_state: f32 = (0..3).map(|g| memory[h * 3 + g] * state[g]).sum();
+                (of_x + of_state + bias[h]).tanh()
+            });
+        }
+        let y: f32 = state.iter().zip(weight).map(|(h, w)| h * w).sum();
+        let y = f64::from(y + rest[0]);
+        assert!((y - found).abs() < 1e-5, "{y} {found}");
+    }
 }
