@@ -34,6 +34,9 @@ const PRIORS_ALONE: [&str; 9] = [
     "Uniform",
 ];
 
+/// The algorithms that are names alone; see `smc_runtime::infer::elsewhere`.
+const ALGORITHMS_ELSEWHERE: [&str; 4] = ["nuts", "hmc", "vi", "advi"];
+
 /// A model with everything that could be understood of its attributes.
 pub(crate) struct Model {
     pub(crate) source: Source,
@@ -42,7 +45,15 @@ pub(crate) struct Model {
     /// The fields; a field comes after those that its priors name.
     pub(crate) order: Vec<usize>,
     pub(crate) likelihood: Given<Likelihood>,
-    pub(crate) infer: Given<Expr>,
+    pub(crate) infer: Given<Infer>,
+}
+
+/// The content of `#[infer(..)]`.
+pub(crate) struct Infer {
+    /// As it is emitted.
+    pub(crate) value: Expr,
+    /// The settings of an algorithm that only other libraries have, unless the user has one of that name.
+    pub(crate) elsewhere: Option<Vec<Ident>>,
 }
 
 /// One expression of `#[prior(..)]`.
@@ -112,9 +123,30 @@ pub(crate) fn check(ctxt: &Ctxt, mut source: Source) -> Model {
         order: order(ctxt, &fields, &priors),
         priors,
         likelihood: likelihood.and_then(|e| self::likelihood(ctxt, &fields, e)),
-        infer: infer.and_then(|e| sugar::setters(ctxt, e)),
+        infer: infer.and_then(|e| {
+            Some(Infer {
+                elsewhere: elsewhere(&e),
+                value: sugar::setters(ctxt, e)?,
+            })
+        }),
         source,
     }
+}
+
+/// The settings of `nuts(draws = 1000)`, of which rustc says nothing where the algorithm is a name alone.
+fn elsewhere(infer: &Expr) -> Option<Vec<Ident>> {
+    let Expr::Call(call) = peeled(infer) else {
+        return None;
+    };
+    let name = names::bare(&call.func)?;
+    let key = |setting: &Expr| match setting {
+        Expr::Assign(assign) => names::bare(&assign.left),
+        _ => None,
+    };
+    ALGORITHMS_ELSEWHERE
+        .iter()
+        .any(|&other| name == other)
+        .then(|| call.args.iter().filter_map(key).collect())
 }
 
 /// Every one, or `None` after a mistake in any; the mistakes of all are reported.

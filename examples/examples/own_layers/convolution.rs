@@ -5,7 +5,7 @@ use smc_runtime::layers::*;
 /// A convolution over S steps of C features with a kernel of K steps: S − K + 1 steps of O features,
 /// y\[t\] = b + Σ_k W\[k\] x\[t + k\].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Convolution<const S: usize, const C: usize, const K: usize, const O: usize>;
+pub(crate) struct Convolution<const S: usize, const C: usize, const K: usize, const O: usize>;
 
 impl<const S: usize, const C: usize, const K: usize, const O: usize> Convolution<S, C, K, O> {
     /// Steps given.

@@ -5,7 +5,7 @@ use smc_runtime::layers::*;
 /// A recurrent cell over S steps of C features: h\[t\] = tanh(W x\[t\] + U h\[t − 1\] + b) with h\[−1\] = 0, of which the last is given
 /// (Elman, 1990).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Recurrent<const S: usize, const C: usize, const H: usize>;
+pub(crate) struct Recurrent<const S: usize, const C: usize, const H: usize>;
 
 impl<const S: usize, const C: usize, const H: usize> Field for Recurrent<S, C, H> {
     const RULE: Rule = Rule::Shaped {

@@ -167,9 +167,11 @@ fn draws(model: &Model) -> TokenStream {
 }
 
 fn algorithm(model: &Model) -> Option<TokenStream> {
-    let (p, value) = (private(), model.infer.as_ref()?);
+    let (p, infer) = (private(), model.infer.as_ref()?);
+    let (value, misnamed) = (&infer.value, infer.elsewhere.as_deref().map(misnamed));
     Some(quote! {
         fn algorithm(&self) -> ::std::boxed::Box<dyn #p::Inference> {
+            #misnamed
             #p::boxed(#value)
         }
     })
@@ -272,8 +274,8 @@ fn prior_body(model: &Model, function: &Ident, prior: &Prior) -> TokenStream {
     }
 }
 
-/// Setters of the names of all keys, for those that the distribution lacks: a rule says of each which there are, and rustc
-/// nothing. They take `&self`, so that every setter that takes `self` comes first.
+/// Setters of these names for what lacks them, such as a distribution that is given a key which it has not: a rule then says
+/// which there are, and rustc nothing. They take `&self`, so that every setter that takes `self` comes first.
 fn misnamed(keys: &[Ident]) -> TokenStream {
     let setters = keys.iter().map(|key| {
         let name = Ident::new_raw(&key.unraw().to_string(), Span::call_site());

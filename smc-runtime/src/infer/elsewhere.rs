@@ -1,20 +1,23 @@
 //! Algorithms that other libraries have and this one does not: names alone, so that rustc says what there is instead of that
 //! nothing is there. The prelude brings them into scope, where the user's own of that name come first.
 
-/// The no-U-turn sampler.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Nuts;
+/// The no-U-turn sampler, by either of its names.
+macro_rules! nuts {
+    ($($name:ident)*) => {$(
+        #[doc(hidden)]
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct $name;
 
-impl Nuts {
-    #[doc(hidden)]
-    pub fn new() -> Self {
-        Self
-    }
+        impl $name {
+            #[doc(hidden)]
+            pub fn new() -> Self {
+                Self
+            }
+        }
+    )*};
 }
 
-#[doc(hidden)]
-pub use Nuts as NUTS;
+nuts!(Nuts NUTS);
 
 /// Hamiltonian Monte Carlo as an algorithm; here it is a kernel.
 #[doc(hidden)]

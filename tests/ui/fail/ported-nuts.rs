@@ -3,7 +3,7 @@ use smc_runtime::prelude::*;
 
 #[bayes_model]
 #[likelihood(Normal(mean = output, sd = 0.5))]
-#[infer(nuts())]
+#[infer(nuts(draws = 1000))]
 pub struct M {
     output: Linear<4, 1>,
 }

@@ -15,7 +15,7 @@ impl ModelShape<'_> {
             None => Ok(()),
             Some(instead) => Err(Text::new()
                 .field(self.name, field)
-                .str(" is not a field of a model: ")
+                .str(" is not a field of a model; ")
                 .str(instead)),
         }
     }
