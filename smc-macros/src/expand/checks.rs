@@ -150,7 +150,7 @@ fn likelihood(likelihood: &Likelihood, instance: &TokenStream) -> TokenStream {
         .values
         .iter()
         .map(|value| self::value(&likelihood.text, value));
-    let whole = whole(likelihood).map(|whole| of_likelihood(likelihood.ends, whole));
+    let whole = whole(likelihood).map(|whole| of_likelihood(likelihood.ends, &whole));
     let known = known(likelihood);
     quote! {
         #is_prior
@@ -180,7 +180,7 @@ fn is_prior(likelihood: &Likelihood) -> TokenStream {
 }
 
 /// A rule of the likelihood.
-fn of_likelihood(ends: (Span, Span), judgement: TokenStream) -> TokenStream {
+fn of_likelihood(ends: (Span, Span), judgement: &TokenStream) -> TokenStream {
     rule(
         ends,
         quote!(if __SMC_IS_PRIOR { ::core::result::Result::Ok(()) } else { #judgement }),
@@ -188,11 +188,11 @@ fn of_likelihood(ends: (Span, Span), judgement: TokenStream) -> TokenStream {
 }
 
 /// A rule of what the key `key` is given, which says nothing of a key that there is not.
-fn of_key(key: &str, ends: (Span, Span), judgement: TokenStream) -> TokenStream {
+fn of_key(key: &str, ends: (Span, Span), judgement: &TokenStream) -> TokenStream {
     let p = private();
     of_likelihood(
         ends,
-        quote!(if #p::check::has_key(__SMC_KEYS, #key) { #judgement } else { ::core::result::Result::Ok(()) }),
+        &quote!(if #p::check::has_key(__SMC_KEYS, #key) { #judgement } else { ::core::result::Result::Ok(()) }),
     )
 }
 
@@ -220,7 +220,7 @@ fn value(likelihood: &str, value: &Value) -> TokenStream {
     of_key(
         &key,
         value.ends,
-        quote!(__SMC_MODEL.value(#likelihood, &#p::check::key(__SMC_KEYS, #key), &[#(#steps),*])),
+        &quote!(__SMC_MODEL.value(#likelihood, &#p::check::key(__SMC_KEYS, #key), &[#(#steps),*])),
     )
 }
 
@@ -231,7 +231,7 @@ fn known(likelihood: &Likelihood) -> TokenStream {
         let (span, name) = (key.span(), key.unraw().to_string());
         of_likelihood(
             (span, span),
-            quote!(#p::check::known_key(#text, __SMC_KEYS, #name)),
+            &quote!(#p::check::known_key(#text, __SMC_KEYS, #name)),
         )
     });
     quote!(#(#keys)*)
@@ -277,13 +277,13 @@ fn head(likelihood: &str, used: &Use) -> TokenStream {
     let last = used.mention.column.map_or(first, |c| c.end);
     let Some(key) = &used.key else {
         let judgement = quote!(__SMC_MODEL.head(#at, #how, #likelihood, &#p::check::ANY));
-        return of_likelihood((first, last), judgement);
+        return of_likelihood((first, last), &judgement);
     };
     let key = key.unraw().to_string();
     of_key(
         &key,
         (first, last),
-        quote!(__SMC_MODEL.head(#at, #how, #likelihood, &#p::check::key(__SMC_KEYS, #key))),
+        &quote!(__SMC_MODEL.head(#at, #how, #likelihood, &#p::check::key(__SMC_KEYS, #key))),
     )
 }
 

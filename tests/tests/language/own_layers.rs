@@ -218,7 +218,7 @@ fn a_network_by_hand_is_tried() {
 #[likelihood(Normal(mean = output, sd = noise))]
 struct Places {
     #[prior(Normal(0.0, 0.6))]
-    places: Convolution<5, 2, 3, 4>,
+    kernel: Convolution<5, 2, 3, 4>,
     activation: Tanh,
     #[prior(Normal(0.0, 0.3))]
     output: Linear<12, 1>,
@@ -231,7 +231,7 @@ struct Places {
 #[likelihood(Normal(mean = output, sd = noise))]
 struct Cell {
     #[prior(Normal(0.0, 0.6))]
-    cell: Recurrent<5, 2, 3>,
+    hidden: Recurrent<5, 2, 3>,
     #[prior(Normal(0.0, 0.6))]
     output: Linear<3, 1>,
     #[prior(HalfNormal(1.0))]

@@ -228,12 +228,16 @@ fn a_logarithm_is_one_of_a_positive_number() {
     assert_eq!(of(field(NOISE).ln() * output(0)), "nothing");
 }
 
+fn last<F: Field>(field: &F) -> FieldSpec {
+    FieldSpec::of("last", "", field)
+}
+
 /// The last activation says what the network gives; a network written by hand says nothing.
 #[test]
 fn the_last_layer_says_what_the_network_gives() {
     let behind = |name: &'static str, activation: FieldSpec| {
-        let last = |column| Term::Column(OUTPUT + 1, column);
-        let likelihood = Normal::default().mean(last(0)).sd(last(1));
+        let end = |column| Term::Column(OUTPUT + 1, column);
+        let likelihood = Normal::default().mean(end(0)).sd(end(1));
         let text = said(Any {
             activation: Some(FieldSpec {
                 shape: smc_runtime::model::check::FieldShape {
@@ -248,16 +252,16 @@ fn the_last_layer_says_what_the_network_gives() {
         can.and_then(|t| t.split(':').next())
             .map_or(text.clone(), str::to_owned)
     };
-    fn of<F: Field>(field: F) -> FieldSpec {
-        FieldSpec::of("last", "", &field)
-    }
-    assert_eq!(behind("Softplus", of(Softplus)), "nothing");
-    assert_eq!(behind("Sigmoid", of(Sigmoid)), "nothing");
-    assert_eq!(behind("Relu", of(Relu)), "can be 0");
-    for activation in [of(Tanh), of(Silu), of(Gelu)] {
+    assert_eq!(behind("Softplus", last(&Softplus)), "nothing");
+    assert_eq!(behind("Sigmoid", last(&Sigmoid)), "nothing");
+    assert_eq!(behind("Relu", last(&Relu)), "can be 0");
+    for activation in [last(&Tanh), last(&Silu), last(&Gelu)] {
         assert_eq!(behind("A", activation), "can be negative");
     }
-    assert_eq!(behind("LeakyRelu", of(LeakyRelu)), "can be any real number");
+    assert_eq!(
+        behind("LeakyRelu", last(&LeakyRelu)),
+        "can be any real number"
+    );
     let by_hand = Any {
         is_chain: false,
         ..model(normal(output(1)))
