@@ -93,7 +93,7 @@ fn errors(
 
 fn learn<M: Model>(
     flags: &Flags,
-    name: &str,
+    name: &'static str,
     run: impl for<'a> Fn(&'a Dataset) -> Run<'a, M>,
     of: fn(&[f32]) -> f32,
 ) -> Result<serde_json::Value> {

@@ -23,7 +23,7 @@ impl Field for Dropout {
 }
 
 mod mine {
-    pub use super::Dropout as Softmax;
+    pub(crate) use super::Dropout as Softmax;
 }
 use mine::Softmax;
 

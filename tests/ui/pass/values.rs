@@ -8,9 +8,9 @@ fn mine(term: Term) -> Term {
 }
 
 macro_rules! takes {
-    ($($name:ident: $sd:expr;)*) => {$(
+    ($($name:ident { $($likelihood:tt)* })*) => {$(
         #[bayes_model]
-        #[likelihood(Normal(mean = output[0], sd = $sd))]
+        #[likelihood($($likelihood)*)]
         #[derive(Clone)]
         pub struct $name {
             output: Linear<4, 2>,
@@ -26,19 +26,19 @@ macro_rules! takes {
 }
 
 takes! {
-    Product: noise * output[1].exp();
-    Sum: output[1].softplus() + 0.01;
-    Parentheses: (output[1]).exp();
-    Share: share * output[1].exp();
-    Rest: (1.0 - share) * output[1].exp();
-    Element: scales[2] * output[1].exp();
-    Quotient: noise / output[1].exp();
-    Constant: output[1].exp() + FLOOR;
-    Path: output[1] * self::FLOOR;
-    Function: mine(output[1]);
-    Given: known + output[1].exp();
-    Square: output[1] * output[1] + 0.01;
-    Sigmoidal: 1.0 / (1.0 + (-output[1]).exp());
+    Product { Normal(mean = output[0], sd = noise * output[1].exp()) }
+    Sum { Normal(mean = output[0], sd = output[1].softplus() + 0.01) }
+    Parentheses { Normal(mean = output[0], sd = (output[1]).exp()) }
+    Share { Normal(mean = output[0], sd = share * output[1].exp()) }
+    Rest { Normal(mean = output[0], sd = (1.0 - share) * output[1].exp()) }
+    Element { Normal(mean = output[0], sd = scales[2] * output[1].exp()) }
+    Quotient { Normal(mean = output[0], sd = noise / output[1].exp()) }
+    Constant { Normal(mean = output[0], sd = output[1].exp() + FLOOR) }
+    Path { Normal(mean = output[0], sd = output[1] * self::FLOOR) }
+    Function { Normal(mean = output[0], sd = mine(output[1])) }
+    Given { Normal(mean = output[0], sd = known + output[1].exp()) }
+    Square { Normal(mean = output[0], sd = output[1] * output[1] + 0.01) }
+    Sigmoidal { Normal(mean = output[0], sd = 1.0 / (1.0 + (-output[1]).exp())) }
 }
 
 /// The last activation makes the output positive.

@@ -20,6 +20,7 @@ macro_rules! layers {
             const E: usize = 0,
         >;
 
+        #[diagnostic::do_not_recommend]
         impl<const A: usize, const B: usize, const C: usize, const D: usize, const E: usize> Field
             for $name<A, B, C, D, E>
         {
@@ -62,6 +63,7 @@ layers! {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sequential<T = ()>(T);
 
+#[diagnostic::do_not_recommend]
 impl<T: Clone + Debug + Default + Send + Sync + 'static> Field for Sequential<T> {
     const RULE: Rule = Rule::Features {
         inputs: Dyn,
@@ -80,6 +82,7 @@ impl<T: Clone + Debug + Default + Send + Sync + 'static> DynField for Sequential
 /// Plain numbers, which are no parameters.
 macro_rules! numbers {
     ($($name:ident)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Field for $name {
             const RULE: Rule = Rule::Parameter;
             const INSTEAD: Option<&'static str> = Some(
