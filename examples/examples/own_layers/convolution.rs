@@ -1,6 +1,9 @@
 //! A convolution over a sequence, as a formula.
 
-use smc_runtime::layers::*;
+use smc_runtime::layers::{
+    Act, Axes3, Axis, BlockSlices, BlockSpec, BroadcastTo, Device, Field, FieldParams, Float,
+    HasShape, Part, PermuteTo, ReshapeTo, Rule, Shape, Support, Tape, TryMatMul, columns,
+};
 
 /// A convolution over S steps of C features with a kernel of K steps: S − K + 1 steps of O features,
 /// y\[t\] = b + Σ_k W\[k\] x\[t + k\].

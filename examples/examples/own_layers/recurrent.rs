@@ -1,6 +1,9 @@
 //! A recurrent cell, as a formula.
 
-use smc_runtime::layers::*;
+use smc_runtime::layers::{
+    Act, Axes3, Axis, BlockSlices, BlockSpec, BroadcastTo, Device, Field, FieldParams, Float,
+    HasShape, Part, PermuteTo, ReshapeTo, Rule, Shape, Support, Tape, TryMatMul, columns,
+};
 
 /// A recurrent cell over S steps of C features: h\[t\] = tanh(W x\[t\] + U h\[t − 1\] + b) with h\[−1\] = 0, of which the last is given
 /// (Elman, 1990).
