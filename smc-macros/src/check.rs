@@ -11,6 +11,7 @@ use crate::ast::Source;
 use crate::attr::Given;
 use crate::ctxt::Ctxt;
 use crate::names::{self, Mention, Place};
+use crate::steps::{self, Step};
 use crate::sugar::{self, Outer, Setting};
 use crate::tokens;
 
@@ -20,6 +21,22 @@ const MOST_NAMED: usize = 7;
 /// What other libraries call the targets, which a likelihood here does not name.
 const OBSERVED: [&str; 4] = ["observed", "obs", "target", "targets"];
 
+/// The distributions that are priors alone; see `smc_runtime::model::dist`.
+const PRIORS_ALONE: [&str; 9] = [
+    "Beta",
+    "Cauchy",
+    "Exponential",
+    "Gamma",
+    "HalfCauchy",
+    "HalfNormal",
+    "InverseGamma",
+    "LogNormal",
+    "Uniform",
+];
+
+/// The algorithms that are names alone; see `smc_runtime::infer::elsewhere`.
+const ALGORITHMS_ELSEWHERE: [&str; 4] = ["nuts", "hmc", "vi", "advi"];
+
 /// A model with everything that could be understood of its attributes.
 pub(crate) struct Model {
     pub(crate) source: Source,
@@ -28,7 +45,15 @@ pub(crate) struct Model {
     /// The fields; a field comes after those that its priors name.
     pub(crate) order: Vec<usize>,
     pub(crate) likelihood: Given<Likelihood>,
-    pub(crate) infer: Given<Expr>,
+    pub(crate) infer: Given<Infer>,
+}
+
+/// The content of `#[infer(..)]`.
+pub(crate) struct Infer {
+    /// As it is emitted.
+    pub(crate) value: Expr,
+    /// The settings of an algorithm that only other libraries have, unless the user has one of that name.
+    pub(crate) elsewhere: Option<Vec<Ident>>,
 }
 
 /// One expression of `#[prior(..)]`.
@@ -58,9 +83,20 @@ pub(crate) struct Likelihood {
     pub(crate) keys: Option<Vec<Ident>>,
     /// The function that gives the distribution before its keys are set, where there are keys.
     pub(crate) unset: Option<ExprPath>,
+    /// Whether its name is that of a prior which is no likelihood, unless the user has a likelihood of that name.
+    pub(crate) may_be_prior: bool,
     pub(crate) uses: Vec<Use>,
+    pub(crate) values: Vec<Value>,
     /// The data's offset, where it is named first.
     pub(crate) offset: Option<Ident>,
+}
+
+/// The value of a key.
+pub(crate) struct Value {
+    pub(crate) key: Ident,
+    /// Where the user's expression begins and ends.
+    pub(crate) ends: (Span, Span),
+    pub(crate) steps: Vec<Step>,
 }
 
 /// A field that the likelihood names.
@@ -87,9 +123,30 @@ pub(crate) fn check(ctxt: &Ctxt, mut source: Source) -> Model {
         order: order(ctxt, &fields, &priors),
         priors,
         likelihood: likelihood.and_then(|e| self::likelihood(ctxt, &fields, e)),
-        infer: infer.and_then(|e| sugar::setters(ctxt, e)),
+        infer: infer.and_then(|e| {
+            Some(Infer {
+                elsewhere: elsewhere(&e),
+                value: sugar::setters(ctxt, e)?,
+            })
+        }),
         source,
     }
+}
+
+/// The settings of `nuts(draws = 1000)`, of which rustc says nothing where the algorithm is a name alone.
+fn elsewhere(infer: &Expr) -> Option<Vec<Ident>> {
+    let Expr::Call(call) = peeled(infer) else {
+        return None;
+    };
+    let name = names::bare(&call.func)?;
+    let key = |setting: &Expr| match setting {
+        Expr::Assign(assign) => names::bare(&assign.left),
+        _ => None,
+    };
+    ALGORITHMS_ELSEWHERE
+        .iter()
+        .any(|&other| name == other)
+        .then(|| call.args.iter().filter_map(key).collect())
 }
 
 /// Every one, or `None` after a mistake in any; the mistakes of all are reported.
@@ -238,7 +295,9 @@ fn likelihood(ctxt: &Ctxt, fields: &[String], expression: Expr) -> Option<Likeli
                 text,
                 keys: None,
                 unset: None,
+                may_be_prior: false,
                 offset: names.offset,
+                values: Vec::new(),
                 uses: names
                     .mentions
                     .into_iter()
@@ -264,7 +323,7 @@ fn keyed(
     let keys = settings.iter().map(|(key, _)| key.clone()).collect();
     let (mut uses, mut offset) = (Vec::new(), None);
     let mut fine = true;
-    let mut resolved = Vec::new();
+    let (mut resolved, mut values) = (Vec::new(), Vec::new());
     for (key, mut value) in settings {
         if OBSERVED.iter().any(|&name| key == name) {
             ctxt.error(
@@ -276,6 +335,11 @@ fn keyed(
             fine = false;
             continue;
         }
+        values.push(Value {
+            key: key.clone(),
+            ends: tokens::ends(&value),
+            steps: steps::steps(fields, &value),
+        });
         let direct = is_direct(&value).then(|| key.clone());
         let exponential = direct.is_some() && matches!(peeled(&value), Expr::MethodCall(_));
         match names::resolve(ctxt, fields, Place::Likelihood, &mut value) {
@@ -296,10 +360,12 @@ fn keyed(
     fine.then(|| Likelihood {
         value: sugar::chain(parse_quote_spanned!(span=> #unset()), resolved),
         unset: Some(unset),
+        may_be_prior: PRIORS_ALONE.contains(&text.as_str()),
         ends,
         text,
         keys: Some(keys),
         uses,
+        values,
         offset,
     })
 }

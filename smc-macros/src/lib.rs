@@ -12,6 +12,7 @@ mod derives;
 mod expand;
 mod fallback;
 mod names;
+mod steps;
 mod sugar;
 mod tokens;
 

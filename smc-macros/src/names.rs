@@ -206,6 +206,11 @@ impl Resolver<'_> {
     }
 }
 
+/// A name without `r#`.
+pub(crate) fn name(ident: &Ident) -> String {
+    ident.unraw().to_string()
+}
+
 /// The name that an expression consists of.
 pub(crate) fn bare(expression: &Expr) -> Option<Ident> {
     match expression {
@@ -214,7 +219,8 @@ pub(crate) fn bare(expression: &Expr) -> Option<Ident> {
     }
 }
 
-fn integer(expression: &Expr) -> Option<usize> {
+/// The whole number that an expression is.
+pub(crate) fn integer(expression: &Expr) -> Option<usize> {
     match expression {
         Expr::Lit(ExprLit {
             lit: Lit::Int(number),

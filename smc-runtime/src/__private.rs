@@ -3,7 +3,7 @@
 pub use crate::data::Dataset;
 pub use crate::infer::Inference;
 pub use crate::model::check;
-pub use crate::model::dist::{Likelihood, Prior, Term};
+pub use crate::model::dist::{Distribution, Likelihood, Prior, Term};
 pub use crate::model::nn::{Dyn, DynField, Field};
 pub use crate::model::prior::{FieldNumber, Priors, Scope};
 pub use crate::model::{FieldSpec, Model, Views, resolve};
@@ -17,6 +17,11 @@ pub use crate::model::tensor::{Act, Device, Float, Params, Tape};
 /// The key list of a likelihood expression, without evaluating it.
 pub const fn keys_of<L: Likelihood>(_: fn() -> L) -> &'static [check::Key] {
     L::KEYS
+}
+
+/// Whether what gives a distribution before its keys are set gives one that is a prior alone.
+pub const fn is_prior<D: Distribution>(_: fn() -> D) -> bool {
+    D::IS_PRIOR
 }
 
 /// The support of a prior expression, without evaluating it; `None` for one that may stand on any field.
@@ -35,7 +40,7 @@ pub fn boxed<I: Algorithm>(algorithm: I) -> Box<dyn Inference> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an algorithm: it does not implement `Inference`",
     label = "not an `Inference`",
-    note = "`#[infer(..)]` takes any Rust expression that implements `Inference`, such as `smc(particles = 64)`"
+    note = "the algorithms are `smc()`, `mcmc()`, `map()`, `ensemble()`, and your own that implement `Inference`; there is no NUTS, `mcmc(kernel = Chees::default())` is nearest"
 )]
 pub trait Algorithm {
     /// Itself.

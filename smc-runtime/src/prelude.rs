@@ -5,12 +5,19 @@ pub use smc_macros::bayes_model;
 pub use crate::base::error::{Error, Result};
 pub use crate::data::{Dataset, Features, Standardise, Table};
 pub use crate::engine::Engine;
+#[doc(hidden)]
+pub use crate::infer::elsewhere::{NUTS, Nuts, advi, hmc, nuts, vi};
 pub use crate::infer::{Inference, ensemble, map, mcmc, smc};
 pub use crate::model::Model;
 pub use crate::model::dist::{
     Bernoulli, Beta, Categorical, Cauchy, Exponential, Gamma, HalfCauchy, HalfNormal, InverseGamma,
     Laplace, Likelihood, LogNormal, NegativeBinomial, Normal, Poisson, Prior, StudentT, Term,
     Uniform,
+};
+#[doc(hidden)]
+pub use crate::model::nn::elsewhere::{
+    BatchNorm, BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, Dropout, Embedding, Flatten, GRU, LSTM,
+    LayerNorm, LogSoftmax, RNN, Sequential, Softmax,
 };
 pub use crate::model::nn::{
     Dyn, Fixed, Gelu, LeakyRelu, Linear, LinearNoBias, Real, Relu, Scale, Sigmoid, Silu, Softplus,

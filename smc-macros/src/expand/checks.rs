@@ -3,12 +3,14 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Ident;
 use syn::ext::IdentExt;
 
 use super::model::{likelihood_function, prior_function};
 use super::paths::{of_field, parenthesised, private, unjudged};
 use crate::attr::Given;
-use crate::check::{Likelihood, Model, Prior, Use};
+use crate::check::{Likelihood, Model, Prior, Use, Value};
+use crate::steps::Does;
 use crate::tokens;
 
 /// One anonymous constant that holds the fields as data and one constant per rule.
@@ -36,6 +38,7 @@ pub(super) fn checks(model: &Model) -> TokenStream {
         let of = |item| of_field(f, item);
         let (rule, support) = (of("RULE"), of("SUPPORT"));
         let (elements, parts) = (of("ELEMENTS"), of("PARTS"));
+        let (gives, instead) = (of("GIVES"), of("INSTEAD"));
         quote! {
             #p::check::FieldShape {
                 name: #name,
@@ -44,6 +47,8 @@ pub(super) fn checks(model: &Model) -> TokenStream {
                 support: #support,
                 elements: #elements,
                 parts: #parts,
+                gives: #p::check::gives(#rule, #support, #gives),
+                instead: #instead,
             }
         }
     });
@@ -83,7 +88,9 @@ fn fields(model: &Model, instance: &TokenStream) -> TokenStream {
     for (i, (field, prior)) in model.source.fields.iter().zip(&model.priors).enumerate() {
         let ends = tokens::ends(&field.ty);
         let chain = quote!(__SMC_MODEL.chain(#i));
+        rules.extend(rule(ends, quote!(__SMC_MODEL.is_field(#i))));
         rules.extend(rule(ends, chain));
+        rules.extend(rule(ends, quote!(__SMC_MODEL.support_said(#i))));
         match prior {
             Given::Absent => rules.extend(rule(ends, quote!(__SMC_MODEL.no_prior(#i)))),
             Given::Wrong => {}
@@ -134,35 +141,100 @@ fn prior(model: &Model, field: usize, prior: &Prior, instance: &TokenStream) -> 
 
 fn likelihood(likelihood: &Likelihood, instance: &TokenStream) -> TokenStream {
     let (p, function) = (private(), likelihood_function());
+    let is_prior = is_prior(likelihood);
     let heads = likelihood
         .uses
         .iter()
         .map(|used| head(&likelihood.text, used));
-    let whole = whole(likelihood).map(|whole| rule(likelihood.ends, whole));
+    let values = likelihood
+        .values
+        .iter()
+        .map(|value| self::value(&likelihood.text, value));
+    let whole = whole(likelihood).map(|whole| of_likelihood(likelihood.ends, &whole));
     let known = known(likelihood);
     quote! {
-        #known
+        #is_prior
         const __SMC_KEYS: &[#p::check::Key] = #p::keys_of(#instance::#function);
+        #known
         #(#heads)*
+        #(#values)*
         #whole
     }
 }
 
-/// Whether the distribution has each of the keys: rustc, to which they are methods, does not say which there are.
-fn known(likelihood: &Likelihood) -> Option<TokenStream> {
+/// Whether it is a prior, of which no other rule says anything.
+fn is_prior(likelihood: &Likelihood) -> TokenStream {
     let (p, text) = (private(), &likelihood.text);
-    let (unset, keys) = (likelihood.unset.as_ref()?, likelihood.keys.as_ref()?);
-    let rules = keys.iter().map(|key| {
+    let is_prior = match &likelihood.unset {
+        Some(unset) if likelihood.may_be_prior => quote!(#p::is_prior(#unset)),
+        _ => quote!(false),
+    };
+    let judged = rule(
+        likelihood.ends,
+        quote!(#p::check::is_likelihood(#text, __SMC_IS_PRIOR)),
+    );
+    quote! {
+        const __SMC_IS_PRIOR: ::core::primitive::bool = #is_prior;
+        #judged
+    }
+}
+
+/// A rule of the likelihood.
+fn of_likelihood(ends: (Span, Span), judgement: &TokenStream) -> TokenStream {
+    rule(
+        ends,
+        quote!(if __SMC_IS_PRIOR { ::core::result::Result::Ok(()) } else { #judgement }),
+    )
+}
+
+/// A rule of what the key `key` is given, which says nothing of a key that there is not.
+fn of_key(key: &str, ends: (Span, Span), judgement: &TokenStream) -> TokenStream {
+    let p = private();
+    of_likelihood(
+        ends,
+        &quote!(if #p::check::has_key(__SMC_KEYS, #key) { #judgement } else { ::core::result::Result::Ok(()) }),
+    )
+}
+
+/// Whether the numbers that a key is given are those that it takes.
+fn value(likelihood: &str, value: &Value) -> TokenStream {
+    let (p, key) = (private(), value.key.unraw().to_string());
+    let steps = value.steps.iter().map(|step| {
+        let text = &step.text;
+        let does = match step.does {
+            Does::Unjudged => quote!(Unjudged),
+            Does::Field(field) => quote!(Field(#field)),
+            Does::Column(field, column) => quote!(Column(#field, #column)),
+            Does::Constant(x) => quote!(Constant(#x)),
+            Does::Apply(function) => {
+                let function = Ident::new(function, Span::call_site());
+                quote!(Apply(#p::check::Function::#function))
+            }
+            Does::Combine(operator) => {
+                let operator = Ident::new(operator, Span::call_site());
+                quote!(Combine(#p::check::Operator::#operator))
+            }
+        };
+        quote!(#p::check::Step { does: #p::check::Does::#does, text: #text })
+    });
+    of_key(
+        &key,
+        value.ends,
+        &quote!(__SMC_MODEL.value(#likelihood, &#p::check::key(__SMC_KEYS, #key), &[#(#steps),*])),
+    )
+}
+
+/// Whether the distribution has each of the keys.
+fn known(likelihood: &Likelihood) -> TokenStream {
+    let (p, text) = (private(), &likelihood.text);
+    let keys = likelihood.keys.iter().flatten().map(|key| {
         let (span, name) = (key.span(), key.unraw().to_string());
-        rule(
+        of_likelihood(
             (span, span),
-            quote!(#p::check::known_key(#text, __SMC_KNOWN, #name)),
+            &quote!(#p::check::known_key(#text, __SMC_KEYS, #name)),
         )
     });
-    Some(quote! {
-        const __SMC_KNOWN: &[#p::check::Key] = #p::keys_of(#unset);
-        #(#rules)*
-    })
+    quote!(#(#keys)*)
 }
 
 /// Whether every key is given and every output is used; an output that a missing key would have used is not worth a
@@ -203,15 +275,15 @@ fn head(likelihood: &str, used: &Use) -> TokenStream {
     let (p, how, at) = (private(), how(used), used.mention.field);
     let first = used.mention.ident.span();
     let last = used.mention.column.map_or(first, |c| c.end);
-    let key = if let Some(key) = &used.key {
-        let key = key.unraw().to_string();
-        quote!(&#p::check::key(__SMC_KEYS, #key))
-    } else {
-        quote!(&#p::check::ANY)
+    let Some(key) = &used.key else {
+        let judgement = quote!(__SMC_MODEL.head(#at, #how, #likelihood, &#p::check::ANY));
+        return of_likelihood((first, last), &judgement);
     };
-    rule(
+    let key = key.unraw().to_string();
+    of_key(
+        &key,
         (first, last),
-        quote!(__SMC_MODEL.head(#at, #how, #likelihood, #key)),
+        &quote!(__SMC_MODEL.head(#at, #how, #likelihood, &#p::check::key(__SMC_KEYS, #key))),
     )
 }
 

@@ -1,6 +1,6 @@
 //! `impl Model for Wine`, and `Wine::infer`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 use syn::ext::IdentExt;
@@ -174,9 +174,11 @@ fn draws(model: &Model) -> TokenStream {
 }
 
 fn algorithm(model: &Model) -> Option<TokenStream> {
-    let (p, value) = (private(), model.infer.as_ref()?);
+    let (p, infer) = (private(), model.infer.as_ref()?);
+    let (value, misnamed) = (&infer.value, infer.elsewhere.as_deref().map(misnamed));
     Some(quote! {
         fn algorithm(&self) -> ::std::boxed::Box<dyn #p::Inference> {
+            #misnamed
             #p::boxed(#value)
         }
     })
@@ -279,6 +281,26 @@ fn prior_body(model: &Model, function: &Ident, prior: &Prior) -> TokenStream {
     }
 }
 
+/// Setters of these names for what lacks them, such as a distribution that is given a key which it has not: a rule then says
+/// which there are, and rustc nothing. They take `&self`, so that every setter that takes `self` comes first.
+fn misnamed(keys: &[Ident]) -> TokenStream {
+    let setters = keys.iter().map(|key| {
+        let name = Ident::new_raw(&key.unraw().to_string(), Span::call_site());
+        quote! {
+            fn #name<__V>(&self, _: __V) -> Self where Self: ::core::marker::Sized {
+                ::core::unimplemented!()
+            }
+        }
+    });
+    quote! {
+        #[allow(dead_code)]
+        trait __SmcMisnamed {
+            #(#setters)*
+        }
+        impl<__T> __SmcMisnamed for __T {}
+    }
+}
+
 fn likelihood_body(model: &Model, likelihood: &Likelihood) -> TokenStream {
     let (p, sizes, function) = (private(), model.source.sizes(), likelihood_function());
     let (first, last) = likelihood.ends;
@@ -291,8 +313,15 @@ fn likelihood_body(model: &Model, likelihood: &Likelihood) -> TokenStream {
     });
     let offset = likelihood.offset.iter();
     let value = &likelihood.value;
+    let value = if likelihood.may_be_prior {
+        quote!(#p::Distribution::likelihood(#value))
+    } else {
+        quote!(#value)
+    };
+    let misnamed = likelihood.keys.as_deref().map(misnamed);
     quote! {
         fn #function() -> #implements #bound {
+            #misnamed
             #(#fields)*
             #(let #offset = #p::Term::Offset;)*
             #value

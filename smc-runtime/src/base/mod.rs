@@ -1,5 +1,7 @@
 //! What every room stands on: errors, random streams, threads, and statistics of plain numbers.
 
+#[cfg(feature = "autodiff")]
+pub(crate) mod caught;
 pub mod diagnostics;
 pub mod error;
 pub mod exec;

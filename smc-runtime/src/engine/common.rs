@@ -15,6 +15,8 @@ use crate::model::dist::{Likelihood, Predictive, Response, Term};
 use crate::model::layout::Layout;
 use crate::model::nn::Rule;
 use crate::model::prior;
+#[cfg(feature = "autodiff")]
+use crate::model::trial;
 use crate::model::{Model, settle};
 use crate::problem::density::Density;
 use crate::problem::population::Population;
@@ -61,7 +63,9 @@ impl<'a, M: Model> Given<'a, M> {
             }
         };
         let view = DataView::new(data, &order, scale)?;
-        let common = Common::new(model, data.columns(), seed)?;
+        let mut row = vec![0.0; view.columns()];
+        view.row_into(0, &mut row);
+        let common = Common::new(model, &row, seed)?;
         common.check_offset(data.inputs())?;
         let targets = (0..view.rows()).map(|i| (order[i], view.target(i)));
         common.check_target_values(view.target_scale(), targets)?;
@@ -80,7 +84,9 @@ impl<'a, M: Model> Given<'a, M> {
 }
 
 impl<M: Model> Common<M> {
-    fn new(model: M, columns: usize, seed: u64) -> Result<Self> {
+    /// `row` is one of the data's, by which layers of the user's own are tried.
+    fn new(model: M, row: &[f32], seed: u64) -> Result<Self> {
+        let columns = row.len();
         let (model, layout, architecture) = settle(model, columns)?;
         if layout.dim() == 0 {
             return Err(Error::config(
@@ -95,6 +101,8 @@ impl<M: Model> Common<M> {
         let mut stream = streams.stream(Purpose::Check, 0, 0, 0);
         prior::sample(|p| model.priors(p), &layout, &mut theta, &mut stream);
         prior::check(|p| model.priors(p), &layout, &fields, &theta)?;
+        #[cfg(feature = "autodiff")]
+        trial::on_one_row(&model, &fields, &layout, &theta, row)?;
         let common = Self {
             predictive: Arc::new(model.likelihood()),
             columns,

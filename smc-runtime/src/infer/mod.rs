@@ -2,6 +2,8 @@
 
 mod adam;
 mod draws;
+#[doc(hidden)]
+pub mod elsewhere;
 mod ensemble;
 mod map;
 mod mcmc;
@@ -68,7 +70,7 @@ use crate::sampling::anneal::Plan;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an algorithm: it does not implement `Inference`",
     label = "not an `Inference`",
-    note = "`#[infer(..)]` takes any Rust expression that implements `Inference`, such as `smc(particles = 64)`"
+    note = "the algorithms are `smc()`, `mcmc()`, `map()`, `ensemble()`, and your own that implement `Inference`; there is no NUTS, `mcmc(kernel = Chees::default())` is nearest"
 )]
 pub trait Inference: Debug + Send + Sync {
     /// Its name in reports.

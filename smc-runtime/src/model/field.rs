@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::check::FieldShape;
+use super::check::{FieldShape, gives};
 use super::fused::FusedLayer;
+use super::interval::Interval;
 use super::layout::{BlockSpec, Part, Role};
 use super::nature::Nature;
 use super::nn::Field;
@@ -27,6 +28,9 @@ pub struct FieldSpec {
     pub fixed: Option<f64>,
     /// The shape rule and the number of elements that its type declares, before run-time sizes.
     pub declared: (Rule, usize),
+    /// Whether it is one of this crate's.
+    #[doc(hidden)]
+    pub built_in: bool,
 }
 
 impl FieldSpec {
@@ -43,6 +47,11 @@ impl FieldSpec {
                     _ => F::ELEMENTS,
                 },
                 parts: F::PARTS,
+                gives: match field.fixed() {
+                    Some(value) => Some(Interval::point(value)),
+                    None => gives(F::RULE, F::SUPPORT, F::GIVES),
+                },
+                instead: F::INSTEAD,
             },
             blocks: field.blocks(),
             label: field.label(),
@@ -50,6 +59,7 @@ impl FieldSpec {
             fused: field.fused(),
             fixed: field.fixed(),
             declared: (F::RULE, F::ELEMENTS),
+            built_in: F::BUILT_IN,
         }
     }
 
@@ -64,6 +74,8 @@ impl FieldSpec {
                 support: Some(support),
                 elements,
                 parts: const { &[Part::alone(Role::Parameter)] },
+                gives: Some(Interval::of(support)),
+                instead: None,
             },
             blocks: vec![BlockSpec {
                 name: "",
@@ -77,6 +89,7 @@ impl FieldSpec {
             fused: None,
             fixed: None,
             declared: (Rule::Parameter, elements),
+            built_in: true,
         }
     }
 }

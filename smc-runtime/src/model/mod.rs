@@ -9,6 +9,7 @@ mod definition;
 pub mod dist;
 mod field;
 pub mod fused;
+pub mod interval;
 pub mod layout;
 mod nature;
 #[cfg(feature = "autodiff")]
@@ -22,6 +23,8 @@ mod settle;
 pub mod tensor;
 mod term;
 pub mod transform;
+#[cfg(feature = "autodiff")]
+pub(crate) mod trial;
 mod views;
 
 pub use definition::Model;

@@ -74,6 +74,13 @@ impl<'p, E: Float, D: Device<E>, T: Tape<E, D>> Network<'p, E, D, T> {
         if field.rule() == Rule::Parameter {
             return self;
         }
+        let parameters = self.parameters.field(number);
+        if let Some(trial) = &self.parameters.trial {
+            let width = self.x.shape().2;
+            let gives = field.rule().ends().map_or(width, |(_, gives)| gives.len());
+            let y = trial.step(number, gives, self.x, |x| field.expr(parameters, x));
+            return Self::new(self.parameters, y);
+        }
         let fusing = self.parameters.fusing.as_ref();
         let fusing = fusing.filter(|_| TypeId::of::<(E, D)>() == TypeId::of::<(f32, Cpu)>());
         if let Some(fusing) = fusing {
@@ -82,18 +89,16 @@ impl<'p, E: Float, D: Device<E>, T: Tape<E, D>> Network<'p, E, D, T> {
                 self.pending.end = number + 1;
                 return self;
             }
-            let parameters = self.parameters;
-            let data = self.is_data && self.pending.is_empty();
+            let (all, data) = (self.parameters, self.is_data && self.pending.is_empty());
             self = Self {
                 is_data: data,
-                ..Self::new(parameters, self.output())
+                ..Self::new(all, self.output())
             };
             if operations.begins(number, self.x.shape().2) {
                 self.pending = number..number + 1;
                 return self;
             }
         }
-        let parameters = self.parameters.field(number);
         let watch = self.parameters.watch.as_ref();
         let watch = watch.filter(|_| field.nature() == Nature::Affine);
         let inputs = watch.map(|_| narrowed(&self.x.as_vec()));

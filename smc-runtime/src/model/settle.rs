@@ -24,10 +24,16 @@ pub(crate) fn settle<M: Model>(mut model: M, features: usize) -> Result<(M, Layo
     model.resolve(features);
     let fields = model.fields();
     let parts: Vec<Vec<Part>> = fields.iter().map(parts).collect();
+    let is_chain = model.is_chain();
     let shapes = fields.iter().zip(&parts);
     let shapes: Vec<FieldShape<'_>> = shapes
         .map(|(field, parts)| FieldShape {
             parts,
+            // What comes out of a network that is written by hand is its own affair.
+            gives: field
+                .shape
+                .gives
+                .filter(|_| is_chain || field.shape.rule == Rule::Parameter),
             ..field.shape
         })
         .collect();
@@ -38,7 +44,9 @@ pub(crate) fn settle<M: Model>(mut model: M, features: usize) -> Result<(M, Layo
         generics: &[],
     };
     for (i, field) in fields.iter().enumerate() {
+        shape.is_field(i).map_err(refused)?;
         shape.chain(i).map_err(refused)?;
+        shape.support_said(i).map_err(refused)?;
         name_is_new(&shape, i)?;
         sizes_known(&shape, i)?;
         as_declared(&shape, i, field)?;

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use smc_runtime::base::rng::{Purpose, Stream, Streams};
 use smc_runtime::engine::{Bound, Instructions, bind};
 use smc_runtime::layers::{Act, Device, Field, Float, Tape};
-use smc_runtime::model::dist::Likelihood;
+use smc_runtime::model::algebra::LnGamma;
+use smc_runtime::model::check::Key;
+use smc_runtime::model::dist::{FusedHead, Likelihood, Response, Univariate};
 use smc_runtime::model::prior::Priors;
 use smc_runtime::model::tensor::Params;
 use smc_runtime::model::{FieldSpec, Views};
@@ -160,6 +162,37 @@ impl<L: Likelihood> Model for Net<L> {
             Step::Silu => Silu.expr(p.field(i), x),
             Step::Gelu => Gelu.expr(p.field(i), x),
         })
+    }
+}
+
+/// A normal likelihood whose standard deviation may be an output itself, which the parameters of a case keep positive.
+#[derive(Clone, Debug)]
+struct AnySd(Normal<Term>);
+
+impl Univariate for AnySd {
+    const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("sd")];
+    const RESPONSE: Response = Response::Real;
+
+    fn terms(&self) -> Vec<Term> {
+        Univariate::terms(&self.0)
+    }
+    fn log_density<A: LnGamma>(&self, arguments: &[A], y: A) -> A {
+        Univariate::log_density(&self.0, arguments, y)
+    }
+    fn mean(&self, arguments: &[f64]) -> f64 {
+        Univariate::mean(&self.0, arguments)
+    }
+    fn variance(&self, arguments: &[f64]) -> f64 {
+        Univariate::variance(&self.0, arguments)
+    }
+    fn cdf(&self, arguments: &[f64], y: f64) -> Option<f64> {
+        Univariate::cdf(&self.0, arguments, y)
+    }
+    fn sample(&self, arguments: &[f64], stream: &mut Stream) -> f64 {
+        Univariate::sample(&self.0, arguments, stream)
+    }
+    fn by_hand(&self) -> Option<FusedHead> {
+        self.0.by_hand()
     }
 }
 
@@ -454,7 +487,7 @@ impl Case {
         let data = data.ok_or_else(|| TestCaseError::reject("no moderate rows"))?;
         let thetas = Population::from_values(thetas[0].len(), thetas.concat()).unwrap();
         match self.head.clone() {
-            Head::Normal { mean, sd } => self.check_with(Normal(mean, sd), &data, &thetas),
+            Head::Normal { mean, sd } => self.check_with(AnySd(Normal(mean, sd)), &data, &thetas),
             Head::Classes => {
                 let logits = Term::Field(self.chain.len() - 1);
                 self.check_with(Categorical::default().logits(logits), &data, &thetas)

@@ -276,8 +276,8 @@ impl Predictive for Any {
 }
 
 impl Likelihood for Any {
-    // As many as the likelihood with most has; they are paired with its terms.
-    const KEYS: &'static [Key] = StudentT::<Term>::KEYS;
+    // As many as the likelihood with most has; they are paired with its terms, whatever these are.
+    const KEYS: &'static [Key] = &[Key::column("df"), Key::column("mean"), Key::column("scale")];
 
     fn terms(&self) -> Vec<Term> {
         of_any!(self, l => Likelihood::terms(l))

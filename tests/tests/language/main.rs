@@ -2,5 +2,7 @@
 
 mod generated;
 mod models;
+mod own_layers;
 mod parameters;
 mod rules;
+mod values;

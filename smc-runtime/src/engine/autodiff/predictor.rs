@@ -96,6 +96,7 @@ impl<M: Model, D> AutodiffPredictor<M, D> {
                 rows: looks.rows.clone(),
             }),
             watch: looks.watch.clone(),
+            trial: None,
         }
     }
 

@@ -2,11 +2,11 @@
 //! and terms become the facts that the macro reads off the attributes, and the same functions judge them. What only `bind`
 //! can know is judged here.
 
-use super::{Key, ModelShape, Takes, Text, Use, keys_given};
+use super::{Does, Key, ModelShape, Step, Takes, Text, Use, keys_given};
 use crate::base::error::{Error, Result};
 use crate::model::layout::Part;
 use crate::model::rule::Rule;
-use crate::model::term::{Function, Term};
+use crate::model::term::{Function, Operator, Term};
 use crate::model::transform::Support;
 
 /// A prior as a model hands it over.
@@ -136,9 +136,66 @@ impl ModelShape<'_> {
             if !term.leaves().contains(&&Term::Unset) {
                 given.push(key.name);
             }
+            let mut steps = Vec::new();
+            self.steps(term, &mut steps);
+            let steps: Vec<Step<'_>> = steps
+                .iter()
+                .map(|(does, text)| Step { does: *does, text })
+                .collect();
+            self.value(name, key, &steps).map_err(refused)?;
         }
         keys_given(name, keys, &given).map_err(refused)?;
         self.unused(&uses, keys).map_err(refused)
+    }
+
+    /// The term in postfix order, each part of it as a user writes it, which is returned for the whole.
+    fn steps(&self, term: &Term, steps: &mut Vec<(Does, String)>) -> String {
+        let name = |field: usize| self.fields[field].name;
+        let (does, text) = match term {
+            Term::Unset => (Does::Unjudged, String::new()),
+            Term::Unknown(name) => (Does::Unjudged, (*name).to_owned()),
+            Term::Offset => (Does::Unjudged, "offset".to_owned()),
+            Term::Feature(feature) => (Does::Unjudged, format!("feature number {feature}")),
+            Term::Field(field) => (Does::Field(*field), name(*field).to_owned()),
+            Term::Column(field, column) => (
+                Does::Column(*field, *column),
+                format!("{}[{column}]", name(*field)),
+            ),
+            Term::Constant(x) => (Does::Constant(*x), format!("{x:?}")),
+            Term::Apply(function, inner) => {
+                let inner = self.operand(inner, 3, steps);
+                let text = match function {
+                    Function::Neg => format!("-{inner}"),
+                    Function::Exp => format!("{inner}.exp()"),
+                    Function::Ln => format!("{inner}.ln()"),
+                    Function::Softplus => format!("{inner}.softplus()"),
+                };
+                (Does::Apply(*function), text)
+            }
+            Term::Combine(operator, left, right) => {
+                let (sign, binds) = binding(*operator);
+                let left = self.operand(left, binds, steps);
+                let right = self.operand(right, binds + 1, steps);
+                (Does::Combine(*operator), format!("{left} {sign} {right}"))
+            }
+        };
+        steps.push((does, text.clone()));
+        text
+    }
+
+    /// A part of a term, in parentheses where it binds less than `binds`.
+    fn operand(&self, term: &Term, binds: u8, steps: &mut Vec<(Does, String)>) -> String {
+        let text = self.steps(term, steps);
+        let own = match term {
+            Term::Combine(operator, ..) => binding(*operator).1,
+            Term::Apply(Function::Neg, _) => 2,
+            _ => 4,
+        };
+        if own < binds {
+            format!("({text})")
+        } else {
+            text
+        }
     }
 
     /// What is no field.
@@ -188,6 +245,16 @@ impl ModelShape<'_> {
     pub(crate) fn wrong(&self, field: usize, problem: &str) -> Error {
         let field = Text::new().field(self.name, &self.fields[field]);
         Error::Rule(format!("{} {problem}", field.as_str()))
+    }
+}
+
+/// How an operator is written, and how strongly it binds.
+fn binding(operator: Operator) -> (char, u8) {
+    match operator {
+        Operator::Add => ('+', 1),
+        Operator::Sub => ('-', 1),
+        Operator::Mul => ('*', 2),
+        Operator::Div => ('/', 2),
     }
 }
 

@@ -6,17 +6,22 @@
 
 mod bound;
 mod chain;
+mod instead;
 mod keys;
 mod likelihood;
 mod prior;
 mod shape;
 mod text;
+mod value;
 
+pub use super::term::{Function, Operator};
 pub(crate) use bound::{GivenPrior, no_field, refused, short_name};
-pub use keys::{ANY, Key, Takes, key, keys_given, known_key};
+pub use instead::is_likelihood;
+pub use keys::{ANY, Key, Takes, has_key, key, keys_given, known_key};
 pub use likelihood::Use;
-pub use shape::{FieldShape, Generic, ModelShape};
+pub use shape::{FieldShape, Generic, ModelShape, gives};
 pub use text::Text;
+pub use value::{Does, Step};
 
 /// Ends const evaluation with the message, if there is one.
 ///
@@ -32,6 +37,7 @@ pub const fn expect(checked: Result<(), Text>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::interval::Interval;
     use crate::model::layout::Part;
     use crate::model::rule::Rule;
     use crate::model::transform::Support;
@@ -49,6 +55,8 @@ mod tests {
             support: Some(Support::Real),
             elements: 1,
             parts: const { &[Part::weight("weight"), Part::bias("bias")] },
+            gives: Some(Interval::REAL),
+            instead: None,
         }
     }
 
@@ -59,6 +67,8 @@ mod tests {
         support: None,
         elements: 1,
         parts: &[],
+        gives: Some(Interval::between(-1.0, 1.0)),
+        instead: None,
     };
 
     pub(super) fn message(r: Result<(), Text>) -> String {

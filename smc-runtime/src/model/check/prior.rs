@@ -21,6 +21,10 @@ impl ModelShape<'_> {
     ) -> Result<(), Text> {
         let (field, text) = (&self.fields[at], Text::new());
         let Some(support) = field.support else {
+            // That it is none, or does not say where its parameters live, has been reported.
+            if field.instead.is_some() || !field.parts.is_empty() {
+                return Ok(());
+            }
             return Err(text
                 .field(self.name, field)
                 .str(" has no parameters, so it takes no prior; remove `#[prior(..)]`"));
@@ -51,6 +55,24 @@ impl ModelShape<'_> {
                 .str(support.words())),
             _ => Ok(()),
         }
+    }
+
+    /// Whether field number `at`, if it has parameters, says where they live.
+    ///
+    /// # Errors
+    /// The message for the user.
+    pub const fn support_said(&self, at: usize) -> Result<(), Text> {
+        let field = &self.fields[at];
+        if field.support.is_some() || field.parts.is_empty() {
+            return Ok(());
+        }
+        let text = Text::new().field(self.name, field).str(" has parameters");
+        let text = if has_part(field.parts, "") {
+            text
+        } else {
+            text.str(", ").parts(field.parts).str(",")
+        };
+        Err(text.str(" but does not say where they live: write `const SUPPORT: Option<Support> = Some(Support::Real);` in its `impl Field`"))
     }
 
     /// Whether the priors of the parameter tensors `given` are all that field number `at` needs.

@@ -1,5 +1,6 @@
 //! A model as the rules see it: its fields in order, and the sizes that stand for generic parameters.
 
+use crate::model::interval::Interval;
 use crate::model::layout::Part;
 use crate::model::rule::{Rule, Shape};
 use crate::model::transform::Support;
@@ -19,6 +20,20 @@ pub struct FieldShape<'a> {
     pub elements: usize,
     /// Its parameter tensors; empty where only `bind` knows them.
     pub parts: &'a [Part],
+    /// Where the numbers lie that the likelihood can take of it; `None` where the rules do not know.
+    pub gives: Option<Interval>,
+    /// What to write instead of a type that is a field by name alone; nothing else is said of it.
+    pub instead: Option<&'static str>,
+}
+
+/// Where the numbers lie that the likelihood can take of a field: a parameter by its support, a layer by what it gives.
+pub const fn gives(rule: Rule, support: Option<Support>, layer: Interval) -> Option<Interval> {
+    match (rule, support) {
+        (Rule::Parameter, Some(support)) => Some(Interval::of(support)),
+        // A number that is given, which only `bind` knows.
+        (Rule::Parameter, None) => None,
+        _ => Some(layer),
+    }
 }
 
 /// A const generic parameter of the struct, stood in for by a prime so that `cargo check` can compare sizes.

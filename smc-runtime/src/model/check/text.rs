@@ -12,7 +12,7 @@ pub struct Text {
 }
 
 impl Text {
-    pub(super) const fn new() -> Self {
+    pub(in crate::model) const fn new() -> Self {
         Self {
             bytes: [0; 512],
             len: 0,
@@ -92,7 +92,7 @@ impl Text {
     }
 
     /// `` `Model.field: Type` ``
-    pub(super) const fn field(self, model: &str, field: &FieldShape<'_>) -> Self {
+    pub(in crate::model) const fn field(self, model: &str, field: &FieldShape<'_>) -> Self {
         self.str("`")
             .str(model)
             .str(".")
@@ -139,6 +139,30 @@ pub(super) const fn is_among(names: &[&str], name: &str) -> bool {
     false
 }
 
+/// Whether one is the other with a letter more, less or changed, or with two neighbours in the wrong order.
+pub(super) const fn is_near(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    if short.len() < 3 || long.len() - short.len() > 1 {
+        return false;
+    }
+    let mut first = 0;
+    while first < short.len() && short[first] == long[first] {
+        first += 1;
+    }
+    let mut last = 0;
+    while last < short.len() - first && short[short.len() - 1 - last] == long[long.len() - 1 - last]
+    {
+        last += 1;
+    }
+    let differ = long.len() - first - last;
+    differ < 2
+        || (differ == 2
+            && short.len() == long.len()
+            && short[first] == long[first + 1]
+            && short[first + 1] == long[first])
+}
+
 pub(super) const fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
@@ -157,6 +181,17 @@ pub(super) const fn same(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn near_names_are_one_slip_apart() {
+        for near in ["mena", "men", "means", "moan", "mean", "xmean"] {
+            assert!(is_near("mean", near) && is_near(near, "mean"), "{near}");
+        }
+        for far in ["me", "name", "sd", "", "meaning", "naem"] {
+            assert!(!is_near("mean", far) && !is_near(far, "mean"), "{far}");
+        }
+        assert!(!is_near("sd", "ds"));
+    }
 
     #[test]
     fn a_text_that_is_too_long_ends_with_a_whole_character() {

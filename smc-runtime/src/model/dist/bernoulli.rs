@@ -45,7 +45,7 @@ fn probability(logit: f64) -> f64 {
 }
 
 impl Univariate for Bernoulli {
-    const KEYS: &'static [Key] = &[Key::column("logit")];
+    const KEYS: &'static [Key] = &[Key::column("logit").also(&["logits", "probs", "p"])];
     const RESPONSE: Response = Response::Binary;
 
     fn terms(&self) -> Vec<Term> {

@@ -3,7 +3,7 @@
 use super::{Likelihood, Predictive, Response};
 use crate::base::rng::Stream;
 use crate::base::sums::log_sum_exp;
-use crate::model::check::{Key, Takes};
+use crate::model::check::Key;
 use crate::model::dist::FusedHead;
 #[cfg(feature = "autodiff")]
 use crate::model::tensor::{Device, Float, Heads, PerRow, Tape, Targets};
@@ -73,10 +73,7 @@ impl Predictive for Categorical {
 }
 
 impl Likelihood for Categorical {
-    const KEYS: &'static [Key] = &[Key {
-        name: "logits",
-        takes: Takes::Row,
-    }];
+    const KEYS: &'static [Key] = &[Key::row("logits").also(&["logit", "probs", "p"])];
 
     fn terms(&self) -> Vec<Term> {
         vec![self.logits.clone()]

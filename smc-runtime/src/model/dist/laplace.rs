@@ -83,7 +83,10 @@ impl Laplace<Term> {
 }
 
 impl Univariate for Laplace<Term> {
-    const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("scale")];
+    const KEYS: &'static [Key] = &[
+        Key::column("mean").also(&["mu", "loc", "location"]),
+        Key::column("scale").positive().also(&["sigma", "sd", "b"]),
+    ];
     const RESPONSE: Response = Response::Real;
 
     fn terms(&self) -> Vec<Term> {

@@ -3,6 +3,7 @@
 //!
 //! [`Algebra`]: crate::model::algebra::Algebra
 
+mod alone;
 mod bernoulli;
 mod beta;
 mod categorical;
@@ -24,6 +25,8 @@ mod uniform;
 mod univariate;
 
 pub use super::term::{Function, Operator, Term};
+#[doc(hidden)]
+pub use alone::Distribution;
 pub use bernoulli::Bernoulli;
 pub use beta::Beta;
 pub use categorical::Categorical;

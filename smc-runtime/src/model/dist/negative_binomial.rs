@@ -60,7 +60,12 @@ impl NegativeBinomial {
 }
 
 impl Univariate for NegativeBinomial {
-    const KEYS: &'static [Key] = &[Key::column("log_mean"), Key::column("dispersion")];
+    const KEYS: &'static [Key] = &[
+        Key::column("log_mean").also(&["mean", "mu", "logits", "log_rate"]),
+        Key::column("dispersion")
+            .positive()
+            .also(&["concentration", "total_count", "alpha"]),
+    ];
     const RESPONSE: Response = Response::Count;
 
     fn terms(&self) -> Vec<Term> {

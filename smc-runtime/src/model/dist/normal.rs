@@ -120,7 +120,12 @@ impl Normal<Term> {
 }
 
 impl Univariate for Normal<Term> {
-    const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("sd")];
+    const KEYS: &'static [Key] = &[
+        Key::column("mean").also(&["mu", "loc", "location"]),
+        Key::column("sd")
+            .positive()
+            .also(&["sigma", "scale", "std", "stddev"]),
+    ];
     const RESPONSE: Response = Response::Real;
 
     fn terms(&self) -> Vec<Term> {

@@ -45,7 +45,7 @@ impl Poisson {
 }
 
 impl Univariate for Poisson {
-    const KEYS: &'static [Key] = &[Key::column("log_rate")];
+    const KEYS: &'static [Key] = &[Key::column("log_rate").also(&["rate", "mu", "mean", "lambda"])];
     const RESPONSE: Response = Response::Count;
 
     fn terms(&self) -> Vec<Term> {

@@ -115,7 +115,13 @@ fn standard_cdf(df: f64, t: f64) -> f64 {
 }
 
 impl Univariate for StudentT<Term> {
-    const KEYS: &'static [Key] = &[Key::column("df"), Key::column("mean"), Key::column("scale")];
+    const KEYS: &'static [Key] = &[
+        Key::column("df").positive().also(&["nu"]),
+        Key::column("mean").also(&["mu", "loc", "location"]),
+        Key::column("scale")
+            .positive()
+            .also(&["sigma", "sd", "std"]),
+    ];
     const RESPONSE: Response = Response::Real;
 
     fn terms(&self) -> Vec<Term> {

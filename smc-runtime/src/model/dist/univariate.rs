@@ -42,7 +42,7 @@ use crate::model::tensor::{Device, Float, Heads, PerRow, Tape, Targets};
 /// }
 ///
 /// impl Univariate for Logistic {
-///     const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("scale")];
+///     const KEYS: &'static [Key] = &[Key::column("mean"), Key::column("scale").positive()];
 ///     const RESPONSE: Response = Response::Real;
 ///
 ///     fn terms(&self) -> Vec<Term> {
@@ -82,7 +82,8 @@ use crate::model::tensor::{Device, Float, Heads, PerRow, Tape, Targets};
 /// # Ok::<(), smc_runtime::Error>(())
 /// ```
 pub trait Univariate: Clone + Debug + Send + Sync + 'static {
-    /// The keys of the sugar, each of which must be given and takes one number per row.
+    /// The keys of the sugar, each of which must be given and takes one number per row: any number, unless the key says
+    /// [`positive`](Key::positive) or another support.
     const KEYS: &'static [Key];
 
     /// What the targets are.

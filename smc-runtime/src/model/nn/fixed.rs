@@ -38,6 +38,7 @@ impl Default for Fixed {
 
 impl Field for Fixed {
     const RULE: Rule = Rule::Parameter;
+    const BUILT_IN: bool = true;
 
     type View<'a> = ();
 

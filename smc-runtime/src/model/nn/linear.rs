@@ -48,6 +48,7 @@ macro_rules! dense {
             };
             const SUPPORT: Option<Support> = Some(Support::Real);
             const PARTS: &'static [Part] = $parts;
+            const BUILT_IN: bool = true;
 
             type View<'a> = $view<'a, I, O>;
 

@@ -2,6 +2,8 @@
 //! its mathematics as a tensor expression. No gradient code lives here.
 
 mod activation;
+#[doc(hidden)]
+pub mod elsewhere;
 mod fixed;
 mod linear;
 mod parameter;
@@ -18,6 +20,7 @@ pub use view::{BlockSlices, Matrix, View};
 
 use std::sync::Arc;
 
+use super::interval::Interval;
 use super::nature::Nature;
 use crate::model::fused::FusedLayer;
 use crate::model::layout::{BlockSpec, Part};
@@ -49,7 +52,8 @@ use crate::model::transform::Support;
 /// }
 /// ```
 ///
-/// A layer with parameters also states [`Field::SUPPORT`], [`Field::RULE`] and [`Field::blocks`].
+/// A layer with parameters also states [`Field::SUPPORT`], [`Field::RULE`] and [`Field::blocks`]; the example `own_layers` has two. `bind`
+/// tries every layer of one's own on one row, and names one that panics or gives another shape than it declares.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a field of a model: it does not implement `Field`",
     label = "not a layer, an activation or a parameter",
@@ -68,6 +72,18 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     /// Names and roles of the parameter tensors, so that `#[prior(weight = .., bias = ..)]` is checked while the model compiles;
     /// otherwise `bind` checks it.
     const PARTS: &'static [Part] = &[];
+
+    /// Where the numbers lie that a layer gives, which the likelihood's keys are judged by: `sd = output` is refused unless
+    /// the last layer says that it gives positive numbers. A parameter is judged by its support.
+    const GIVES: Interval = Interval::REAL;
+
+    /// Whether the laws of this crate hold it to what it declares; any other is tried at `bind`.
+    #[doc(hidden)]
+    const BUILT_IN: bool = false;
+
+    /// What to write instead, for a type that is a field by name alone: `bind` and the compiler refuse it with these words.
+    #[doc(hidden)]
+    const INSTEAD: Option<&'static str> = None;
 
     /// What `posterior.draw(i).field` is: `()` without parameters, [`Matrix`]-like or your own type with them.
     type View<'a>: View<'a>;

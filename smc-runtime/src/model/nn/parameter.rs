@@ -33,6 +33,7 @@ macro_rules! parameters {
             const RULE: Rule = Rule::Parameter;
             const SUPPORT: Option<Support> = Some(Support::$support);
             const ELEMENTS: usize = D;
+            const BUILT_IN: bool = true;
             const PARTS: &'static [Part] = &[Part::alone(Role::Parameter)];
 
             type View<'a> = Values<D>;

@@ -1,6 +1,10 @@
 //! The element types, devices and tensors that everything else is made of.
 
-use dfdx::prelude::{Dtype, NoneTape, Tensor};
+use std::ops::Range;
+
+use dfdx::prelude::{Dtype, HasShape, NoneTape, RealizeTo, Tensor};
+
+use super::tape::Tape;
 
 /// `f32` or `f64`: the law "gradients agree with finite differences" needs the second.
 pub trait Float: Dtype {
@@ -38,6 +42,34 @@ pub type Act<E, D, T> = Tensor<(usize, usize, usize), E, D, T>;
 
 /// A dfdx tensor with run-time sizes (particles, elements): a parameter block of every particle.
 pub type Leaf<E, D, T> = Tensor<(usize, usize), E, D, T>;
+
+/// Some of the features of every row, from `columns.start` on: one step of a sequence, or what a kernel meets of it.
+///
+/// ```
+/// use smc_runtime::layers::*;
+///
+/// /// The second and third feature.
+/// fn middle<E: Float, D: Device<E>, T: Tape<E, D>>(x: &Act<E, D, T>) -> Act<E, D, T> {
+///     columns(x, 1..3)
+/// }
+/// ```
+///
+/// # Panics
+/// If there are not so many features; `bind` tries each layer of one's own on one row and turns this into an error.
+pub fn columns<E: Float, D: Device<E>, T: Tape<E, D>>(
+    x: &Act<E, D, T>,
+    columns: Range<usize>,
+) -> Act<E, D, T> {
+    let &(_, _, width) = x.shape();
+    assert!(
+        columns.start < columns.end && columns.end <= width,
+        "it reads features {} to {}, counted from 0, of {width}",
+        columns.start,
+        columns.end
+    );
+    let some = x.clone().slice((.., .., columns));
+    some.realize::<(usize, usize, usize)>()
+}
 
 /// A tensor of shape (particles, rows) with the same numbers for every particle.
 pub(crate) fn repeated<E: Float, D: Device<E>>(

@@ -3,12 +3,14 @@
 mod act;
 mod operation;
 mod tape;
+mod trial;
 mod watch;
 
-pub use act::{Act, Device, Float, Leaf};
+pub use act::{Act, Device, Float, Leaf, columns};
 pub(crate) use act::{from_vec, repeated};
 pub(crate) use operation::{Fuses, Fusing, Input, Operation, Pass};
 pub use tape::{SharedTape, Tape};
+pub(crate) use trial::{Fault, Trial};
 pub(crate) use watch::{Watch, narrowed};
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -145,6 +147,8 @@ pub struct Params<E: Float, D: Device<E>, T: Tape<E, D>> {
     pub(crate) fusing: Option<Fusing>,
     /// Who looks on, if anybody does; then nothing is fused.
     pub(crate) watch: Option<Rc<Watch<E, D>>>,
+    /// Where each field is tried; then nothing is fused.
+    pub(crate) trial: Option<Rc<Trial>>,
 }
 
 impl<E: Float, D: Device<E>, T: Tape<E, D>> Params<E, D, T> {
@@ -169,7 +173,16 @@ pub struct FieldParams<'a, E: Float, D: Device<E>, T: Tape<E, D>> {
 
 impl<E: Float, D: Device<E>, T: Tape<E, D>> FieldParams<'_, E, D, T> {
     /// Block number `i` of the field, of shape (particles, elements).
+    ///
+    /// # Panics
+    /// If [`Field::blocks`](crate::model::nn::Field::blocks) declares no such block. `bind` tries each layer of one's own on
+    /// one row and turns this into an error.
     pub fn block(&self, i: usize) -> Leaf<E, D, T> {
+        let declared = self.blocks.len();
+        assert!(
+            i < declared,
+            "it reads parameter tensor number {i}, counted from 0, but `Field::blocks` declares {declared}"
+        );
         self.blocks[i].clone()
     }
 }

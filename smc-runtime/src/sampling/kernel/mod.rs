@@ -124,6 +124,11 @@ pub enum Aim {
 /// }
 /// let algorithm = smc().kernel(Walk);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a kernel: it does not implement `Kernel`",
+    label = "not a `Kernel`",
+    note = "the kernels are `RandomWalk`, `Mala`, `Hmc`, `Chees`, `UnadjustedLangevin`, and your own that implement `Kernel`; there is no NUTS, `Chees` is nearest"
+)]
 pub trait Kernel: Debug + Send + Sync {
     /// Whether moves leave the target invariant. A kernel that does not returns corrections at every move, and needs an
     /// algorithm that has weights.
