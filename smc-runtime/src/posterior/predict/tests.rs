@@ -85,6 +85,7 @@ fn standardised<'a>(scored: Scored<'a>, scale: &Standardise) -> Scored<'a> {
     let Scored {
         prediction,
         targets,
+        ..
     } = scored;
     Scored::new(prediction.standardised_by(scale), targets)
 }
