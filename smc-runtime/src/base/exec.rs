@@ -1,7 +1,9 @@
 //! The only room that knows threads. Work is cut into pieces whose number does not depend on how many threads there
 //! are, and reductions run over them in order, so results do not either.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
@@ -201,4 +203,48 @@ pub fn map_light<R: Send>(n: usize, width: usize, f: impl Fn(usize) -> R + Sync 
 /// Number of threads that parallel work here runs on.
 pub fn threads() -> usize {
     rayon::current_num_threads()
+}
+
+/// Calls something again and again, on a thread of its own, until it is dropped.
+pub(crate) struct Every {
+    stop: Arc<(Mutex<bool>, Condvar)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Every {
+    /// Calls `tick` after every `interval`; never on a machine that has no thread left.
+    pub(crate) fn new(interval: Duration, mut tick: impl FnMut() + Send + 'static) -> Self {
+        let stop = Arc::new((Mutex::new(false), Condvar::new()));
+        let told = stop.clone();
+        let run = move || {
+            let (stopped, changed) = &*told;
+            let mut next = Instant::now() + interval;
+            let mut stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
+            while !*stopped {
+                let left = next.saturating_duration_since(Instant::now());
+                let waited = changed.wait_timeout(stopped, left);
+                stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
+                if !*stopped && Instant::now() >= next {
+                    tick();
+                    next += interval;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("every".to_owned());
+        Self {
+            stop,
+            thread: thread.spawn(run).ok(),
+        }
+    }
+}
+
+impl Drop for Every {
+    fn drop(&mut self) {
+        let (stopped, changed) = &*self.stop;
+        *stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::base::exec::Every;
 use crate::data::Findings;
 use crate::infer::observe::{Observer, Step};
 use crate::sampling::anneal::Plan;
@@ -94,89 +94,52 @@ impl Drop for Progress {
     }
 }
 
-/// Writes the last thing said, again and again, until it is dropped. A thread of its own does: a step may take an hour.
+/// Writes the last thing said, again and again, until it is dropped.
 struct Lines {
-    shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
-}
-
-struct Shared {
-    label: String,
-    since: Instant,
-    state: Mutex<State>,
-    ended: Condvar,
+    state: Arc<Mutex<State>>,
+    _writer: Every,
 }
 
 struct State {
+    label: String,
+    since: Instant,
     out: Box<dyn Write + Send>,
     last: String,
-    ended: bool,
 }
 
-impl Shared {
-    /// The state; what a thread that panicked left of it is as good.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self, state: &mut State) {
-        let seconds = self.since.elapsed().as_secs();
-        let (label, last) = (&self.label, &state.last);
-        // Where nobody reads there is nobody to tell that nothing could be written.
-        let _ = writeln!(state.out, "{label}  {last}  {seconds} s");
-    }
+/// The state; what a thread that panicked left of it is as good.
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Lines {
     fn new(label: String, every: Duration, out: Box<dyn Write + Send>) -> Self {
-        let shared = Arc::new(Shared {
+        let state = Arc::new(Mutex::new(State {
             label,
             since: Instant::now(),
-            state: Mutex::new(State {
-                out,
-                last: "before the first step".to_owned(),
-                ended: false,
-            }),
-            ended: Condvar::new(),
-        });
-        let inside = shared.clone();
-        let writer = std::thread::Builder::new().name("progress".to_owned());
-        let writer = writer.spawn(move || {
-            let mut state = inside.state();
-            let mut next = inside.since + every;
-            while !state.ended {
-                let left = next.saturating_duration_since(Instant::now());
-                let waited = inside.ended.wait_timeout(state, left);
-                state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                if !state.ended && Instant::now() >= next {
-                    inside.write(&mut state);
-                    next += every;
-                }
-            }
-        });
+            out,
+            last: "before the first step".to_owned(),
+        }));
+        let told = state.clone();
+        let write = move || {
+            let mut state = locked(&told);
+            let seconds = state.since.elapsed().as_secs();
+            let line = format!("{}  {}  {seconds} s", state.label, state.last);
+            // Where nobody reads there is nobody to tell that nothing could be written.
+            let _ = writeln!(state.out, "{line}");
+        };
         Self {
-            shared,
-            // A machine without room for a thread runs without lines.
-            writer: writer.ok(),
+            state,
+            _writer: Every::new(every, write),
         }
     }
 
     fn say(&self, text: String) {
-        self.shared.state().last = text;
+        locked(&self.state).last = text;
     }
 
     fn note(&self, text: &str) {
-        let _ = writeln!(self.shared.state().out, "{text}");
-    }
-}
-
-impl Drop for Lines {
-    fn drop(&mut self) {
-        self.shared.state().ended = true;
-        self.shared.ended.notify_all();
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
+        let _ = writeln!(locked(&self.state).out, "{text}");
     }
 }
 

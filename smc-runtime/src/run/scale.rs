@@ -62,17 +62,17 @@ fn far_features(problem: &dyn Problem, draws: &Population, inputs: &Features) ->
     if first.nature != Nature::Affine || columns == 0 || weight.shape.last() != Some(&columns) {
         return None;
     }
-    let size = |c: usize| rms((0..inputs.rows()).map(|i| f64::from(inputs.row(i)[c])));
-    let sizes: Vec<f64> = (0..columns).map(size).collect();
+    let column = |c: usize| (0..inputs.rows()).map(move |i| f64::from(inputs.row(i)[c]));
+    let sizes: Vec<f64> = (0..columns).map(|c| typical(column(c))).collect();
     // What each feature brings to a pre-activation: the middle over draws of the size of its weights, times its own.
-    let brings = |c: usize| {
+    let brings = |size: f64, c: usize| {
         let of_draw = |k: usize| {
             let weights = &draws.row(k)[weight.range.clone()];
             rms(weights[c..].iter().step_by(columns).map(|&w| f64::from(w)))
         };
-        sizes[c] * middle((0..draws.len()).map(of_draw).collect())
+        size * middle((0..draws.len()).map(of_draw).collect())
     };
-    let brought: Vec<f64> = (0..columns).map(brings).collect();
+    let brought: Vec<f64> = (0..columns).map(|c| brings(sizes[c], c)).collect();
     let all = brought.iter().map(|b| b * b).sum::<f64>().sqrt();
     let mut large: Vec<usize> = (0..columns).filter(|&c| brought[c] > FAR).collect();
     large.sort_by(|&a, &b| brought[b].total_cmp(&brought[a]));
@@ -81,7 +81,8 @@ fn far_features(problem: &dyn Problem, draws: &Population, inputs: &Features) ->
         [] if all > FAR && rms(sizes.iter().copied()) > FAR / 3.0 => {
             format!("the features (about {})", short(rms(sizes.iter().copied())))
         }
-        [] if all < 1.0 / FAR && all > 0.0 => {
+        // Features that are mostly 0 have no typical size, and reach the network all the same.
+        [] if all < 1.0 / FAR && (0..columns).all(|c| brings(rms(column(c)), c) < 1.0 / FAR) => {
             let sizes = short(rms(sizes.iter().copied()));
             return Some(format!(
                 "the features (about {sizes}) hardly reach the network: under its priors they bring {} to a pre-activation, and about 1 is usual",
@@ -119,7 +120,7 @@ fn far_target(
             let spread = if variance.is_finite() { variance } else { 0.0 };
             (model.predictive().mean(a).powi(2) + spread).sqrt()
         });
-        rms(rows)
+        typical(rows)
     };
     let mut expected: Vec<f64> = (0..draws.len())
         .map(expected)
@@ -133,7 +134,7 @@ fn far_target(
         return Ok(None);
     };
     let target = |y: f32| f64::from(scale.map_or(y, |s| s.scale_target(y)));
-    let found = rms(data.targets().iter().map(|&y| target(y)));
+    let found = typical(data.targets().iter().map(|&y| target(y)));
     if found <= FAR * high && (found >= low / FAR || found == 0.0) {
         return Ok(None);
     }
@@ -143,6 +144,14 @@ fn far_target(
         short(low),
         short(high)
     )))
+}
+
+/// Root mean square without the twentieth of the values that are largest: a few that are far out are another matter.
+fn typical(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sizes: Vec<f64> = values.map(f64::abs).collect();
+    sizes.sort_by(f64::total_cmp);
+    let kept = sizes.len() - sizes.len() / 20;
+    rms(sizes[..kept].iter().copied())
 }
 
 /// Root mean square.

@@ -379,10 +379,11 @@ impl Observer for Impatient {
 #[test]
 fn an_observer_can_stop_a_run() {
     let table = data::<2>(20, 1);
-    let stopped = Run::new(Line::<2>::default(), &table)
-        .observe(Impatient)
-        .run();
-    assert_eq!(text(stopped), "stopped by an observer after 1 steps");
+    let stopped = Run::new(Line::<2>::default(), &table).observe(Impatient);
+    let stopped = stopped.run().unwrap();
+    let report = stopped.report();
+    assert_eq!((report.steps.len(), stopped.log_evidence()), (1, None));
+    assert!(report.verdict().to_string().starts_with("not a posterior"));
 }
 
 /// Keeps what it is told of the data, and how many steps had been made by then.

@@ -4,6 +4,7 @@ mod annealing;
 mod bad_input;
 mod calibration;
 mod chees;
+mod columns;
 mod conformance;
 mod eight_schools;
 mod evidence;

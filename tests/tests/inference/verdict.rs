@@ -94,7 +94,7 @@ fn data_in_other_units_than_the_priors_are_doubted_and_told_before_the_run() {
     assert_eq!(both, kept);
     let both = both.unwrap();
     assert!(
-        both.contains("the target (about 7.9e3) is far from what the priors expect"),
+        both.contains("the target (about 7.2e3) is far from what the priors expect"),
         "{both}"
     );
     assert!(
@@ -340,4 +340,71 @@ fn what_does_not_fit_into_memory_is_refused_with_the_numbers() {
         draws.ends_with("take fewer chains or draws; a larger `thin` keeps fewer of them"),
         "{draws}"
     );
+}
+
+#[test]
+fn a_report_says_nothing_of_weights_that_are_alone() {
+    let data = waves(60, 9);
+    let report = |islands: usize| {
+        let run = Curve::infer(&data).with(smc().particles(16).islands(islands));
+        run.run().unwrap().report().to_string()
+    };
+    assert!(report(4).contains("ESS at least"));
+    assert!(!report(16).contains("ESS at least"), "{}", report(16));
+}
+
+#[test]
+fn a_run_costs_what_was_estimated() {
+    let data = waves(100, 10);
+    let ratio = |algorithm: Box<dyn Inference>, again: Box<dyn Inference>| {
+        let estimate = Curve::infer(&data)
+            .with_boxed(algorithm)
+            .estimate()
+            .unwrap();
+        let posterior = Curve::infer(&data).with_boxed(again).run().unwrap();
+        let spent = posterior.report().counts.row_gradients as f64;
+        (spent / estimate.row_gradients.unwrap(), estimate)
+    };
+    let chains = || {
+        Box::new(
+            mcmc()
+                .chains(4)
+                .warmup(50)
+                .draws(50)
+                .kernel(Hmc::leapfrogs(5)),
+        )
+    };
+    // At half of the first stages of a warm-up, and at rejections, a gradient more is computed.
+    let (of_chains, estimate) = ratio(chains(), chains());
+    assert!(
+        (0.95..1.3).contains(&of_chains) && !estimate.guess,
+        "{of_chains}"
+    );
+    let ladder = || {
+        Box::new(
+            smc()
+                .particles(16)
+                .annealing(Tempering::stages(10))
+                .moves(2),
+        )
+    };
+    let (of_ladder, estimate) = ratio(ladder(), ladder());
+    assert!(
+        (0.95..1.3).contains(&of_ladder) && !estimate.guess,
+        "{of_ladder}"
+    );
+    let (of_adaptive, estimate) = ratio(Box::new(smc()), Box::new(smc()));
+    assert!(
+        (1.0 / 3.0..3.0).contains(&of_adaptive) && estimate.guess,
+        "{of_adaptive}"
+    );
+    let members = || Box::new(ensemble().members(4));
+    let (of_members, estimate) = ratio(members(), members());
+    assert!(
+        (0.05..1.1).contains(&of_members) && estimate.guess,
+        "{of_members}"
+    );
+    // Seconds are those of this machine at this moment: only that they are some.
+    assert!(estimate.rate > 0.0 && estimate.seconds() > Some(0.0) && estimate.memory > 0.0);
+    assert!(estimate.to_string().contains("row-gradients"), "{estimate}");
 }
