@@ -7,6 +7,9 @@ const OFF_CENTRE: f64 = 128.0;
 /// The share of the distance of two neighbours that rounding may change.
 const DISTORTED: f64 = 0.01;
 
+/// The share of its rounding that a column must be left with for a centre to be worth it.
+const WORTH: f64 = 0.25;
+
 /// What a column is stored less, so that `f32` tells its numbers apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Centre {
@@ -91,9 +94,12 @@ impl Exact {
         };
         let gaps = sorted.windows(2).map(|pair| pair[1] - pair[0]);
         let gap = gaps.filter(|gap| *gap > 0.0).min_by(f64::total_cmp)?;
-        // Half a unit in the last place of the largest.
-        let rounded = self.low.abs().max(self.high.abs()) * 0.5 * f64::from(f32::EPSILON);
-        if rounded < DISTORTED * gap {
+        // Half a unit in the last place of the largest, now and about the middle.
+        let rounded = |largest: f64| largest * 0.5 * f64::from(f32::EPSILON);
+        let now = rounded(self.low.abs().max(self.high.abs()));
+        let then = rounded(0.5 * (self.high - self.low));
+        let distorted = now > DISTORTED * gap && then < WORTH * now;
+        if merged(0.0) == 0 && !distorted {
             return None;
         }
         let middle = self.low.midpoint(self.high);
@@ -138,8 +144,11 @@ mod tests {
                 prop_assert_eq!(numbers.iter().map(stored).collect::<Vec<_>>(), numbers.clone());
             }
             prop_assert_eq!(centre.map_or(0, |c| c.merged), 0);
-            // Distances are what they were, to 2 %.
-            for pair in numbers.windows(2) {
+            // Distances are what they were, to 2 %, where a centre would do better.
+            let largest = numbers.iter().map(|x| x.abs()).fold(0.0, f64::max);
+            let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+            let range = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max) - least;
+            for pair in numbers.windows(2).filter(|_| largest > 4.0 * range) {
                 let (is, was) = (stored(&pair[1]) - stored(&pair[0]), pair[1] - pair[0]);
                 prop_assert!((is - was).abs() <= 0.02 * was.abs(), "{} {}", is, was);
             }
