@@ -141,7 +141,7 @@ pub(crate) fn take_mark(ctxt: &Ctxt, helper: Helper, attributes: &mut Vec<Attrib
             ctxt.error(
                 attribute,
                 format!(
-                    "`#[{name}]` takes nothing: write it alone, as in `{}`",
+                    "`#[{name}(..)]` takes nothing: write `{}`",
                     helper.example()
                 ),
             );
