@@ -7,7 +7,7 @@ use smc_runtime::prelude::*;
 ///
 /// Where the spread of the target depends on the features and predictions are asked for it: the aleatoric part of the
 /// predictive standard deviation then differs from row to row. It needs more rows than
-/// [`MlpRegressor`](crate::MlpRegressor): a spread is harder to learn than a mean. Standardise features and target.
+/// [`MlpRegressor`](crate::MlpRegressor): a spread is harder to learn than a mean. Features and target are standardised.
 ///
 /// ```
 /// use models::HeteroscedasticRegressor;

@@ -6,7 +6,7 @@ use smc_runtime::prelude::*;
 ///
 /// For many features of which few matter: small weights are shrunk to nothing, large ones hardly. τ says how many are
 /// expected to matter; 0.1 suits about a tenth (Piironen and Vehtari, 2017, give the rule). The tails are heavy and the
-/// density has a funnel: use many particles, and compare runs with several seeds. Standardise features and target.
+/// density has a funnel: use many particles, and compare runs with several seeds. Features and target are standardised.
 ///
 /// ```
 /// use models::HorseshoeRegression;

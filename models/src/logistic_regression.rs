@@ -5,7 +5,7 @@ use smc_runtime::prelude::*;
 /// log p/(1 − p) = w·x + b for targets 0 and 1; the common scale of the weights is learned.
 ///
 /// For two classes, and the yardstick for every classifier of two. The learned scale shrinks what the data do not
-/// support, so that separable classes are no difficulty. Standardise the features.
+/// support, so that separable classes are no difficulty. Features are standardised.
 ///
 /// ```
 /// use models::LogisticRegression;

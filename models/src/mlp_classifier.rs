@@ -4,7 +4,7 @@ use smc_runtime::prelude::*;
 
 /// Logits v·tanh(W x + b) + c, as many hidden units and classes as asked for, and learned scales of both layers.
 ///
-/// Targets are 0, 1, ..., K − 1. Standardise the features. The priors of the scales keep away from zero, where a mode of
+/// Targets are 0, 1, ..., K − 1. Features are standardised. The priors of the scales keep away from zero, where a mode of
 /// scales and weights together lies and an ensemble is too unsure.
 ///
 /// ```

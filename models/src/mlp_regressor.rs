@@ -8,7 +8,7 @@ use smc_runtime::prelude::*;
 /// The degrees of freedom, 2 + `tails`, are learned too: large where the noise is normal, small where most targets lie
 /// close to the function and some do not. Above 2 the prediction has a mean and a variance.
 ///
-/// For tables with a target that is not linear in the features. Standardise features and target: then the input of a hidden
+/// For tables with a target that is not linear in the features. Features and target are standardised: then the input of a hidden
 /// unit varies by about twice its scale whatever the number of features, and the function by its own.
 ///
 /// ```

@@ -6,7 +6,7 @@ use smc_runtime::prelude::*;
 ///
 /// For three classes and more, and the yardstick for every classifier of so many; for two,
 /// [`LogisticRegression`](crate::LogisticRegression) says the same with half the parameters. Targets are 0, 1, ..., K − 1.
-/// Standardise the features.
+/// Features are standardised.
 ///
 /// ```
 /// use models::MultinomialRegression;

@@ -6,7 +6,7 @@ use smc_runtime::prelude::*;
 /// weights are learned.
 ///
 /// For counts, unless it is known that nothing but chance spreads them. A large dispersion means that
-/// [`PoissonRegression`](crate::PoissonRegression) would do. Standardise the features.
+/// [`PoissonRegression`](crate::PoissonRegression) would do. Features are standardised.
 ///
 /// ```
 /// use models::NegativeBinomialRegression;

@@ -7,7 +7,7 @@ use smc_runtime::prelude::*;
 /// For counts whose variance is their mean. Real counts usually spread more; compare the log-evidence with that of
 /// [`NegativeBinomialRegression`](crate::NegativeBinomialRegression), of which this is the limit. For counts over unequal
 /// times or populations copy it and write `log_rate = output + offset`, with the logarithm of the exposure as the data's
-/// offset. Standardise the features.
+/// offset. Features are standardised.
 ///
 /// ```
 /// use models::PoissonRegression;

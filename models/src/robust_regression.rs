@@ -6,7 +6,7 @@ use smc_runtime::prelude::*;
 ///
 /// For a linear relation with outliers: with few degrees of freedom a target far from the line hardly pulls it. With many
 /// it is [`LinearRegression`](crate::LinearRegression). The prior of the degrees of freedom is that of Juárez and Steel
-/// (2010), Gamma(2, 0.1). Standardise features and target.
+/// (2010), Gamma(2, 0.1). Features and target are standardised.
 ///
 /// ```
 /// use models::RobustRegression;

@@ -173,3 +173,27 @@ fn dependence_is_the_slope_of_a_plane_and_a_probability_of_classes() {
         .to_string();
     assert_eq!(error, "feature = `sise`: one of `size`, `age`, `rooms`");
 }
+
+#[test]
+fn the_scale_of_each_feature_stands_beside_what_it_matters() {
+    let train = table([0, 1, 2], 0..60);
+    let plain = Plane::infer(&train).run().unwrap();
+    assert_eq!(plain.importance(&train).unwrap().relevance, None);
+    let model = models::ArdRegressor::sized(6);
+    let posterior = model.infer_with(&train).seed(4).run().unwrap();
+    let importance = posterior.importance(&train).unwrap();
+    assert_eq!(
+        importance.relevance.as_deref(),
+        Some("relevance"),
+        "{importance}"
+    );
+    let scale = |name: &str| {
+        let mut features = importance.features.iter();
+        features
+            .find(|f| f.feature == name)
+            .unwrap()
+            .relevance
+            .unwrap()
+    };
+    assert!(scale("size") > scale("rooms"), "{importance}");
+}
