@@ -14,7 +14,7 @@ use crate::infer::observe::{Observer, Step};
 use crate::sampling::anneal::Plan;
 
 /// Between two lines where there is no terminal.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Shows on standard error how far a run is: a bar, if that is a terminal, and otherwise, as in a log, one line a minute, also
 /// while a step takes longer than that.
