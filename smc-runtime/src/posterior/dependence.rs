@@ -93,7 +93,7 @@ impl<M: Model> Posterior<M> {
         let mut all: Vec<Dependence> = Vec::new();
         for value in values(data, column) {
             let prediction = self.predict(&some.held_at(column, value))?;
-            let classes = classes(prediction.probabilities(0), self.response());
+            let classes = classes(prediction.probabilities(0).as_deref(), self.response());
             for (at, &class) in classes.iter().enumerate() {
                 if all.len() == at {
                     all.push(Dependence {
@@ -125,8 +125,8 @@ impl<M: Model> Posterior<M> {
 }
 
 /// The classes whose probability is looked at: the second of two, each of several, none of a number.
-fn classes(probabilities: Option<Vec<f64>>, response: Response) -> Vec<Option<usize>> {
-    match probabilities.as_deref() {
+fn classes(probabilities: Option<&[f64]>, response: Response) -> Vec<Option<usize>> {
+    match probabilities {
         Some(p) if response == Response::Binary || p.len() == 2 => vec![Some(1)],
         Some(p) => (0..p.len()).map(Some).collect(),
         None => vec![None],
