@@ -108,7 +108,7 @@ fn panels<B: DrawingBackend>(
         .enumerate()
     {
         let (x, y) = picture.axes(number);
-        let short = |ends: &Range<f64>| if ends.end - ends.start < 4.0 { 1 } else { 0 };
+        let short = |ends: &Range<f64>| usize::from(ends.end - ends.start < 4.0);
         let (places_x, places_y) = (short(&x), short(&y));
         let [along_x, along_y] = picture.descriptions(number);
         let mut chart = ChartBuilder::on(part)
