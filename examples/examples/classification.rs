@@ -36,18 +36,17 @@ fn main() -> ExitCode {
 /// The wines as a text file of one's own would have them: a header, numbers, and a label.
 fn text() -> Result<String> {
     let data = wine()?;
-    let mut text = data.names().join(",") + ",verdict\n";
-    for i in 0..data.rows() {
-        for x in data.row(i) {
-            text += &format!("{x},");
-        }
-        text += if data.target(i) >= 6.0 {
-            "good\n"
+    let line = |i: usize| {
+        let numbers: Vec<String> = data.row(i).iter().map(f32::to_string).collect();
+        let verdict = if data.target(i) >= 6.0 {
+            "good"
         } else {
-            "fair\n"
+            "fair"
         };
-    }
-    Ok(text)
+        format!("{},{verdict}\n", numbers.join(","))
+    };
+    let lines: String = (0..data.rows()).map(line).collect();
+    Ok(data.names().join(",") + ",verdict\n" + &lines)
 }
 
 fn run(args: &Args) -> Result<()> {

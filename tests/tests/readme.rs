@@ -21,20 +21,21 @@ fn workspace() -> PathBuf {
 
 /// Houses whose price follows size and district, with some of both.
 fn houses(priced: bool) -> String {
-    let mut text = String::from("size,rooms,district");
-    text += if priced { ",price\n" } else { "\n" };
-    for i in 0..60 {
+    let house = |i: u32| {
         let size = 40.0 + 2.5 * f64::from(i * 37 % 60);
         let district = ["north", "south"][(i % 2) as usize];
-        text += &format!("{size},{},{district}", 1 + i % 5);
-        if priced {
-            let rest = 5000.0 * (f64::from(i) * 1.7).sin();
-            let price = 50_000.0 + 2000.0 * size + f64::from(i % 2) * 40_000.0 + rest;
-            text += &format!(",{price:.0}");
-        }
-        text += "\n";
-    }
-    text
+        let rest = 5000.0 * (f64::from(i) * 1.7).sin();
+        let price = 50_000.0 + 2000.0 * size + f64::from(i % 2) * 40_000.0 + rest;
+        let price = if priced {
+            format!(",{price:.0}")
+        } else {
+            String::new()
+        };
+        format!("{size},{},{district}{price}", 1 + i % 5)
+    };
+    let header = ["size,rooms,district", if priced { ",price" } else { "" }].concat();
+    let lines: Vec<String> = [header].into_iter().chain((0..60).map(house)).collect();
+    lines.join("\n") + "\n"
 }
 
 #[test]

@@ -13,17 +13,17 @@ struct Plane {
 
 /// Two features that count differently, and one that does not.
 fn text(order: [usize; 3], rows: std::ops::Range<usize>) -> String {
-    let names = ["size", "age", "rooms"];
-    let mut text = format!(
-        "{},{},{},price\n",
-        names[order[0]], names[order[1]], names[order[2]]
-    );
-    for i in rows {
+    let line = |fields: [&str; 3], last: &str| {
+        let [a, b, c] = order.map(|at| fields[at]);
+        format!("{a},{b},{c},{last}\n")
+    };
+    let row = |i: usize| {
         let x = [0.0, 1.1, 2.3].map(|phase| (i as f64 * 1.7 + phase * i as f64).sin());
         let y = 1.5 * x[0] - 0.5 * x[1] + 0.1 * (i as f64).cos();
-        text += &format!("{},{},{},{y}\n", x[order[0]], x[order[1]], x[order[2]]);
-    }
-    text
+        let x = x.map(|x| x.to_string());
+        line([&x[0], &x[1], &x[2]], &y.to_string())
+    };
+    line(["size", "age", "rooms"], "price") + &rows.map(row).collect::<String>()
 }
 
 fn table(order: [usize; 3], rows: std::ops::Range<usize>) -> Dataset {
