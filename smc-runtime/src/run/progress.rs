@@ -167,7 +167,7 @@ mod tests {
         let wait = |word: &str, times: usize| {
             let since = Instant::now();
             while count(word) < times {
-                assert!(since.elapsed() < Duration::from_secs(60), "{}", text());
+                assert!(since.elapsed() < MINUTE, "{}", text());
                 std::thread::sleep(every / 4);
             }
         };
