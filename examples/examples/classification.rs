@@ -108,6 +108,13 @@ fn run(args: &Args) -> Result<()> {
     }
 
     let prediction = network.predict(&test)?;
+    if prediction.seen() > 0 {
+        eprintln!(
+            "\n{} of the {} held-out wines stand among those learned from, measurement by measurement",
+            prediction.seen(),
+            test.rows()
+        );
+    }
     let bins = prediction.calibration().unwrap_or_default();
     eprintln!("\nhow sure       wines   right   (said, and was)");
     for bin in &bins {
@@ -164,6 +171,9 @@ struct Found<'a> {
     dependence: &'a Dependence,
 }
 
+/// How sure one is of the likeliest of two classes, at the least, and a little room.
+const LEAST: f64 = 0.45;
+
 impl Picture for Found<'_> {
     fn titles(&self) -> [String; 2] {
         let class = self.dependence.class.as_deref().unwrap_or_default();
@@ -175,12 +185,16 @@ impl Picture for Found<'_> {
 
     fn axes(&self, panel: usize) -> (Range<f64>, Range<f64>) {
         if panel == 0 {
-            return (0.45..1.0, 0.0..1.05);
+            return (LEAST..1.0, 0.0..1.05);
         }
         let values = self.dependence.points.iter().map(|p| p.value);
         let low = values.clone().fold(f64::INFINITY, f64::min);
         let high = values.fold(f64::NEG_INFINITY, f64::max);
         (low..high, 0.0..1.05)
+    }
+
+    fn legends(&self) -> SeriesLabelPosition {
+        SeriesLabelPosition::LowerRight
     }
 
     fn descriptions(&self, panel: usize) -> [String; 2] {
@@ -199,7 +213,7 @@ impl Picture for Found<'_> {
         if panel == 0 {
             picture::dashes(
                 chart,
-                (&[0.0, 1.0], &[0.0, 1.0]),
+                (&[LEAST, 1.0], &[LEAST, 1.0]),
                 (GREY, pen),
                 "as often as it said",
             )?;

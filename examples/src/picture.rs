@@ -42,6 +42,11 @@ pub trait Picture {
         ["x", "y"].map(str::to_owned)
     }
 
+    /// Where the legends are, out of the way of what is drawn.
+    fn legends(&self) -> SeriesLabelPosition {
+        SeriesLabelPosition::UpperRight
+    }
+
     /// Draws the content of panel number `panel`; lines are `pen` wide.
     ///
     /// # Errors
@@ -136,7 +141,7 @@ fn panels<B: DrawingBackend>(
         picture.draw(number, &mut chart, scale)?;
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(picture.legends())
             .margin(6 * scale)
             .legend_area_size(26 * scale)
             .label_font(font(13).color(&INK))
