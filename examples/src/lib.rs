@@ -128,3 +128,8 @@ pub struct Language;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The page on classes, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/classification.md")]
+pub struct Classification;
