@@ -207,6 +207,17 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_says_how_many_gradients_a_move_takes() {
+        let of = |kernel: &dyn Kernel| kernel.passes();
+        assert_eq!(
+            [of(&RandomWalk), of(&Mala), of(&Hmc::leapfrogs(7))],
+            [1, 1, 7]
+        );
+        // Between the first length and the most that it may become.
+        assert_eq!(of(&Chees::default().at_most(100)), 10);
+    }
+
+    #[test]
     fn jitter_breaks_the_period_of_a_trajectory() {
         // A trajectory of length 2π standard deviations ends where it began; of lengths uniform between π and 3π of them,
         // at a place whose correlation with the start is the mean of cos, 0.
