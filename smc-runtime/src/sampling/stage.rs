@@ -295,6 +295,17 @@ mod tests {
     }
 
     #[test]
+    fn a_warm_start_leaves_as_the_likelihood_enters() {
+        // 20 rows in full and half of 20: 30 of 100, and as much of a mini-batch that is scaled by 2 as is in it twice.
+        let stage = Stage::ramping(0..20, 20..40, 0.5);
+        assert_eq!(stage.clone().bridged(100).beta(), 0.3);
+        assert_eq!(stage.clone().scaled(2.0).bridged(100).beta(), 0.6);
+        // All of it, and more than that, is all.
+        assert_eq!(Stage::of(0..100).bridged(100).beta(), 1.0);
+        assert_eq!(stage.scaled(10.0).bridged(100).beta(), 1.0);
+    }
+
+    #[test]
     fn what_has_arrived_is_the_posterior() {
         assert!(Stage::ramping(0..5, 5..9, 1.0).is_posterior(9));
         assert!(!Stage::ramping(0..5, 5..9, 0.5).is_posterior(9));
