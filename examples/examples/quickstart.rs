@@ -33,10 +33,10 @@ pub struct Wine {
 struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// Also run MCMC (about half a minute) and fail if its posterior is another.
+    /// Also run MCMC (about ten seconds) and fail if its posterior is another.
     #[arg(long)]
     mcmc: bool,
-    /// Also run on the autodiff engine (about three minutes) and fail if the posterior is another.
+    /// Also run on the autodiff engine (about two minutes) and fail if the posterior is another.
     #[arg(long)]
     engines: bool,
 }

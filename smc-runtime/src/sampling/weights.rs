@@ -434,8 +434,22 @@ mod tests {
         });
         let ancestors = ancestors.unwrap().unwrap();
         assert_eq!(ancestors.places(), [0, 1, 2, 2]);
+        let of = |k| ancestors.of_island(k, 2);
+        assert_eq!((of(0).places(), of(1).places()), (&[0, 1][..], &[0, 0][..]));
+        assert_eq!((of(0).coalescence(), of(1).coalescence()), (0.0, 1.0));
         assert_eq!(islands.each()[1].ess(), 1.0);
         assert_eq!(islands.resample(0.9, |_, _| unreachable!()), Ok(None));
+    }
+
+    #[test]
+    fn the_cess_of_islands_is_the_mean_of_those_that_live() {
+        let mut islands = Islands::uniform(3, 2);
+        // (½(1 + 3))²/(½(1 + 9)) in the second one.
+        let increments = [0.0, 0.0, 0.0, 3f64.ln(), 0.0, 0.0];
+        assert!((islands.cess(&increments) - (1.0 + 0.8 + 1.0) / 3.0).abs() < 1e-14);
+        let gone = f64::NEG_INFINITY;
+        islands.reweight(&[gone, gone, 0.0, 0.0, 0.0, 0.0]).unwrap();
+        assert!((islands.cess(&increments) - (0.8 + 1.0) / 2.0).abs() < 1e-14);
     }
 
     #[test]
