@@ -231,6 +231,19 @@ fn rows_are_evaluated_once() {
 }
 
 #[test]
+fn what_a_problem_has_computed_before_does_not_count() {
+    let (problem, budget) = (
+        regression(),
+        AutomaticAnnealing::default().first(2).budget(60_000),
+    );
+    let settings = smc().particles(16).annealing(budget).moves(2);
+    let steps = || run(&settings, &problem, 1).0;
+    let (first, again) = (steps(), steps());
+    assert!(problem.counts().row_gradients > 0);
+    assert_eq!(first, again);
+}
+
+#[test]
 fn a_saved_run_goes_on_as_if_nothing_had_happened() {
     let problem = regression();
     let budget = AutomaticAnnealing::default().first(2).budget(3_000);
