@@ -157,3 +157,46 @@ impl Kernel for Chees {
         check_jitter(self.jitter)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The length after moves with these slopes, each with a gain of 1.
+    fn learned(slopes: &[f64]) -> f64 {
+        let (kernel, mut tuning) = (Chees::default(), Tuning::new(1).at(0.1));
+        for &length_slope in slopes {
+            let moved = Moved {
+                acceptance: vec![1.0],
+                corrections: None,
+                jumps: vec![1.0],
+                length_slope,
+                non_finite: 0,
+            };
+            kernel.learn(&mut tuning, &moved, 1.0);
+        }
+        tuning.kernel_memory.read::<TrajectoryLength>().length
+    }
+
+    #[test]
+    fn a_length_grows_by_the_slope_over_its_root_mean_square() {
+        // The first slope is its own root mean square, whatever its size.
+        for slope in [1e-3, 1.0, 50.0] {
+            assert!((learned(&[slope]) - 0.1f64.exp()).abs() < 1e-12);
+            assert!((learned(&[-slope]) - (-0.1f64).exp()).abs() < 1e-12);
+        }
+        // Then the average of 1 and 4, by the weights .05·.95 and .05.
+        let square = (0.05 * 0.95 + 0.05 * 4.0) / (0.05 * 0.95 + 0.05);
+        let expected = (0.1 + 0.1 * 2.0 / f64::sqrt(square)).exp();
+        assert!((learned(&[1.0, 2.0]) - expected).abs() < 1e-12);
+        assert_eq!(learned(&[0.0]), 1.0);
+        // Between one step and the most of them.
+        assert_eq!(learned(&[-1.0; 60]), 0.1);
+        assert_eq!(learned(&[1.0; 60]), 10.0);
+    }
+
+    #[test]
+    fn particles_keep_in_step() {
+        assert!(Chees::default().in_step());
+    }
+}

@@ -132,3 +132,31 @@ impl Kernel for Hmc {
         check_jitter(self.jitter)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Streams;
+
+    #[test]
+    fn jittered_steps_fill_the_interval_evenly() {
+        const PARTICLES: usize = 2000;
+        let at = At {
+            streams: Streams::new(1),
+            stage: 1,
+            draw: 0,
+        };
+        let positions = Population::zeros(PARTICLES, 1);
+        let steps = jittered(vec![2.0; PARTICLES], 0.25, &positions, at);
+        assert!(steps.iter().all(|s| (1.5..=2.5).contains(s)));
+        let mean = steps.iter().sum::<f32>() / PARTICLES as f32;
+        let square = steps.iter().map(|s| (s - 2.0).powi(2)).sum::<f32>() / PARTICLES as f32;
+        // 2, and (2·¼)²/3; four standard errors of each.
+        assert!((mean - 2.0).abs() < 0.026, "{mean}");
+        assert!((square - 0.25 / 3.0).abs() < 0.0067, "{square}");
+        assert_eq!(
+            jittered(vec![2.0; 3], 0.0, &Population::zeros(3, 1), at),
+            [2.0; 3]
+        );
+    }
+}

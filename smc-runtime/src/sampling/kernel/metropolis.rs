@@ -73,3 +73,77 @@ pub(super) fn probability(log_ratio: f64) -> f64 {
         log_ratio.min(0.0).exp()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Streams;
+    use crate::problem::population::Population;
+    use crate::sampling::stage::Stage;
+    use crate::testing::Regression;
+
+    /// Two particles at 0, of which one is sent to 2 and one to where no density is.
+    fn moved(
+        how: impl Fn(&Target<'_>, &mut Cloud, Proposal, &Tuning, At) -> Moved,
+    ) -> (Moved, Vec<f32>) {
+        let problem = Regression::simulated(5, 1, 0.8, 1.0, 5).unwrap();
+        let stage = Stage::of(0..5);
+        let target = Target::new(&problem, &stage);
+        let mut cloud = Cloud::at(&target, Population::zeros(2, 1));
+        let mut positions = Population::zeros(2, 1);
+        positions.on_host().row_mut(0)[0] = 2.0;
+        positions.on_host().row_mut(1)[0] = f32::INFINITY;
+        let proposal = Proposal {
+            terms: target.value(&positions),
+            positions,
+            gradient: None,
+        };
+        let at = At {
+            streams: Streams::new(1),
+            stage: 1,
+            draw: 0,
+        };
+        let moved = how(&target, &mut cloud, proposal, &Tuning::new(1), at);
+        (
+            moved,
+            cloud
+                .positions()
+                .coordinate(0)
+                .iter()
+                .map(|&x| x as f32)
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn what_is_never_accepted_jumps_nowhere() {
+        let (moved, at) = moved(|target, cloud, proposal, tuning, at| {
+            metropolis(
+                target,
+                cloud,
+                proposal,
+                &[0.0, f64::NEG_INFINITY],
+                tuning,
+                at,
+            )
+        });
+        assert_eq!((moved.jumps, at), (vec![4.0, 0.0], vec![2.0, 0.0]));
+        assert_eq!((moved.acceptance, moved.non_finite), (vec![1.0, 0.0], 1));
+    }
+
+    #[test]
+    fn what_always_arrives_says_how_far_and_what_it_is_to_lose() {
+        let (moved, at) = moved(|target, cloud, proposal, tuning, _| {
+            arrive(
+                target,
+                cloud,
+                proposal,
+                vec![-0.5, f64::NEG_INFINITY],
+                tuning,
+            )
+        });
+        assert_eq!(moved.corrections, Some(vec![-0.5, f64::NEG_INFINITY]));
+        assert_eq!((moved.jumps[0], moved.non_finite), (4.0, 1));
+        assert_eq!(at, [2.0, 0.0]);
+    }
+}
