@@ -143,6 +143,26 @@ mod tests {
     }
 
     #[test]
+    fn a_step_follows_what_was_found_together_or_each_for_itself() {
+        let near = |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 1e-6);
+        let mut together = Tuning::new(1).at(2.0);
+        together.follow(&[0.6, 0.8], 0.8, 1.0);
+        near(together.step, 2.0 * (-0.1f64).exp());
+        let mut apart = Tuning::new(1).at(2.0);
+        apart.step_apart(2);
+        apart.follow(&[0.7, 0.9], 0.8, 2.0);
+        let steps = apart.steps(2);
+        near(f64::from(steps[0]), 2.0 * (-0.2f64).exp());
+        near(f64::from(steps[1]), 2.0 * 0.2f64.exp());
+        // The difference is kept within −½ and 0.2.
+        let mut far = Tuning::new(1).at(1.0);
+        far.follow(&[0.0], 0.8, 1.0);
+        near(far.step, (-0.5f64).exp());
+        far.follow(&[1.0], 0.1, 1.0);
+        near(far.step, (-0.3f64).exp());
+    }
+
+    #[test]
     fn steps_of_their_own_have_the_common_one_in_their_middle() {
         let mut tuning = Tuning::new(1).at(7.0);
         tuning.set_steps(&[0.1, 0.4]);
