@@ -144,6 +144,7 @@ mod tests {
         });
         assert_eq!(moved.corrections, Some(vec![-0.5, f64::NEG_INFINITY]));
         assert_eq!((moved.jumps[0], moved.non_finite), (4.0, 1));
+        assert_eq!(moved.acceptance, [1.0, 1.0]);
         assert_eq!(at, [2.0, 0.0]);
     }
 }
