@@ -5,11 +5,12 @@ pub mod conjugate;
 pub mod laws;
 pub mod models;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::{Purpose, Streams};
-use smc_runtime::infer::observe::Step;
+use smc_runtime::infer::observe::{Observer, Step};
 use smc_runtime::infer::{Draws, Inference, Outcome, complete};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
@@ -67,4 +68,17 @@ pub fn expectation(draws: &Draws, f: impl Fn(&[f32]) -> f64) -> f64 {
     let weights = draws.weights();
     let terms = weights.iter().enumerate();
     terms.map(|(i, w)| w * f(draws.positions().row(i))).sum()
+}
+
+/// Ends a run with the step of that number.
+pub struct EndAt(pub usize);
+
+impl Observer for EndAt {
+    fn step(&mut self, step: &Step) -> ControlFlow<()> {
+        if step.step == self.0 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
 }

@@ -215,7 +215,7 @@ fn value(likelihood: &str, value: &Value) -> TokenStream {
                 quote!(Combine(#p::check::Operator::#operator))
             }
         };
-        quote!(#p::check::Step { does: #p::check::Does::#does, text: #text })
+        quote!(#p::check::Token { does: #p::check::Does::#does, text: #text })
     });
     of_key(
         &key,

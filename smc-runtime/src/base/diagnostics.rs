@@ -143,6 +143,49 @@ pub fn effective_sample_size(chains: &[Vec<f64>]) -> Option<f64> {
 /// assert_eq!(weighted_r_hat(&same), Some(1.0));
 /// ```
 pub fn weighted_r_hat(groups: &[(Vec<f64>, Vec<f64>)]) -> Option<f64> {
+    let unbiased = |m: &GroupMoments| m.variance / (1.0 - m.squares);
+    let moments = group_moments(groups);
+    if moments.len() < 2 {
+        return None;
+    }
+    let within = moments.iter().map(unbiased).sum::<f64>() / moments.len() as f64;
+    let (_, between) = mean_variance(moments.iter().map(|m| m.mean));
+    let value = ((within + between) / within).sqrt();
+    value.is_finite().then_some(value)
+}
+
+/// Effective sample size of one scalar as weighted groups show it, such as islands: V/(B/K) with V the variance of all draws,
+/// each group counted alike, and B that of the means of the K groups, of whose mean B/K is the squared error. Each group is its
+/// draws and their weights, which need not sum to 1. At most the number of draws; `None` with fewer than two groups that have
+/// weight.
+///
+/// ```
+/// use smc_runtime::base::diagnostics::weighted_effective_sample_size;
+/// let apart = [(vec![0.0, 2.0], vec![1.0, 1.0]), (vec![4.0, 6.0], vec![1.0, 1.0])];
+/// // The means are 1 and 5: B = 8, and V = 1 + 8.
+/// assert_eq!(weighted_effective_sample_size(&apart), Some(2.25));
+/// ```
+pub fn weighted_effective_sample_size(groups: &[(Vec<f64>, Vec<f64>)]) -> Option<f64> {
+    let moments = group_moments(groups);
+    let k = moments.len() as f64;
+    let (_, between) = mean_variance(moments.iter().map(|m| m.mean));
+    let within = moments.iter().map(|m| m.variance).sum::<f64>() / k;
+    let draws: usize = groups.iter().map(|(values, _)| values.len()).sum();
+    let size = k * (within + between) / between;
+    (moments.len() > 1).then(|| size.min(draws as f64))
+}
+
+/// What a weighted group of draws comes to.
+struct GroupMoments {
+    mean: f64,
+    /// The mean squared deviation.
+    variance: f64,
+    /// The sum of the squared weights, which sum to 1.
+    squares: f64,
+}
+
+/// Of each group that has weight.
+fn group_moments(groups: &[(Vec<f64>, Vec<f64>)]) -> Vec<GroupMoments> {
     let moments = groups.iter().filter_map(|(values, weights)| {
         let total: f64 = weights.iter().sum();
         let expect = |f: &dyn Fn(f64) -> f64| {
@@ -150,18 +193,13 @@ pub fn weighted_r_hat(groups: &[(Vec<f64>, Vec<f64>)]) -> Option<f64> {
             products.sum::<f64>() / total
         };
         let mean = expect(&|x| x);
-        let squares: f64 = weights.iter().map(|w| (w / total).powi(2)).sum();
-        let variance = expect(&|x| (x - mean).powi(2)) / (1.0 - squares);
-        (total > 0.0).then_some((mean, variance))
+        (total > 0.0).then(|| GroupMoments {
+            mean,
+            variance: expect(&|x| (x - mean).powi(2)),
+            squares: weights.iter().map(|w| (w / total).powi(2)).sum(),
+        })
     });
-    let moments: Vec<(f64, f64)> = moments.collect();
-    if moments.len() < 2 {
-        return None;
-    }
-    let within = moments.iter().map(|m| m.1).sum::<f64>() / moments.len() as f64;
-    let (_, between) = mean_variance(moments.iter().map(|m| m.0));
-    let value = ((within + between) / within).sqrt();
-    value.is_finite().then_some(value)
+    moments.collect()
 }
 
 pub(crate) fn mean_variance(x: impl Iterator<Item = f64> + Clone) -> (f64, f64) {

@@ -46,6 +46,12 @@ impl Classified {
     }
 }
 
+/// The class of the largest probability; of equally likely ones the first.
+pub(crate) fn likeliest(probabilities: &[f64]) -> Option<usize> {
+    let classes = (0..probabilities.len()).rev();
+    classes.max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]))
+}
+
 /// Fraction of rows whose likeliest class is the one that came; NaN without rows.
 pub fn accuracy(rows: &[Classified]) -> f64 {
     mean(rows, |row| f64::from(u8::from(row.hit)))

@@ -173,14 +173,6 @@ impl Dataset {
         self.targets[i]
     }
 
-    /// The same rows whose feature `columns` are those of the rows `order`, of which there are as many.
-    pub(crate) fn with_columns_of(&self, columns: &[usize], order: &[usize]) -> Self {
-        Self {
-            inputs: self.inputs.with_columns_of(columns, order),
-            ..self.clone()
-        }
-    }
-
     /// The rows `order`, in that order; rows may repeat.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::finite;
 use super::origin::Origin;
-use super::shift::Shift;
+use super::shift::{Shift, shift_of};
 use crate::base::error::{Error, Result};
 
 /// A table of N rows of features, without targets: what predictions are asked for where the targets are not known yet.
@@ -246,7 +246,7 @@ impl Features {
     }
 
     /// The columns that are stored centred, in order. A table's column of whole numbers, or of numbers far from zero beside
-    /// their range, is one if different numbers of it would be the same in `f32`: its values here are those of the file less
+    /// their range, is one if `f32` would get the distances of its numbers wrong: its values here are those of the file less
     /// [`Shift::by`], and [`Features::row`], [`Features::values`] and everything that is learned from them are in these units.
     ///
     /// ```
@@ -279,8 +279,7 @@ impl Features {
 
     /// The number that `value`, as it is stored in a column, is in the units of its file.
     pub(crate) fn original(&self, column: usize, value: f32) -> f64 {
-        let shift = self.shifts().iter().find(|s| s.column == column);
-        f64::from(value) + shift.map_or(0.0, |s| s.by)
+        f64::from(value) + shift_of(&self.shifts, column)
     }
 
     /// The same rows with `value` in each place of a column.

@@ -1,4 +1,4 @@
-//! Columns whose numbers are stored less a number of their own, as `f32` would not tell them apart.
+//! Columns whose numbers are stored less a number of their own, as `f32` would not keep them apart as far as they are.
 
 /// A column that is stored centred: of each of its numbers `by` was subtracted before it became an `f32`. Identifiers and
 /// times have more digits than `f32` holds, and their differences do not.

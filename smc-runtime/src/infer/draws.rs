@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::base::diagnostics::{effective_sample_size, mean_variance, r_hat, weighted_r_hat};
+use crate::base::diagnostics::{
+    effective_sample_size, r_hat, weighted_effective_sample_size, weighted_r_hat,
+};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::problem::density::Density;
@@ -241,14 +243,11 @@ impl Draws {
         if groups < 2 {
             return None;
         }
-        let size = self.positions.len() / groups;
-        let values = values.chunks_exact(size).map(<[f64]>::to_vec);
         if self.number_of_chains().is_some() {
-            return r_hat(&values.collect::<Vec<_>>());
+            let values = values.chunks_exact(self.positions.len() / groups);
+            return r_hat(&values.map(<[f64]>::to_vec).collect::<Vec<_>>());
         }
-        let weights = self.weights();
-        let weights = weights.chunks_exact(size).map(<[f64]>::to_vec);
-        weighted_r_hat(&values.zip(weights).collect::<Vec<_>>())
+        weighted_r_hat(&self.islands_of(values))
     }
 
     /// Effective sample size of a scalar as chains or islands show it, where those are several: of chains by their
@@ -259,23 +258,15 @@ impl Draws {
         if groups < 2 || self.number_of_chains().is_some() {
             return self.ess(values).map(|ess| ess.min(values.len() as f64));
         }
-        let size = values.len() / groups;
+        weighted_effective_sample_size(&self.islands_of(values))
+    }
+
+    /// The values of each island, or of any groups of one size, with their weights.
+    fn islands_of(&self, values: &[f64]) -> Vec<(Vec<f64>, Vec<f64>)> {
+        let size = self.positions.len() / self.groups();
         let weights = self.weights();
-        let moments = values.chunks_exact(size).zip(weights.chunks_exact(size));
-        let moments: Vec<(f64, f64)> = moments
-            .filter_map(|(values, weights)| {
-                let all: f64 = weights.iter().sum();
-                let mean = values.iter().zip(weights).map(|(x, w)| w * x).sum::<f64>() / all;
-                let square = |(x, w): (&f64, &f64)| w * (x - mean).powi(2);
-                let variance = values.iter().zip(weights).map(square).sum::<f64>() / all;
-                (all > 0.0).then_some((mean, variance))
-            })
-            .collect();
-        let k = moments.len() as f64;
-        let (_, between) = mean_variance(moments.iter().map(|m| m.0));
-        let within = moments.iter().map(|m| m.1).sum::<f64>() / k;
-        let size = k * (within + between) / between;
-        (moments.len() > 1).then(|| size.min(values.len() as f64))
+        let values = values.chunks_exact(size).zip(weights.chunks_exact(size));
+        values.map(|(x, w)| (x.to_vec(), w.to_vec())).collect()
     }
 
     /// Effective sample size of a scalar with one value per draw: of chains by their autocorrelations, of a cloud 1/ΣW², of a

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use super::Posterior;
+use super::predict::Scored;
 use crate::base::diagnostics::mean_variance;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
-use crate::data::Dataset;
+use crate::data::{Dataset, Features};
 use crate::model::Model;
 use crate::model::layout::Role;
 
@@ -76,15 +77,20 @@ impl<M: Model> Posterior<M> {
             return Err(Error::shape("rows to shuffle", "at least 2", found));
         }
         let before = self.predict(data)?.log_densities();
+        // In the order of the training rows, in which the parameters are.
+        let inputs = self.aligned(data.inputs())?;
+        let densities = |inputs: &Features| -> Result<Vec<f64>> {
+            let prediction = self.prediction(inputs)?;
+            Ok(Scored::new(prediction, data.targets().to_vec(), 0).log_densities())
+        };
         let relevance = self.relevance(data.columns());
         let mut features = Vec::new();
-        for (number, (feature, columns)) in groups(data.names()).into_iter().enumerate() {
+        for (number, (feature, columns)) in groups(inputs.names()).into_iter().enumerate() {
             let mut losses = vec![0.0; data.rows()];
             for repeat in 0..REPEATS {
                 let mut stream = Streams::new(0).stream(Purpose::Shuffle, 0, number, repeat);
                 let order = stream.permutation(data.rows());
-                let shuffled = data.with_columns_of(&columns, &order);
-                let after = self.predict(&shuffled)?.log_densities();
+                let after = densities(&inputs.with_columns_of(&columns, &order))?;
                 for (loss, (b, a)) in losses.iter_mut().zip(before.iter().zip(after)) {
                     *loss += (b - a) / REPEATS as f64;
                 }

@@ -6,6 +6,7 @@ pub mod predict;
 pub mod report;
 pub mod summary;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
@@ -29,7 +30,6 @@ pub struct Posterior<M> {
 }
 
 /// What a posterior keeps of the training rows.
-#[derive(Default)]
 pub(crate) struct LearnedFrom {
     /// The standardisation between the user's numbers and the network's.
     pub(crate) scale: Option<Standardise>,
@@ -40,7 +40,7 @@ pub(crate) struct LearnedFrom {
     /// Columns whose numbers are stored less a centre.
     pub(crate) shifts: Vec<Shift>,
     /// The rows, each by a number that stands for it.
-    pub(crate) seen: Option<Seen>,
+    pub(crate) seen: Seen,
 }
 
 impl<M: Model> Posterior<M> {
@@ -49,19 +49,15 @@ impl<M: Model> Posterior<M> {
         predictor: Arc<dyn Predictor>,
         draws: Draws,
         report: Report,
+        learned_from: LearnedFrom,
     ) -> Self {
         Self {
             model,
             predictor,
             draws,
             report,
-            learned_from: LearnedFrom::default(),
+            learned_from,
         }
-    }
-
-    pub(crate) fn learned_from(mut self, data: LearnedFrom) -> Self {
-        self.learned_from = data;
-        self
     }
 
     /// The model, with all sizes filled in.
@@ -123,8 +119,9 @@ impl<M: Model> Posterior<M> {
         self.draws.form()
     }
 
-    /// R-hat of the [predicted function](Prediction::functions) at every row of `data`, across the chains or islands of the run: whether they agree on
-    /// the function, where weights of a network cannot agree. `None` without two of them, or with too few draws in each.
+    /// R-hat of the [predicted function](Prediction::functions) at every row of `data`, across the chains or islands of the run:
+    /// whether they agree on the function, where weights of a network cannot agree. `None` without two of them, or with too few
+    /// draws in each.
     ///
     /// # Errors
     /// As [`Posterior::predict`].
@@ -182,15 +179,14 @@ impl<M: Model> Posterior<M> {
         inputs.predicted_by(self)
     }
 
+    /// `features` with the columns of the training rows, in their order and centred as they are.
+    fn aligned<'f>(&self, features: &'f Features) -> Result<Cow<'f, Features>> {
+        features.aligned(&self.learned_from.names, &self.learned_from.shifts)
+    }
+
     fn prediction(&self, features: &Features) -> Result<Prediction<'_>> {
-        let LearnedFrom {
-            scale,
-            classes,
-            names,
-            shifts,
-            ..
-        } = &self.learned_from;
-        let features = &*features.aligned(names, shifts)?;
+        let LearnedFrom { scale, classes, .. } = &self.learned_from;
+        let features = &*self.aligned(features)?;
         let scaled = scale.as_ref().map(|s| s.apply_features(features));
         let scaled = scaled.transpose()?;
         let prediction = Prediction::new(
@@ -254,18 +250,11 @@ impl Inputs for Dataset {
     fn predicted_by<'a, M: Model>(&self, posterior: &'a Posterior<M>) -> Result<Scored<'a>> {
         posterior.predictor.check_targets(self)?;
         posterior.check_kind(self)?;
-        let prediction = posterior.prediction(self.inputs())?;
-        let LearnedFrom {
-            names,
-            shifts,
-            seen,
-            ..
-        } = &posterior.learned_from;
-        let seen = match seen {
-            Some(seen) => seen.count(&*self.aligned(names, shifts)?),
-            None => 0,
-        };
-        Ok(Scored::new(prediction, self.targets().to_vec()).of_which_seen(seen))
+        let known = &posterior.learned_from;
+        let data = self.aligned(&known.names, &known.shifts)?;
+        let seen = known.seen.count(&data);
+        let prediction = posterior.prediction(data.inputs())?;
+        Ok(Scored::new(prediction, self.targets().to_vec(), seen))
     }
 }
 

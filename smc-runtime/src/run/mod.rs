@@ -23,7 +23,6 @@ use crate::engine::{self, Engine};
 use crate::infer::observe::Observer;
 use crate::infer::{FromPrior, Inference, smc};
 use crate::model::Model;
-use crate::model::dist::Predictive as _;
 use crate::posterior::Posterior;
 use setup::{Scaling, Setup};
 
@@ -218,7 +217,7 @@ impl<M: Model> Run<'_, M> {
         let (data, scaling, algorithm) = (run.data, &run.scaling, &*run.algorithm);
         let (engine, seed) = (run.engine, run.seed);
         threads.run(|| {
-            let (scale, _) = scaling.settled(data, model.likelihood().response());
+            let (scale, _) = scaling.settled(&model, data);
             let bound = engine::bind_rows(model, data, scale.as_ref(), order, engine, seed)?;
             Ok(Estimate::of(&*bound.problem, algorithm, seed))
         })

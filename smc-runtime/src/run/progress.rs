@@ -96,11 +96,11 @@ impl Drop for Progress {
 
 /// Writes the last thing said, again and again, until it is dropped.
 struct Lines {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<Log>>,
     _writer: Every,
 }
 
-struct State {
+struct Log {
     label: String,
     since: Instant,
     out: Box<dyn Write + Send>,
@@ -108,13 +108,13 @@ struct State {
 }
 
 /// The state; what a thread that panicked left of it is as good.
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn locked(state: &Mutex<Log>) -> MutexGuard<'_, Log> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Lines {
     fn new(label: String, every: Duration, out: Box<dyn Write + Send>) -> Self {
-        let state = Arc::new(Mutex::new(State {
+        let state = Arc::new(Mutex::new(Log {
             label,
             since: Instant::now(),
             out,

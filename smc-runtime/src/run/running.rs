@@ -18,7 +18,6 @@ use crate::engine;
 use crate::infer::observe::{Observer, Step};
 use crate::infer::{Form, Stepwise};
 use crate::model::Model;
-use crate::model::dist::Predictive as _;
 use crate::posterior::report::{Report, ScaledBy};
 use crate::posterior::{LearnedFrom, Posterior};
 use crate::problem::{Counts, Problem};
@@ -68,9 +67,8 @@ impl<M: Model> Running<M> {
         let mut observers = run.observers;
         // Before anything is packed: what the check gathers is gone by then.
         let mut findings = threads.run(|| data.check());
-        let response = run.model.likelihood().response();
-        let scaling = run.scaling;
-        let (scale, scaled_by) = threads.run(|| scaling.settled(data, response));
+        let (model, scaling) = (&run.model, &run.scaling);
+        let (scale, scaled_by) = threads.run(|| scaling.settled(model, data));
         let scale = scale.as_ref();
         let bound = {
             let (model, order, engine) = (run.model, run.order, run.engine);
@@ -116,7 +114,7 @@ impl<M: Model> Running<M> {
                 classes: data.classes().to_vec(),
                 names: data.inputs().given_names().to_vec(),
                 shifts: data.inputs().shifts().to_vec(),
-                seen: Some(threads.run(|| Seen::of(data))),
+                seen: Seen::of(data),
             },
             scaled_by,
             target_scale: data.target_scale(),
@@ -243,8 +241,8 @@ impl<M: Model> Running<M> {
         let most = (ROOM / (draws.positions().len() * outputs).max(1)).clamp(8, AGREEMENT_ROWS);
         let rows: Vec<usize> = (0..given.some.rows().min(most)).collect();
         let several = draws.groups() > 1;
-        let posterior = Posterior::new(self.model, self.problem.predictor(), draws, report)
-            .learned_from(given.learned_from);
+        let (predictor, known) = (self.problem.predictor(), given.learned_from);
+        let posterior = Posterior::new(self.model, predictor, draws, report, known);
         if !several {
             return Ok(posterior);
         }

@@ -6,7 +6,8 @@ use crate::data::{Dataset, Standardise, TargetScale};
 use crate::engine::Engine;
 use crate::infer::Inference;
 use crate::infer::observe::Observer;
-use crate::model::dist::Response;
+use crate::model::Model;
+use crate::model::dist::{Predictive as _, Response};
 use crate::posterior::report::ScaledBy;
 
 /// Everything that decides a run, and what watches it.
@@ -35,18 +36,19 @@ pub(super) enum Scaling {
 }
 
 impl Scaling {
-    /// The standardisation for `data` of targets of this kind, and who says so.
-    pub(super) fn settled(
+    /// The standardisation of `data` for `model`, and who says so.
+    pub(super) fn settled<M: Model>(
         &self,
+        model: &M,
         data: &Dataset,
-        response: Response,
     ) -> (Option<Standardise>, ScaledBy) {
         match self {
             Self::Raw => (None, ScaledBy::Nobody),
             Self::Given(scale) => (Some(scale.clone()), ScaledBy::TheRun),
             Self::ByTheModel => {
                 let original = data.target_scale() == TargetScale::Original;
-                let scale = if response == Response::Real && original {
+                let real = model.likelihood().response() == Response::Real;
+                let scale = if real && original {
                     Standardise::fit(data)
                 } else {
                     Standardise::fit_features(data)

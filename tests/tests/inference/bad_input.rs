@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use laws::altered::Altered;
 use laws::conjugate::{Line, data};
-use laws::infer;
 use laws::models::{Noise, Softmax};
+use laws::{EndAt, infer};
 use smc_runtime::data::Findings;
 use smc_runtime::infer::observe::{Observer, Step};
 use smc_runtime::prelude::*;
@@ -367,19 +367,10 @@ fn collapse_says_at_which_stage_and_what_to_try() {
     assert_eq!(impossible.rows(), 40);
 }
 
-/// Stops at once.
-struct Impatient;
-
-impl Observer for Impatient {
-    fn step(&mut self, _: &Step) -> ControlFlow<()> {
-        ControlFlow::Break(())
-    }
-}
-
 #[test]
 fn an_observer_can_stop_a_run() {
     let table = data::<2>(20, 1);
-    let stopped = Run::new(Line::<2>::default(), &table).observe(Impatient);
+    let stopped = Run::new(Line::<2>::default(), &table).observe(EndAt(1));
     let stopped = stopped.run().unwrap();
     let report = stopped.report();
     assert_eq!((report.steps.len(), stopped.log_evidence()), (1, None));

@@ -196,4 +196,9 @@ fn the_scale_of_each_feature_stands_beside_what_it_matters() {
             .unwrap()
     };
     assert!(scale("size") > scale("rooms"), "{importance}");
+    // A feature keeps its scale wherever its column stands.
+    let turned = posterior.importance(&table([2, 0, 1], 0..60)).unwrap();
+    for feature in &turned.features {
+        assert_eq!(feature.relevance, Some(scale(&feature.feature)), "{turned}");
+    }
 }

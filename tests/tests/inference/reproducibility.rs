@@ -1,16 +1,14 @@
 //! Same seed, same bits: with any number of threads, in any tile, and before and after a resume; rows come back in the
 //! user's order.
 
-use std::ops::ControlFlow;
-
 use laws::conjugate::{Line, data};
 use laws::models::Softmax;
-use laws::table;
+use laws::{EndAt, table};
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::Streams;
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::infer::Smc;
-use smc_runtime::infer::observe::{Observer, Step};
+use smc_runtime::infer::observe::Step;
 use smc_runtime::prelude::*;
 use smc_runtime::problem::population::Population;
 use smc_runtime::run::State;
@@ -353,21 +351,12 @@ fn a_damaged_state_is_refused() {
 
 #[test]
 fn a_run_that_an_observer_stops_can_go_on() {
-    struct AtThird;
-    impl Observer for AtThird {
-        fn step(&mut self, step: &Step) -> ControlFlow<()> {
-            match step.step {
-                3 => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
     let data = data::<2>(80, 1);
     let run = || {
         let run = Run::new(Line::<2>::default(), &data).seed(4);
         run.with(smc().particles(6).kernel(Hmc::leapfrogs(2)))
     };
-    let mut stopped = run().observe(AtThird).begin().unwrap();
+    let mut stopped = run().observe(EndAt(3)).begin().unwrap();
     while stopped.step().unwrap().is_some() {}
     assert_eq!(stopped.steps().len(), 3);
     let resumed = run().resume(&stopped.state().unwrap()).unwrap();

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use laws::EndAt;
 use models::{
     ArdRegressor, HeteroscedasticRegressor, LinearRegression, LogisticRegression, MlpClassifier,
     MlpRegressor, MultinomialRegression, NegativeBinomialRegression, PoissonRegression,
@@ -239,19 +240,6 @@ fn what_is_no_posterior_says_so() {
     );
 }
 
-/// Ends a run at a step.
-struct At(usize);
-
-impl Observer for At {
-    fn step(&mut self, step: &Step) -> ControlFlow<()> {
-        if step.step == self.0 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
-}
-
 #[test]
 fn a_run_that_is_ended_leaves_what_it_has() {
     let data = waves(60, 7);
@@ -261,7 +249,7 @@ fn a_run_that_is_ended_leaves_what_it_has() {
             .with(chains.kernel(Hmc::leapfrogs(2)))
             .seed(2)
     };
-    let early = chains(30).observe(At(32)).run().unwrap();
+    let early = chains(30).observe(EndAt(32)).run().unwrap();
     let asked = chains(12).run().unwrap();
     assert_eq!(early.len(), 24);
     for i in 0..24 {
@@ -273,9 +261,9 @@ fn a_run_that_is_ended_leaves_what_it_has() {
         "{cautions}"
     );
     // Ended at its last step it is whole.
-    let whole = chains(12).observe(At(32)).run().unwrap();
+    let whole = chains(12).observe(EndAt(32)).run().unwrap();
     assert_eq!(whole.report().cautions, asked.report().cautions);
-    let nothing = chains(30).observe(At(20)).run().map(|_| ()).unwrap_err();
+    let nothing = chains(30).observe(EndAt(20)).run().map(|_| ()).unwrap_err();
     assert_eq!(
         nothing.to_string(),
         "ended after 20 steps, with no draw yet: that was the warm-up; a saved state of it can go on"

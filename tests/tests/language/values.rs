@@ -6,7 +6,7 @@
 
 use smc_runtime::engine::bind;
 use smc_runtime::layers::{Act, Device, Float, Interval, Tape};
-use smc_runtime::model::check::{Does, Function, ModelShape, Operator, Step, key};
+use smc_runtime::model::check::{Does, Function, ModelShape, Operator, Token, key};
 use smc_runtime::model::dist::Likelihood;
 use smc_runtime::model::nn::Field;
 use smc_runtime::model::prior::Priors;
@@ -293,7 +293,7 @@ fn activations_give_what_they_say() {
 
 #[test]
 fn bind_and_const_evaluation_say_the_same() {
-    let step = |does, text| Step { does, text };
+    let step = |does, text| Token { does, text };
     let noise = step(Does::Field(NOISE), "noise");
     let second = step(Does::Column(OUTPUT, 1), "output[1]");
     let cases = [

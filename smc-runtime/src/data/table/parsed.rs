@@ -16,7 +16,7 @@ use crate::data::words::{called, quoted, quoted_list};
 
 /// What a table is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum Reading {
     /// Levels, medians and centres are learned of it.
     Learn,
     /// They are known.
@@ -32,7 +32,7 @@ pub(super) struct Parsed {
     /// Number of fields of the first record.
     width: usize,
     columns: Columns,
-    purpose: Purpose,
+    purpose: Reading,
     /// The field of each column; none of one that is not looked at.
     places: Vec<Option<usize>>,
     rows: usize,
@@ -57,7 +57,7 @@ impl Parsed {
         records: &Records<'_>,
         columns: Columns,
         places: Vec<Option<usize>>,
-        purpose: Purpose,
+        purpose: Reading,
     ) -> Self {
         Self {
             first: records.line(),
@@ -128,7 +128,7 @@ impl Parsed {
                 records.width().to_string(),
             ));
         }
-        if !self.columns.drop_missing || self.purpose == Purpose::Predict {
+        if !self.columns.drop_missing || self.purpose == Reading::Predict {
             return Ok(false);
         }
         let fields = self.places.iter().enumerate();
@@ -175,7 +175,7 @@ impl Parsed {
                 ColumnRole::Offset => self.offset.push(value as f32),
                 ColumnRole::Weight => self.weights.push(value as f32),
                 ColumnRole::Number | ColumnRole::Levels(_) => {
-                    if self.purpose == Purpose::Learn
+                    if self.purpose == Reading::Learn
                         && self.columns.roles[column] == ColumnRole::Number
                     {
                         let exact = &mut self.exact[at];
@@ -199,7 +199,7 @@ impl Parsed {
 
     /// What is stored for the `field` of column `column`, which is not missing, or what it should have been.
     fn value(&mut self, column: usize, field: &str) -> Result<f64, String> {
-        let learned = self.purpose != Purpose::Learn;
+        let learned = self.purpose != Reading::Learn;
         match &mut self.columns.roles[column] {
             ColumnRole::Ignored => Ok(0.0),
             ColumnRole::Levels(levels) => level(levels, field, learned),
@@ -238,11 +238,11 @@ impl Parsed {
                 "the end of the file",
             ));
         }
-        let needed = self.purpose == Purpose::Predict;
+        let needed = self.purpose == Reading::Predict;
         let names = self.columns.names.as_deref();
         let fillable = |column| self.columns.stored().any(|c| c == column);
         self.missing.check(names, records, fillable, needed)?;
-        if self.purpose != Purpose::Learn {
+        if self.purpose != Reading::Learn {
             return Ok(());
         }
         let target = self.columns.target;
@@ -427,7 +427,7 @@ mod tests {
         };
         change(&mut columns);
         let places = (0..records.width()).map(Some).collect();
-        let parsed = Parsed::new(&records, columns, places, Purpose::Learn);
+        let parsed = Parsed::new(&records, columns, places, Reading::Learn);
         parsed.filled(records, headed)?.dataset()
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::declaration::Table;
 use super::header::opened;
-use super::parsed::{Parsed, Purpose};
+use super::parsed::{Parsed, Reading};
 use crate::base::error::Result;
 use crate::data::dataset::Dataset;
 use crate::data::source::Source;
@@ -36,7 +36,7 @@ impl Table {
         let headed = names.is_some();
         let columns = self.columns(&records, names)?;
         let places = (0..records.width()).map(Some).collect();
-        Parsed::new(&records, columns, places, Purpose::Learn).filled(records, headed)
+        Parsed::new(&records, columns, places, Reading::Learn).filled(records, headed)
     }
 }
 

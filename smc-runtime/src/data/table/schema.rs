@@ -5,7 +5,7 @@ use std::path::Path;
 use super::columns::Columns;
 use super::declaration::Table;
 use super::header::opened;
-use super::parsed::{Parsed, Purpose};
+use super::parsed::{Parsed, Reading};
 use super::places::places;
 use crate::base::error::Result;
 use crate::data::dataset::Dataset;
@@ -100,16 +100,16 @@ impl Schema {
     }
 
     fn dataset_from(&self, source: Source<'_>) -> Result<Dataset> {
-        self.parsed(source, Purpose::Read)?.dataset()
+        self.parsed(source, Reading::Read)?.dataset()
     }
 
     fn features_from(&self, source: Source<'_>) -> Result<Features> {
-        self.parsed(source, Purpose::Predict)?.features()
+        self.parsed(source, Reading::Predict)?.features()
     }
 
-    fn parsed(&self, source: Source<'_>, purpose: Purpose) -> Result<Parsed> {
+    fn parsed(&self, source: Source<'_>, purpose: Reading) -> Result<Parsed> {
         let (records, names) = opened(source, self.separator, self.header)?;
-        let wanted = purpose != Purpose::Predict;
+        let wanted = purpose != Reading::Predict;
         let places = places(&self.columns, &records, names.as_deref(), wanted)?;
         let parsed = Parsed::new(&records, self.columns.clone(), places, purpose);
         parsed.filled(records, names.is_some())

@@ -2,7 +2,7 @@
 //! and terms become the facts that the macro reads off the attributes, and the same functions judge them. What only `bind`
 //! can know is judged here.
 
-use super::{Does, Key, ModelShape, Step, Takes, Text, Use, keys_given};
+use super::{Does, Key, ModelShape, Takes, Text, Token, Use, keys_given};
 use crate::base::error::{Error, Result};
 use crate::model::layout::Part;
 use crate::model::rule::Rule;
@@ -138,9 +138,9 @@ impl ModelShape<'_> {
             }
             let mut steps = Vec::new();
             self.steps(term, &mut steps);
-            let steps: Vec<Step<'_>> = steps
+            let steps: Vec<Token<'_>> = steps
                 .iter()
-                .map(|(does, text)| Step { does: *does, text })
+                .map(|(does, text)| Token { does: *does, text })
                 .collect();
             self.value(name, key, &steps).map_err(refused)?;
         }

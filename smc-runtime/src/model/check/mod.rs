@@ -21,7 +21,7 @@ pub use keys::{ANY, Key, Takes, has_key, key, keys_given, known_key};
 pub use likelihood::Use;
 pub use shape::{FieldShape, Generic, ModelShape, gives};
 pub use text::Text;
-pub use value::{Does, Step};
+pub use value::{Does, Token};
 
 /// Ends const evaluation with the message, if there is one.
 ///

@@ -11,7 +11,7 @@ use crate::model::transform::Support;
 
 /// A step of an expression in postfix order: operands come before what is done with them.
 #[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
+pub struct Token<'a> {
     /// What is done.
     pub does: Does,
     /// The part of the expression that ends here, as a reader would write it.
@@ -48,7 +48,12 @@ impl ModelShape<'_> {
     ///
     /// # Errors
     /// The message for the user.
-    pub const fn value(&self, likelihood: &str, key: &Key, steps: &[Step<'_>]) -> Result<(), Text> {
+    pub const fn value(
+        &self,
+        likelihood: &str,
+        key: &Key,
+        steps: &[Token<'_>],
+    ) -> Result<(), Text> {
         // What cannot be named there has been reported.
         if matches!(key.takes, Takes::Row) || !self.can_be_named(likelihood, key, steps) {
             return Ok(());
@@ -81,7 +86,7 @@ impl ModelShape<'_> {
         }
     }
 
-    const fn can_be_named(&self, likelihood: &str, key: &Key, steps: &[Step<'_>]) -> bool {
+    const fn can_be_named(&self, likelihood: &str, key: &Key, steps: &[Token<'_>]) -> bool {
         let mut i = 0;
         while i < steps.len() {
             let named = match steps[i].does {
@@ -100,7 +105,7 @@ impl ModelShape<'_> {
     }
 
     /// The part that the last of `steps` ends.
-    const fn part(&self, steps: &[Step<'_>]) -> Part {
+    const fn part(&self, steps: &[Token<'_>]) -> Part {
         let Some((last, before)) = steps.split_last() else {
             return Part {
                 start: 0,
@@ -143,14 +148,14 @@ impl ModelShape<'_> {
     }
 
     /// The two parts that `steps` end with.
-    const fn operands(&self, steps: &[Step<'_>]) -> (Part, Part) {
+    const fn operands(&self, steps: &[Token<'_>]) -> (Part, Part) {
         let right = self.part(steps);
         (self.part(steps.split_at(right.start).0), right)
     }
 
     /// The part of `steps` on whose account the whole is not positive: the one operand of a sum, product or quotient that
     /// is not, where the other is.
-    const fn blamed<'s>(&self, steps: &'s [Step<'s>]) -> &'s [Step<'s>] {
+    const fn blamed<'s>(&self, steps: &'s [Token<'s>]) -> &'s [Token<'s>] {
         let Some((last, before)) = steps.split_last() else {
             return steps;
         };
@@ -167,7 +172,7 @@ impl ModelShape<'_> {
     }
 
     /// `, but .. can be ..: write ..`.
-    const fn but(&self, text: Text, steps: &[Step<'_>], values: Interval, takes: Support) -> Text {
+    const fn but(&self, text: Text, steps: &[Token<'_>], values: Interval, takes: Support) -> Text {
         let text = self.whole(text.str(", but "), steps).str(can_be(values));
         let (positive, blamed) = match takes {
             Support::UnitInterval => (false, steps),
@@ -208,7 +213,7 @@ impl ModelShape<'_> {
         &self,
         likelihood: &str,
         key: &Key,
-        of: &[Step<'_>],
+        of: &[Token<'_>],
         values: Interval,
     ) -> Text {
         let text = Text::new()
@@ -232,7 +237,7 @@ impl ModelShape<'_> {
     }
 
     /// The expression; a parameter alone with its type.
-    const fn whole(&self, text: Text, steps: &[Step<'_>]) -> Text {
+    const fn whole(&self, text: Text, steps: &[Token<'_>]) -> Text {
         if let Some(field) = self.parameter_alone(steps) {
             return text.field(self.name, &self.fields[field]);
         }
@@ -243,10 +248,10 @@ impl ModelShape<'_> {
     }
 
     /// The parameter that an expression consists of.
-    const fn parameter_alone(&self, steps: &[Step<'_>]) -> Option<usize> {
+    const fn parameter_alone(&self, steps: &[Token<'_>]) -> Option<usize> {
         match steps {
             [
-                Step {
+                Token {
                     does: Does::Field(field) | Does::Column(field, _),
                     ..
                 },
@@ -309,7 +314,7 @@ const fn can_be(values: Interval) -> &'static str {
 }
 
 /// The text of a step, in parentheses where a method would bind to a part of it.
-const fn apart(text: Text, step: &Step<'_>) -> Text {
+const fn apart(text: Text, step: &Token<'_>) -> Text {
     if matches!(step.does, Does::Combine(_) | Does::Apply(Function::Neg)) {
         text.str("(").str(step.text).str(")")
     } else {
@@ -318,7 +323,7 @@ const fn apart(text: Text, step: &Step<'_>) -> Text {
 }
 
 /// Whether two expressions are the same, step by step. Those with something unjudged are taken to differ.
-const fn same(a: &[Step<'_>], b: &[Step<'_>]) -> bool {
+const fn same(a: &[Token<'_>], b: &[Token<'_>]) -> bool {
     if a.len() != b.len() {
         return false;
     }

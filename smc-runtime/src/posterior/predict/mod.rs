@@ -13,6 +13,7 @@ pub use scored::Scored;
 pub use summary::Scores;
 
 use crate::base::exec;
+use crate::base::scores::likeliest;
 use crate::data::{Standardise, TargetScale};
 use crate::model::dist::{Predictive, Response};
 use crate::problem::Arguments;
@@ -107,10 +108,7 @@ impl Prediction<'_> {
     /// What each draw says of row `row`, in one number: the mean of y, for classes the probability of the class that all draws
     /// together find the likeliest.
     pub fn functions(&self, row: usize) -> Vec<f64> {
-        let likeliest = self.probabilities(row).and_then(|p| {
-            // Of equally likely classes the first.
-            (0..p.len()).rev().max_by(|&a, &b| p[a].total_cmp(&p[b]))
-        });
+        let likeliest = self.probabilities(row).and_then(|p| likeliest(&p));
         let said = |draw: usize| self.said(draw, row, likeliest);
         (0..self.draws()).map(said).collect()
     }

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::{Prediction, Scores};
 use crate::base::exec;
-use crate::base::scores::{self, Bin, Classified, Confusion};
+use crate::base::scores::{self, Bin, Classified, Confusion, likeliest};
 use crate::base::sums::log_sum_exp;
 use crate::model::dist::discrete;
 
@@ -25,19 +25,13 @@ impl<'a> Deref for Scored<'a> {
 }
 
 impl<'a> Scored<'a> {
-    /// `prediction` with one target for each of its rows.
-    pub(crate) fn new(prediction: Prediction<'a>, targets: Vec<f32>) -> Self {
+    /// `prediction` with one target for each of its rows, of which `seen` are training rows too.
+    pub(crate) fn new(prediction: Prediction<'a>, targets: Vec<f32>, seen: usize) -> Self {
         Self {
             prediction,
             targets,
-            seen: 0,
+            seen,
         }
-    }
-
-    /// Of whose rows so many are training rows too.
-    pub(crate) fn of_which_seen(mut self, seen: usize) -> Self {
-        self.seen = seen;
-        self
     }
 }
 
@@ -183,13 +177,11 @@ impl Scored<'_> {
 
     /// Counts of the classes that came against the likeliest, for classes.
     pub fn confusion(&self) -> Option<Confusion> {
-        let likeliest = |i: usize| {
-            let p = self.probabilities(i)?;
-            // Of equally likely classes the first.
-            let best = (0..p.len()).rev().max_by(|&a, &b| p[a].total_cmp(&p[b]))?;
+        let pair = |i: usize| {
+            let best = likeliest(&self.probabilities(i)?)?;
             Some((self.targets[i] as usize, best))
         };
-        let pairs: Option<Vec<_>> = exec::map(self.rows(), likeliest).into_iter().collect();
+        let pairs: Option<Vec<_>> = exec::map(self.rows(), pair).into_iter().collect();
         let pairs = pairs?;
         let names = (0..self.probabilities(0)?.len()).map(|c| self.class_name(c));
         Some(Confusion::new(names.collect(), pairs))

@@ -12,7 +12,11 @@ fn scored<'a>(
     predictive: &'a dyn Predictive,
     targets: Vec<f32>,
 ) -> Scored<'a> {
-    Scored::new(Prediction::new(arguments, log_weights, predictive), targets)
+    Scored::new(
+        Prediction::new(arguments, log_weights, predictive),
+        targets,
+        0,
+    )
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn standardised<'a>(scored: Scored<'a>, scale: &Standardise) -> Scored<'a> {
         targets,
         ..
     } = scored;
-    Scored::new(prediction.standardised_by(scale), targets)
+    Scored::new(prediction.standardised_by(scale), targets, 0)
 }
 
 fn near(found: f64, expected: f64, tolerance: f64) {
