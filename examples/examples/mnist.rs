@@ -131,10 +131,10 @@ enum Algorithm {
 #[bayes_model]
 #[likelihood(Categorical(logits = output))]
 struct Images {
-    #[prior(Normal(0.0, 3.0 / fan_in.sqrt()))]
+    #[prior(Normal(0.0, 6.0 / fan_in.sqrt()))]
     hidden: Linear<Dyn, Dyn>,
     activation: Tanh,
-    #[prior(Normal(0.0, 1.0))]
+    #[prior(Normal(0.0, 2.0))]
     output: Linear<Dyn, Dyn>,
 }
 

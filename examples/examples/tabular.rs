@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use examples::algorithm::{Algorithm, parameters};
+use examples::network::{NetworkFlags, Use};
 use examples::{Flags, choice, exit, wine, word};
-use models::{LinearRegression, MlpClassifier, MlpRegressor, MultinomialRegression};
+use models::{LinearRegression, MultinomialRegression};
 use serde_json::{Value, json};
 use smc_runtime::data::{Column, Table};
 use smc_runtime::prelude::*;
@@ -46,9 +47,8 @@ struct Args {
     /// Take the target's labels as classes although they look like a quantity.
     #[arg(long)]
     any_classes: bool,
-    /// Hidden units of the network.
-    #[arg(long, default_value_t = 50)]
-    hidden: usize,
+    #[command(flatten)]
+    network: NetworkFlags,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -66,9 +66,6 @@ fn run(args: &Args) -> Result<()> {
     let infer: Algorithm = choice("infer", &args.infer)?;
     let usual = args.flags.size("", "regression");
     let task: Task = choice("task", args.task.as_deref().unwrap_or(usual))?;
-    if args.hidden == 0 {
-        return Err(Error::config("hidden", 0, "at least 1 unit is needed"));
-    }
     let Some((train, test)) = read(args, task)? else {
         eprintln!("skipped: this example needs a table; say --train FILE");
         return Ok(());
@@ -100,20 +97,20 @@ fn run(args: &Args) -> Result<()> {
         );
     }
     let outputs = classes.max(1);
-    let size = parameters(train.columns(), args.hidden, outputs);
+    let size = parameters(train.columns(), &args.network.widths(), outputs);
     let settings = infer.settings(&args.flags, train.rows(), size);
-    let parts = (args, task, infer, &train, &test, settings);
+    let score = Score {
+        args,
+        task,
+        infer,
+        train: &train,
+        test: &test,
+        settings,
+    };
     match (task, infer) {
-        (Task::Regression, Algorithm::Linear) => score(parts, LinearRegression::infer(&train)),
-        (Task::Regression, _) => score(parts, MlpRegressor::sized(args.hidden).infer_with(&train)),
-        (_, Algorithm::Linear) => score(
-            parts,
-            MultinomialRegression::sized(classes).infer_with(&train),
-        ),
-        _ => score(
-            parts,
-            MlpClassifier::sized(args.hidden, classes).infer_with(&train),
-        ),
+        (Task::Regression, Algorithm::Linear) => score.with(LinearRegression::default()),
+        (_, Algorithm::Linear) => score.with(MultinomialRegression::sized(classes)),
+        _ => args.network.hand(classes, score),
     }
 }
 
@@ -176,54 +173,61 @@ fn graded(data: &Dataset, task: Task) -> Result<Dataset> {
     }
 }
 
-type Parts<'a> = (
-    &'a Args,
-    Task,
-    Algorithm,
-    &'a Dataset,
-    &'a Dataset,
-    Box<dyn Inference>,
-);
+struct Score<'a> {
+    args: &'a Args,
+    task: Task,
+    infer: Algorithm,
+    train: &'a Dataset,
+    test: &'a Dataset,
+    settings: Box<dyn Inference>,
+}
 
-fn score<M: Model>(parts: Parts<'_>, run: Run<'_, M>) -> Result<()> {
-    let (args, task, infer, train, test, settings) = parts;
-    let scale = match task {
-        Task::Regression => Standardise::fit(train),
-        _ => Standardise::fit_features(train),
-    };
-    let run = run.with_boxed(settings).standardise(scale);
-    let run = args.flags.apply(run).observe(Progress::bar("table"));
-    let posterior = run.run()?;
-    let (report, prediction) = (posterior.report(), posterior.predict(test)?);
-    let scores = prediction.summary();
-    eprintln!("{report}\n\n{scores}");
-    let mut out = json!({
-        "example": "tabular", "seed": args.flags.seed, "task": word(&task), "infer": word(&infer), "rows": train.rows(),
-        "test_rows": test.rows(), "features": train.columns(), "target_scale": prediction.target_scale().to_string(),
-        "seconds": report.seconds,
-    });
-    let mut add = |key: &str, value: Option<f64>| out[key] = Value::from(value);
-    if task == Task::Regression {
-        let crps = prediction.crps();
-        eprintln!("CRPS {:.3}", crps.unwrap_or(f64::NAN));
-        add("rmse", scores.rmse);
-        add("lppd", Some(scores.lppd));
-        add("crps", crps);
-        add("coverage", scores.coverage_90);
-    } else {
-        add("accuracy", scores.accuracy);
-        add("nll", scores.nll);
-        add("brier", scores.brier);
-        add("ece", scores.calibration_error);
-    }
-    if task == Task::Binary {
-        let auroc = prediction.auroc(1);
-        match auroc {
-            Some(auroc) => eprintln!("AUROC {auroc:.3}"),
-            None => eprintln!("AUROC none: the rows to score are all of one class"),
+impl Use for Score<'_> {
+    type Gives = ();
+
+    fn with<M: Infers>(self, model: M) -> Result<()> {
+        let Self {
+            args,
+            task,
+            infer,
+            train,
+            test,
+            settings,
+        } = self;
+        let run = Run::new(model, train).with_boxed(settings);
+        let run = args.flags.apply(run).observe(Progress::bar("table"));
+        let posterior = run.run()?;
+        let (report, prediction) = (posterior.report(), posterior.predict(test)?);
+        let scores = prediction.summary();
+        eprintln!("{report}\n\n{scores}");
+        let mut out = json!({
+            "example": "tabular", "seed": args.flags.seed, "task": word(&task), "infer": word(&infer), "rows": train.rows(),
+            "test_rows": test.rows(), "features": train.columns(), "target_scale": prediction.target_scale().to_string(),
+            "seconds": report.seconds,
+        });
+        let mut add = |key: &str, value: Option<f64>| out[key] = Value::from(value);
+        if task == Task::Regression {
+            let crps = prediction.crps();
+            eprintln!("CRPS {:.3}", crps.unwrap_or(f64::NAN));
+            add("rmse", scores.rmse);
+            add("lppd", Some(scores.lppd));
+            add("crps", crps);
+            add("coverage", scores.coverage_90);
+        } else {
+            add("accuracy", scores.accuracy);
+            add("nll", scores.nll);
+            add("brier", scores.brier);
+            add("ece", scores.calibration_error);
         }
-        add("auroc", auroc);
+        if task == Task::Binary {
+            let auroc = prediction.auroc(1);
+            match auroc {
+                Some(auroc) => eprintln!("AUROC {auroc:.3}"),
+                None => eprintln!("AUROC none: the rows to score are all of one class"),
+            }
+            add("auroc", auroc);
+        }
+        args.flags.print(&out);
+        Ok(())
     }
-    args.flags.print(&out);
-    Ok(())
 }

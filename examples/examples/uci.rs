@@ -7,9 +7,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use examples::algorithm::{Algorithm, parameters};
+use examples::network::{NetworkFlags, Use};
 use examples::uci::UciSet;
 use examples::{Flags, choice, exit, wine, word};
-use models::{LinearRegression, MlpRegressor};
+use models::LinearRegression;
 use serde_json::json;
 use smc_runtime::posterior::predict::Scores;
 use smc_runtime::prelude::*;
@@ -31,9 +32,8 @@ struct Args {
     /// Splits to run, the first of the files.
     #[arg(long, default_value_t = 5)]
     splits: usize,
-    /// Hidden units of the network.
-    #[arg(long, default_value_t = 50)]
-    hidden: usize,
+    #[command(flatten)]
+    network: NetworkFlags,
     /// Score on this fraction of the training rows, held out, in place of the test rows: for choosing settings.
     #[arg(long)]
     validate: Option<f64>,
@@ -51,9 +51,6 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     let infer: Algorithm = choice("infer", &args.infer)?;
-    if args.hidden == 0 {
-        return Err(Error::config("hidden", 0, "at least 1 unit is needed"));
-    }
     let Some((name, set)) = read(args)? else {
         eprintln!("skipped: this example needs tables; say --data DIR or set SMC_DATA");
         return Ok(());
@@ -114,30 +111,40 @@ fn read(args: &Args) -> Result<Option<(String, UciSet)>> {
 
 /// Learns from `train` and scores on `test`, on the original scale.
 fn fit(args: &Args, infer: Algorithm, train: &Dataset, test: &Dataset) -> Result<Outcome> {
-    let size = parameters(train.columns(), args.hidden, 1);
+    let size = parameters(train.columns(), &args.network.widths(), 1);
     let settings = infer.settings(&args.flags, train.rows(), size);
+    let score = Score {
+        args,
+        settings,
+        train,
+        test,
+    };
     if infer == Algorithm::Linear {
-        let run = LinearRegression::infer(train);
-        return score(args, run.with_boxed(settings), train, test);
+        return score.with(LinearRegression::default());
     }
-    let run = MlpRegressor::sized(args.hidden).infer_with(train);
-    score(args, run.with_boxed(settings), train, test)
+    args.network.hand(0, score)
 }
 
-fn score<M: Model>(
-    args: &Args,
-    run: Run<'_, M>,
-    train: &Dataset,
-    test: &Dataset,
-) -> Result<Outcome> {
-    let run = run
-        .standardise(Standardise::fit(train))
-        .observe(Progress::bar("split"));
-    let posterior = args.flags.apply(run).run()?;
-    Ok(Outcome {
-        scores: posterior.predict(test)?.summary(),
-        seconds: posterior.report().seconds,
-    })
+struct Score<'a> {
+    args: &'a Args,
+    settings: Box<dyn Inference>,
+    train: &'a Dataset,
+    test: &'a Dataset,
+}
+
+impl Use for Score<'_> {
+    type Gives = Outcome;
+
+    fn with<M: Infers>(self, model: M) -> Result<Outcome> {
+        let run = Run::new(model, self.train)
+            .with_boxed(self.settings)
+            .observe(Progress::bar("split"));
+        let posterior = self.args.flags.apply(run).run()?;
+        Ok(Outcome {
+            scores: posterior.predict(self.test)?.summary(),
+            seconds: posterior.report().seconds,
+        })
+    }
 }
 
 /// Mean of `score` over the outcomes and its standard error, which one outcome alone does not have.
@@ -165,7 +172,7 @@ fn print(args: &Args, name: &str, infer: Algorithm, outcomes: &[Outcome]) {
         100.0 * coverage,
     );
     args.flags.print(&json!({
-        "example": "uci", "seed": args.flags.seed, "set": name, "infer": word(&infer), "splits": outcomes.len(), "hidden": args.hidden,
+        "example": "uci", "seed": args.flags.seed, "set": name, "infer": word(&infer), "splits": outcomes.len(), "layers": args.network.widths(), "activation": args.network.activation, "noise": args.network.noise,
         "scored_on": if args.validate.is_some() { "validation" } else { "test" }, "target_scale": "original",
         "rmse": rmse, "rmse_se": rmse_se, "lppd": lppd, "lppd_se": lppd_se, "coverage": coverage, "coverage_se": coverage_se,
         "seconds": seconds,

@@ -53,11 +53,12 @@ fn populations(flags: &Flags, islands: usize, particles: usize, moves: usize) ->
         .thin(flags.size(moves.div_ceil(GENERATIONS), 1))
 }
 
-/// Parameters of a network with one hidden layer, but for its scales.
-pub fn parameters(features: usize, hidden: usize, outputs: usize) -> usize {
-    hidden
-        .saturating_mul(features + 1)
-        .saturating_add(outputs.saturating_mul(hidden + 1))
+/// Parameters of a network with hidden layers of some widths, but for its scales.
+pub fn parameters(features: usize, hidden: &[usize], outputs: usize) -> usize {
+    let widths = std::iter::once(&features).chain(hidden).chain([&outputs]);
+    let pairs = widths.clone().zip(widths.skip(1));
+    let of = |(inputs, outputs): (&usize, &usize)| (inputs + 1).saturating_mul(*outputs);
+    pairs.map(of).fold(0, usize::saturating_add)
 }
 
 impl Algorithm {

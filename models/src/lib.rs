@@ -10,10 +10,12 @@
 //! | [`ArdRegressor`] | the same where it is to be learned which features matter |
 //! | [`LogisticRegression`], [`MultinomialRegression`] | two classes, three and more: the yardsticks |
 //! | [`MlpClassifier`] | classes, any boundary |
+//! | [`DeepRegressor`], [`DeepHeteroscedastic`], [`DeepClassifier`] | the networks above with hidden layers given by value |
 //! | [`PoissonRegression`], [`NegativeBinomialRegression`] | counts |
 //! | [`EightSchools`] | groups that are alike, each measured with a known error |
 
 mod ard_regressor;
+mod deep;
 mod eight_schools;
 mod heteroscedastic_regressor;
 mod horseshoe_regression;
@@ -27,6 +29,10 @@ mod poisson_regression;
 mod robust_regression;
 
 pub use ard_regressor::{ArdRegressor, ArdRegressorDraw};
+pub use deep::{
+    Classes, Deep, DeepClassifier, DeepHeteroscedastic, DeepRegressor, Head, NoisePerRow,
+    Nonlinearity, SharedNoise,
+};
 pub use eight_schools::{EightSchools, EightSchoolsDraw};
 pub use heteroscedastic_regressor::{HeteroscedasticRegressor, HeteroscedasticRegressorDraw};
 pub use horseshoe_regression::{HorseshoeRegression, HorseshoeRegressionDraw};

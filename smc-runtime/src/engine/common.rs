@@ -31,6 +31,8 @@ pub(crate) struct Common<M> {
     /// For each field, whether it is a parameter beside the chain.
     pub(crate) parameters: Vec<bool>,
     pub(crate) predictive: Arc<dyn Predictive>,
+    /// Blocks that stand nowhere but in the priors of other parameters.
+    pub(crate) hyperparameters: Vec<usize>,
     row_gradients: AtomicU64,
     row_values: AtomicU64,
 }
@@ -103,7 +105,9 @@ impl<M: Model> Common<M> {
         prior::check(|p| model.priors(p), &layout, &fields, &theta)?;
         #[cfg(feature = "autodiff")]
         trial::on_one_row(&model, &fields, &layout, &theta, row)?;
+        let hyperparameters = hyperparameters(&model, &layout)?;
         let common = Self {
+            hyperparameters,
             predictive: Arc::new(model.likelihood()),
             columns,
             parameters: fields
@@ -356,6 +360,20 @@ impl Share {
         }
         (sums, seen.into_iter().map(|s| s.visitor).collect())
     }
+}
+
+/// Blocks of fields that priors of others name and the likelihood does not.
+fn hyperparameters<M: Model>(model: &M, layout: &Layout) -> Result<Vec<usize>> {
+    let given = prior::given(|p| model.priors(p), layout)?;
+    let terms = model.likelihood().terms();
+    let in_likelihood = |field: usize| {
+        let mut leaves = terms.iter().flat_map(Term::leaves);
+        leaves.any(|leaf| *leaf == Term::Field(field))
+    };
+    let named = |field: usize| given.iter().any(|prior| prior.named.contains(&field));
+    let blocks = layout.blocks().iter().enumerate();
+    let governing = blocks.filter(|(_, b)| named(b.field) && !in_likelihood(b.field));
+    Ok(governing.map(|(number, _)| number).collect())
 }
 
 /// Whether `order` holds each of `rows` rows once.

@@ -1,20 +1,18 @@
 //! Algorithms: from a problem to posterior draws, step by step. One file or folder each.
 
-mod adam;
 mod draws;
 #[doc(hidden)]
 pub mod elsewhere;
-mod ensemble;
-mod map;
 mod mcmc;
 pub mod observe;
+mod optimise;
 mod prior;
 mod smc;
 
 pub use draws::{DrawnFrom, Draws, Form, Island};
-pub use ensemble::{Ensemble, ensemble};
-pub use map::{Map, map};
+
 pub use mcmc::{Mcmc, mcmc};
+pub use optimise::{Ensemble, Map, ensemble, map};
 pub(crate) use prior::FromPrior;
 pub use smc::{Smc, smc};
 

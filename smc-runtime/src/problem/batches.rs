@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::rows::RowSet;
 use super::segment::Segment;
 use crate::base::rng::{Purpose, Streams};
 
@@ -12,8 +13,8 @@ pub trait RowSampled: Send + Sync {
     /// Rows that the engine works on together: large batches that begin at a multiple of it cost least.
     fn grain(&self) -> usize;
 
-    /// The first `rows` rows in batches of about `batch`.
-    fn batches(&self, rows: usize, batch: usize) -> Batches {
+    /// Some rows in batches of about `batch`.
+    fn batches(&self, rows: Ring, batch: usize) -> Batches {
         Batches::new(rows, batch, self.grain())
     }
 }
@@ -26,10 +27,51 @@ pub fn blocks(rows: Range<usize>, count: usize) -> impl Iterator<Item = Range<us
     (0..count).map(move |b| cut(b)..cut(b + 1))
 }
 
-/// How `rows` rows are cut into `count` batches, equal but for one grain.
+/// `len` of `all` rows in bound order, from row `first` on and after the last row again from the first: all but those that are
+/// held out, say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// Number of all rows.
+    pub all: usize,
+    /// The first row.
+    pub first: usize,
+    /// Number of rows.
+    pub len: usize,
+}
+
+impl Ring {
+    /// The first `len` of `all` rows.
+    pub fn first(len: usize, all: usize) -> Self {
+        Self { all, first: 0, len }
+    }
+
+    /// All of `all` rows but some.
+    ///
+    /// ```
+    /// use smc_runtime::problem::Ring;
+    /// assert_eq!(Ring::without(3..5, 10), Ring { all: 10, first: 5, len: 8 });
+    /// ```
+    pub fn without(rows: Range<usize>, all: usize) -> Self {
+        Self {
+            all,
+            first: if rows.end == all { 0 } else { rows.end },
+            len: all - rows.len(),
+        }
+    }
+
+    /// The rows of some places on the ring.
+    fn rows(self, places: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let (from, to) = (self.first + places.start, self.first + places.end);
+        let before = from.min(self.all)..to.min(self.all);
+        let again = from.max(self.all) - self.all..to.max(self.all) - self.all;
+        [before, again].into_iter().filter(|rows| !rows.is_empty())
+    }
+}
+
+/// How rows are cut into `count` batches, equal but for one grain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batches {
-    rows: usize,
+    rows: Ring,
     count: usize,
     /// Rows that are never parted.
     grain: usize,
@@ -37,13 +79,13 @@ pub struct Batches {
 
 impl Batches {
     /// About `batch` rows each, for an engine of that [grain](RowSampled::grain).
-    pub fn new(rows: usize, batch: usize, grain: usize) -> Self {
+    pub fn new(rows: Ring, batch: usize, grain: usize) -> Self {
         // Large batches begin where an engine's grains do; for small ones other neighbours matter more than speed.
         let grain = if batch >= 4 * grain { grain.max(1) } else { 1 };
-        let count = (rows + batch / 2) / batch.max(1);
+        let count = (rows.len + batch / 2) / batch.max(1);
         Self {
+            count: count.clamp(1, rows.len.div_ceil(grain).max(1)),
             rows,
-            count: count.clamp(1, rows.div_ceil(grain).max(1)),
             grain,
         }
     }
@@ -53,16 +95,21 @@ impl Batches {
         self.count
     }
 
-    /// The batches of an epoch, counted from 1, in the order in which they are taken. `all` is the number of rows that a
-    /// batch stands for.
+    /// Rows of an epoch.
+    pub fn rows(&self) -> usize {
+        self.rows.len
+    }
+
+    /// The batches of an epoch, counted from 1, in the order in which they are taken; each stands for all rows. Those who cut
+    /// rows at the same time for other vectors have different `partition`s.
     pub fn epoch(
         &self,
         streams: Streams,
+        partition: usize,
         epoch: usize,
-        all: usize,
     ) -> impl Iterator<Item = Vec<Segment>> {
-        let grains = self.rows.div_ceil(self.grain);
-        let mut stream = streams.stream(Purpose::Rows, epoch, 0, 0);
+        let grains = self.rows.len.div_ceil(self.grain);
+        let mut stream = streams.stream(Purpose::Rows, epoch, partition, 0);
         let shift = match self.count {
             1 => 0,
             _ => (stream.uniform() * grains as f64) as usize,
@@ -71,26 +118,25 @@ impl Batches {
         let cut = move |k: usize| shift + k * grains / self.count;
         order
             .into_iter()
-            .map(move |k| self.segments(cut(k)..cut(k + 1), grains, all))
+            .map(move |k| self.segments(cut(k)..cut(k + 1), grains))
     }
 
     /// The grains of a range that may go past the end and on from the start.
-    fn segments(&self, range: Range<usize>, grains: usize, all: usize) -> Vec<Segment> {
-        let rows = |from: usize, to: usize| from * self.grain..(to * self.grain).min(self.rows);
+    fn segments(&self, range: Range<usize>, grains: usize) -> Vec<Segment> {
+        let Ring { all, len, .. } = self.rows;
+        let places = |from: usize, to: usize| {
+            let to = (to * self.grain).min(len);
+            (from * self.grain).min(to)..to
+        };
         let parts = [
-            rows(range.start.min(grains), range.end.min(grains)),
-            rows(
+            places(range.start.min(grains), range.end.min(grains)),
+            places(
                 range.start.saturating_sub(grains),
                 range.end.saturating_sub(grains),
             ),
         ];
-        let parts = parts.into_iter().filter(|rows| !rows.is_empty());
-        let n: usize = parts.clone().map(|rows| rows.len()).sum();
-        let segment = |rows| Segment {
-            rows,
-            weight: all as f64 / n as f64,
-        };
-        parts.map(segment).collect()
+        let rows = RowSet::new(parts.into_iter().flat_map(|part| self.rows.rows(part)));
+        rows.segments(all as f64 / rows.len() as f64)
     }
 }
 
@@ -101,15 +147,12 @@ mod tests {
     const GRAIN: usize = 32;
 
     fn rows(batches: &Batches, epoch: usize) -> Vec<Vec<usize>> {
-        let batches = batches.epoch(Streams::new(3), epoch, 1000);
+        let all = batches.rows.all as f64;
+        let batches = batches.epoch(Streams::new(3), 0, epoch);
         batches
             .map(|segments| {
                 let rows: Vec<usize> = segments.iter().flat_map(|s| s.rows.clone()).collect();
-                assert!(
-                    segments
-                        .iter()
-                        .all(|s| s.weight == 1000.0 / rows.len() as f64)
-                );
+                assert!(segments.iter().all(|s| s.weight == all / rows.len() as f64));
                 rows
             })
             .collect()
@@ -126,7 +169,9 @@ mod tests {
             (5003, 200),
             (90, 4000),
         ] {
-            let batches = Batches::new(n, batch, GRAIN);
+            let held_out = n / 3..n / 2;
+            let ring = Ring::without(held_out.clone(), n);
+            let batches = Batches::new(ring, batch, GRAIN);
             for epoch in 1..20 {
                 let cut = rows(&batches, epoch);
                 let (small, large) = cut
@@ -138,7 +183,8 @@ mod tests {
                 );
                 let mut all: Vec<usize> = cut.into_iter().flatten().collect();
                 all.sort_unstable();
-                assert_eq!(all, (0..n).collect::<Vec<_>>(), "{n}/{batch}");
+                let rest: Vec<usize> = (0..n).filter(|i| !held_out.contains(i)).collect();
+                assert_eq!(all, rest, "{n}/{batch}");
             }
         }
     }
@@ -146,7 +192,7 @@ mod tests {
     #[test]
     fn epochs_cut_and_order_differently() {
         for batch in [32, 128] {
-            let batches = Batches::new(1024, batch, GRAIN);
+            let batches = Batches::new(Ring::first(1024, 1024), batch, GRAIN);
             let sets = |epoch| {
                 let mut sets = rows(&batches, epoch);
                 for set in &mut sets {

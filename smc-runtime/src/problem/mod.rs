@@ -15,7 +15,7 @@ mod predictor;
 pub mod rows;
 mod segment;
 
-pub use batches::{Batches, RowSampled, blocks};
+pub use batches::{Batches, Ring, RowSampled, blocks};
 pub use bound::Problem;
 pub use counts::Counts;
 pub use layered::{Layer, LayerVisitor, Layered, Tile, Way, visit};

@@ -181,7 +181,24 @@ impl Population {
 
     /// Sets every element to zero.
     pub fn clear(&mut self) {
-        self.update_rows(|_, row| row.fill(0.0));
+        self.fill(0.0);
+    }
+
+    /// Sets every element to `value`.
+    pub fn fill(&mut self, value: f32) {
+        self.update_rows(|_, row| row.fill(value));
+    }
+
+    /// Sets some coordinates of every vector to zero.
+    pub fn clear_coordinates(&mut self, coordinates: &[Range<usize>]) {
+        if coordinates.is_empty() {
+            return;
+        }
+        self.update_rows(|_, row| {
+            for range in coordinates {
+                row[range.clone()].fill(0.0);
+            }
+        });
     }
 
     /// Fills every vector with standard normal numbers, each from its own stream.

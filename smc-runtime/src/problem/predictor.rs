@@ -64,6 +64,12 @@ pub trait Predictor: Send + Sync {
     /// p(θ).
     fn prior(&self) -> &dyn Density;
 
+    /// Numbers of the blocks of the layout that stand nowhere but in the priors of other parameters, such as a scale of weights:
+    /// together with what they govern they may have a density without a maximum.
+    fn hyperparameters(&self) -> &[usize] {
+        &[]
+    }
+
     /// The arguments of the likelihood at the rows of `data`.
     ///
     /// # Errors

@@ -117,12 +117,14 @@ fn each_member_keeps_the_vector_that_fits_the_held_out_rows_best() {
 #[test]
 fn no_gradient_sees_held_out_rows_and_the_others_stand_for_them() {
     let inside = Regression::simulated(103, 2, 1.0, 1.0, 5).unwrap();
+    // A quarter of 103 rows is 25, and three members hold out three parts of them.
+    let held_out = |part: usize| (103 - 25 * (part + 1)..103 - 25 * part).collect::<Vec<_>>();
     let (gradients, values) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let watched = Altered::likelihood(&inside, |thetas, segments, gradient| {
         let rows: Vec<usize> = segments.iter().flat_map(|s| s.rows.clone()).collect();
         if gradient.is_some() {
-            // A quarter of 103 rows is 25.
-            assert!(rows.iter().all(|&i| i < 78), "a gradient at rows {rows:?}");
+            let own = held_out(thetas.first());
+            assert!(rows.iter().all(|i| !own.contains(i)), "{rows:?}");
             let stands_for: f64 = segments
                 .iter()
                 .map(|s| s.weight * s.rows.len() as f64)
@@ -133,7 +135,7 @@ fn no_gradient_sees_held_out_rows_and_the_others_stand_for_them() {
             );
             gradients.fetch_add(rows.len(), Ordering::Relaxed);
         } else {
-            assert_eq!(rows, (78..103).collect::<Vec<_>>());
+            assert_eq!(rows, held_out(thetas.first()));
             values.fetch_add(1, Ordering::Relaxed);
         }
         inside.log_likelihood(thetas, segments, gradient)
@@ -150,7 +152,7 @@ fn no_gradient_sees_held_out_rows_and_the_others_stand_for_them() {
             gradients.load(Ordering::Relaxed),
             values.load(Ordering::Relaxed)
         ),
-        (12 * 78, 12)
+        (3 * 12 * 78, 3 * 12)
     );
 }
 
@@ -220,4 +222,44 @@ fn members_that_start_at_an_impossible_place_start_anew() {
             .to_string(),
         "none of 4 members ever had a finite log-density: try a smaller rate, smaller prior scales or standardised data"
     );
+}
+
+/// A network whose scales stand in the priors of its weights alone.
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = noise))]
+struct Scaled {
+    #[prior(Normal(0.0, first / fan_in.sqrt()))]
+    hidden: Linear<1, 20>,
+    activation: Relu,
+    #[prior(Normal(0.0, second / fan_in.sqrt()))]
+    output: Linear<20, 1>,
+    #[prior(HalfNormal(1.0))]
+    first: Scale,
+    #[prior(HalfNormal(50.0))]
+    second: Scale,
+    #[prior(HalfNormal(1.0))]
+    noise: Scale,
+}
+
+/// The joint density of a scale and the weights under it has no maximum: both would go to zero.
+#[test]
+fn a_scale_that_has_no_mode_stays_where_it_begins_and_the_network_fits_whatever_its_prior() {
+    let data = table(60, 1, 3, |_, x| x[0].abs() * 2.0 - 1.0);
+    let run = Run::new(Scaled::default(), &data).with(ensemble().members(4));
+    let members = run.seed(1).run().unwrap();
+    let at = |i: usize| (*members.draw(i).first, *members.draw(i).second);
+    // The third quartiles are 1.15 and 57.5, from 255 draws.
+    assert!((0..4).all(|i| at(i) == at(0)), "{:?}", at(1));
+    assert!(
+        (0.9..1.4).contains(&at(0).0) && (45.0..75.0).contains(&at(0).1),
+        "{:?}",
+        at(0)
+    );
+    let noise = *members.draw(0).noise;
+    assert!(noise < 0.1, "what the likelihood names is learned: {noise}");
+    let rmse = members.predict(&data).unwrap().summary().rmse.unwrap();
+    assert!(rmse < 0.1, "{rmse}");
+    let told = members.report().cautions.join("\n");
+    assert!(told.contains("`first` at 1."), "{told}");
+    assert!(told.contains("`second` at "), "{told}");
 }

@@ -179,6 +179,10 @@ impl<M: Model, D: Backend<f32>> Predictor for AutodiffPredictor<M, D> {
         &self.choice
     }
 
+    fn hyperparameters(&self) -> &[usize] {
+        &self.common.hyperparameters
+    }
+
     fn prior(&self) -> &dyn Density {
         &self.common
     }

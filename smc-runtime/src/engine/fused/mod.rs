@@ -106,6 +106,10 @@ impl<M: Model> Predictor for FusedPredictor<M> {
         &self.choice
     }
 
+    fn hyperparameters(&self) -> &[usize] {
+        &self.common.hyperparameters
+    }
+
     fn prior(&self) -> &dyn Density {
         &self.common
     }

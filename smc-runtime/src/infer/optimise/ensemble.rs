@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use super::adam::{Adam, adam_setters};
-use super::{Cost, Draws, Inference, Outcome, Stepwise};
+use super::training::Trained;
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
+use crate::infer::{Cost, Draws, Inference, Outcome, Stepwise};
 use crate::problem::Problem;
-use crate::problem::population::Population;
 
 /// A deep ensemble (B. Lakshminarayanan, A. Pritzel, C. Blundell, *Simple and scalable predictive uncertainty estimation*,
-/// NeurIPS 2017): 16 members unless set, each a [`map`](super::map()) from its own draw of the prior, stopped for itself,
-/// equally weighted.
+/// NeurIPS 2017): 16 members unless set, each a [`map`](super::map()) from its own start, stopped for itself, equally weighted.
 ///
-/// All members see the same mini-batches, which makes a batch cheap, and differ by where they start. A member whose
+/// Members begin at a size from which a network trains, whatever its prior's: weights with a standard deviation of fan_in^−½ (times
+/// √2 before `Relu`), biases at zero, everything else at a draw of the prior. They are dealt to ten parts of the rows (by
+/// [`validation`](Ensemble::validation)), each of which holds out its own to stop early. A member whose
 /// log-density is not finite goes back to its best vector and on with half the rate; the report counts that.
 ///
 /// ```
@@ -108,11 +109,25 @@ impl Inference for Ensemble {
     }
 }
 
-fn leave(asked: usize, positions: Population) -> Outcome {
+fn leave(trained: Trained) -> Outcome {
+    let held = trained.caution_of_held();
+    let Trained {
+        positions,
+        asked,
+        to_the_end,
+        epochs,
+        ..
+    } = trained;
     let members = positions.len();
     let mut cautions = vec![format!(
         "{members} points, each near a mode, and no draws from the posterior: their spread is that of where training ends"
     )];
+    cautions.extend(held);
+    if to_the_end > 0 {
+        cautions.push(format!(
+            "{to_the_end} of {asked} members were ended by the last of {epochs} epochs, not by rows held out: more epochs may fit better"
+        ));
+    }
     if members < asked {
         cautions.push(format!(
             "{} of {asked} members never had a finite log-density and are left out",

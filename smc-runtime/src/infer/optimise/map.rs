@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use super::adam::{Adam, adam_setters};
-use super::{Cost, Draws, Inference, Outcome, Stepwise};
+use super::training::Trained;
 use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
+use crate::infer::{Cost, Draws, Inference, Outcome, Stepwise};
 use crate::problem::Problem;
-use crate::problem::population::Population;
 
 /// The maximum a posteriori: one vector of unconstrained coordinates that maximises log p(θ) + Σ ℓᵢ(θ), by
-/// [Adam](https://arxiv.org/abs/1412.6980) on mini-batches from a draw of the prior, stopped early by a tenth of the rows;
+/// [Adam](https://arxiv.org/abs/1412.6980) on mini-batches, stopped early by a tenth of the rows;
 /// without [`validation`](Map::validation), the mode itself.
 ///
 /// The density is that with respect to unconstrained coordinates, log-Jacobians included: the mode of a positive
-/// parameter is that of its logarithm. Where a scale is learned together with the weights under it, the density has no
-/// maximum (it grows without bound as both go to zero), and only held-out rows stop the search.
+/// parameter is that of its logarithm. A scale that stands in the priors of other parameters alone stays where it begins, at the
+/// third quartile of its prior: together with the weights under it, the density has no maximum (it grows without bound as both
+/// go to zero). The report names such scales.
 ///
 /// ```
 /// use smc_runtime::prelude::*;
@@ -77,12 +78,14 @@ impl Inference for Map {
     }
 }
 
-fn leave(_: usize, positions: Population) -> Outcome {
+fn leave(trained: Trained) -> Outcome {
+    let mut cautions = vec![
+        "one point near the mode and no draw from the posterior: predictions lack the uncertainty of the parameters"
+            .to_owned(),
+    ];
+    cautions.extend(trained.caution_of_held());
     Outcome {
-        draws: Draws::points(positions),
-        cautions: vec![
-            "one point near the mode and no draw from the posterior: predictions lack the uncertainty of the parameters"
-                .to_owned(),
-        ],
+        draws: Draws::points(trained.positions),
+        cautions,
     }
 }

@@ -1,0 +1,11 @@
+//! Modes and ensembles of them: what `map` and `ensemble` share is Adam on mini-batches, with early stopping.
+
+mod adam;
+mod begin;
+mod ensemble;
+mod fold;
+mod map;
+mod training;
+
+pub use ensemble::{Ensemble, ensemble};
+pub use map::{Map, map};
