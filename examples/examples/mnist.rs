@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use examples::algorithm::{Algorithm, BudgetFlags, parameters};
+use examples::network::NetworkFlags;
 use examples::uci::file;
-use examples::{Flags, exit, word};
+use examples::{Flags, choice, exit, word};
+use models::DeepClassifier;
 use serde_json::json;
 use smc_runtime::data::read_idx;
-use smc_runtime::infer::Smc;
+use smc_runtime::infer::{DrawnFrom, SgMcmc, Smc};
 use smc_runtime::prelude::*;
-use smc_runtime::sampling::anneal::Plan;
 
 /// What does annealing the data buy on images? One classifier with one hidden layer, under every annealing policy and kernel,
 /// from the prior or from an ensemble, on a folder of IDX files such as MNIST.
@@ -32,9 +34,10 @@ struct Args {
     /// Score on this fraction of the training rows, held out, in place of the test rows: for choosing settings.
     #[arg(long)]
     validate: Option<f64>,
-    /// Hidden units; five per class unless given.
-    #[arg(long)]
-    hidden: Option<usize>,
+    #[command(flatten)]
+    network: NetworkFlags,
+    #[command(flatten)]
+    budget: BudgetFlags,
     /// Particles of all islands together.
     #[arg(long, default_value_t = 16)]
     particles: usize,
@@ -53,7 +56,8 @@ struct Args {
     /// Further moves at the last stage, whose particles are kept too.
     #[arg(long, default_value_t = 0)]
     final_moves: usize,
-    /// How the data come in; smooth from the prior, full from a warm start.
+    /// How the data come in; smooth from the prior, full from a warm start. With auto, chains go from the prior to the posterior by
+    /// mini-batches that grow, and then on by exact moves on all rows; the draws of the chains are kept beside theirs.
     #[arg(long)]
     annealing: Option<Policy>,
     /// Power of the path of step, front and smooth annealing: the larger, the fewer stages on many rows; 1, and 2 for front.
@@ -77,12 +81,15 @@ struct Args {
     /// Most epochs of the ensemble.
     #[arg(long)]
     epochs: Option<usize>,
-    /// The algorithm.
+    /// Temperature of the chains of sghmc: below 1 they are colder than the posterior.
+    #[arg(long, default_value_t = 1.0)]
+    temperature: f64,
+    /// The algorithm: auto, sghmc, smc, mcmc, ensemble or map.
     #[arg(long, default_value = "smc")]
-    infer: Algorithm,
+    infer: String,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum Policy {
     Full,
     Step,
@@ -120,22 +127,12 @@ enum Start {
     Warm,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum Algorithm {
-    Smc,
-    Ensemble,
-    Map,
-}
-
-/// Pixels are between 0 and 1, most of them 0: with this prior the input of a hidden unit has a variance of about one.
-#[bayes_model]
-#[likelihood(Categorical(logits = output))]
-struct Images {
-    #[prior(Normal(0.0, 6.0 / fan_in.sqrt()))]
-    hidden: Linear<Dyn, Dyn>,
-    activation: Tanh,
-    #[prior(Normal(0.0, 2.0))]
-    output: Linear<Dyn, Dyn>,
+/// Standard deviations of the priors: 6/√fan_in of the hidden layers, and 2 of the output layer. Pixels are between 0 and 1, most of
+/// them 0: the input of a hidden unit then has a variance of about four. Chosen on validation rows, for all algorithms alike.
+fn model(args: &Args, widths: &[usize], classes: usize) -> Result<DeepClassifier> {
+    let last = widths.last().map_or(1.0, |&width| width as f64);
+    let model = DeepClassifier::sized(widths, classes)?.scales(3.0, 2.0 * last.sqrt() / 3.0);
+    Ok(model.activation(args.network.nonlinearity()?))
 }
 
 fn main() -> ExitCode {
@@ -193,23 +190,28 @@ fn annealed(args: &Args, smc: Smc, policy: Policy, rows: usize) -> Result<Smc> {
         Policy::Step => smc.annealing(StepDataAnnealing::geometric(stages).power(power(1.0))),
         Policy::Front => smc.annealing(StepDataAnnealing::geometric(stages).power(power(2.0))),
         Policy::Smooth => smc.annealing(SmoothDataAnnealing::stages(stages).power(power(1.0))),
-        Policy::Auto => {
-            // What smooth annealing of as many stages costs.
-            let plan = Plan::of(&SmoothDataAnnealing::stages(stages), rows)?;
-            let share = plan.map_or(1.0, |plan| plan.share());
-            let whole = (stages * rows * (args.leapfrogs * args.moves + 1)) as f64;
-            smc.annealing(AutomaticAnnealing::default().budget((share * whole) as u64))
-        }
+        Policy::Auto => smc.annealing(Tempering::stages(2)),
         Policy::Minibatch => smc.annealing(RandomMiniBatch::rows((rows / 8).max(1)).stages(stages)),
     })
 }
 
-fn algorithm(
-    args: &Args,
-    policy: Policy,
-    rows: usize,
-    islands: usize,
-) -> Result<Box<dyn Inference>> {
+/// Passes of the chains from the prior with `--annealing auto`, and the exact moves after them, unless there is a budget.
+const WALK: usize = 28;
+const AUTO_LEAPFROGS: usize = 8;
+
+/// The chains by mini-batches that an automatic run begins with: two thirds of the budget, if there is one.
+fn walk(args: &Args, budget: Option<u64>) -> SgMcmc {
+    let chains = sghmc().chains(args.particles).temperature(args.temperature);
+    match budget {
+        Some(budget) => chains.gradients(budget / 3 * 2),
+        None => chains.passes(args.flags.size(WALK, 4)),
+    }
+}
+
+/// Sequential Monte Carlo by the flags.
+fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> Result<Smc> {
+    let policy = policy(args);
+    let walks = policy == Policy::Auto && args.start == Start::Prior;
     let metric = match (args.metric, args.start) {
         (Some(Scales::Unit), _) => Metric::Unit,
         (Some(Scales::Prior), _) | (None, Start::Warm) => Metric::Prior,
@@ -219,10 +221,7 @@ fn algorithm(
         (Some(Scales::Scores), _) => Metric::Scores,
     };
     let steps = args.acceptance.map_or(Follow::aim(), Follow::to);
-    let members = match args.epochs {
-        Some(epochs) => ensemble().members(args.particles).epochs(epochs),
-        None => ensemble().members(args.particles),
-    };
+    let recycle = args.final_moves > 0 || budget.is_some() || walks;
     let smc = smc()
         .particles(args.particles)
         .islands(islands)
@@ -231,16 +230,33 @@ fn algorithm(
         .metric(metric)
         .moves(args.moves)
         .final_moves(args.final_moves)
-        .recycle(args.final_moves > 0);
+        .recycle(recycle);
     let smc = annealed(args, kernel(args, smc, rows), policy, rows)?;
-    Ok(match (args.infer, args.start) {
-        (Algorithm::Smc, Start::Prior) => Box::new(smc),
-        (Algorithm::Smc, Start::Warm) => Box::new(smc.warm(members, args.spread)),
-        (Algorithm::Ensemble, _) => Box::new(members),
-        (Algorithm::Map, _) => match args.epochs {
-            Some(epochs) => Box::new(map().epochs(epochs)),
-            None => Box::new(map()),
-        },
+    let smc = match budget {
+        Some(budget) => smc.spend(budget),
+        None => smc,
+    };
+    Ok(match args.start {
+        Start::Prior if walks => smc
+            .kernel(Hmc::leapfrogs(AUTO_LEAPFROGS))
+            .warm(walk(args, budget), args.spread)
+            .keep_walk(true),
+        Start::Prior => smc,
+        Start::Warm => {
+            let members = ensemble().members(args.particles);
+            let passes = budget.map(|all| all / 2 / (args.particles * rows).max(1) as u64);
+            let epochs = args.epochs.or(passes.map(|all| (all as usize).max(1)));
+            let members = epochs.map_or(members.clone(), |epochs| members.epochs(epochs));
+            smc.warm(members, args.spread)
+        }
+    })
+}
+
+/// How the data come in.
+fn policy(args: &Args) -> Policy {
+    args.annealing.unwrap_or(match args.start {
+        Start::Prior => Policy::Smooth,
+        Start::Warm => Policy::Full,
     })
 }
 
@@ -256,8 +272,9 @@ fn run(args: &Args) -> Result<()> {
     let (train, test) = prepare(args, &folder)?;
     let labels = train.targets().iter().chain(test.targets());
     let classes = labels.fold(0.0f32, |most, &y| most.max(y)) as usize + 1;
-    let hidden = args.hidden.unwrap_or(5 * classes);
-    let dim = hidden * (train.columns() + 1) + classes * (hidden + 1);
+    let infer: Algorithm = choice("infer", &args.infer)?;
+    let widths = args.network.widths(5 * classes);
+    let dim = parameters(train.columns(), &widths, classes);
     let islands = args.islands.unwrap_or(if dim > args.particles {
         args.particles.max(1)
     } else {
@@ -270,35 +287,55 @@ fn run(args: &Args) -> Result<()> {
             format!("a divisor of the {} particles", args.particles),
         ));
     }
-    let policy = args.annealing.unwrap_or(match args.start {
-        Start::Prior => Policy::Smooth,
-        Start::Warm => Policy::Full,
-    });
     eprintln!(
-        "{} rows to learn from, {} to score, {} pixels, {hidden} hidden units, {classes} classes, {dim} parameters",
+        "{} rows to learn from, {} to score, {} pixels, hidden units {widths:?}, {classes} classes, {dim} parameters",
         train.rows(),
         test.rows(),
         train.columns()
     );
-    let model = Images {
-        hidden: Linear::sized(train.columns(), hidden),
-        activation: Tanh,
-        output: Linear::sized(hidden, classes),
+    let run = Run::new(model(args, &widths, classes)?, &train).raw();
+    let run = args.flags.apply(run);
+    let rows = train.rows();
+    let batch = if infer == Algorithm::Smc {
+        256
+    } else {
+        infer.batch(rows)
     };
-    let algorithm = algorithm(args, policy, train.rows(), islands)?;
-    let posterior = args
-        .flags
-        .apply(Run::new(model, &train))
+    let budget = args.budget.gradients(&run, batch)?;
+    let algorithm: Box<dyn Inference> = match infer {
+        Algorithm::Smc => Box::new(by_stages(args, rows, islands, budget)?),
+        Algorithm::Ensemble if args.epochs.is_some() || budget.is_none() => {
+            let members = ensemble().members(args.particles);
+            Box::new(
+                args.epochs
+                    .map_or(members.clone(), |epochs| members.epochs(epochs)),
+            )
+        }
+        Algorithm::Map if args.epochs.is_some() => Box::new(map().epochs(args.epochs.unwrap_or(1))),
+        Algorithm::Sghmc => {
+            let chains = sghmc().chains(args.particles).temperature(args.temperature);
+            Box::new(match budget {
+                Some(budget) => chains.gradients(budget),
+                None => chains.passes(args.flags.size(WALK, 4)),
+            })
+        }
+        _ => infer.settings(&args.flags, rows, dim, budget),
+    };
+    let posterior = run
         .with_boxed(algorithm)
         .observe(Progress::bar("images"))
         .run()?;
     let (report, scores) = (posterior.report(), posterior.predict(&test)?);
     eprintln!("{report}\n{}", scores.summary());
-    let smc = args.infer == Algorithm::Smc;
+    let smc = infer == Algorithm::Smc;
+    let exact = match posterior.drawn_from() {
+        DrawnFrom::Posterior => !report.points,
+        _ => false,
+    };
     args.flags.print(&json!({
-        "example": "mnist", "seed": args.flags.seed, "infer": word(&args.infer), "scored_on": if args.validate.is_some() { "validation" } else { "test" },
-        "train": train.rows(), "test": test.rows(), "hidden": hidden, "particles": args.particles, "islands": islands, "leapfrogs": args.leapfrogs,
-        "annealing": smc.then(|| word(&policy)), "kernel": smc.then(|| word(&args.kernel)), "start": word(&args.start),
+        "example": "mnist", "seed": args.flags.seed, "infer": word(&infer), "exact": exact, "scored_on": if args.validate.is_some() { "validation" } else { "test" },
+        "train": train.rows(), "test": test.rows(), "layers": widths, "particles": args.particles, "islands": islands, "leapfrogs": args.leapfrogs,
+        "annealing": smc.then(|| word(&policy(args))), "kernel": smc.then(|| word(&args.kernel)), "start": word(&args.start),
         "seconds": report.seconds, "row_gradients": report.counts.row_gradients,
         "accuracy": scores.accuracy(), "nll": scores.nll(), "ece": scores.calibration_error(), "brier": scores.brier(),
         "log_evidence": posterior.log_evidence(), "ess_min": report.ess_min(), "cess_min": report.cess_min(),

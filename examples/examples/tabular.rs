@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use examples::algorithm::{Algorithm, parameters};
+use examples::algorithm::{Algorithm, BudgetFlags, parameters};
 use examples::network::{NetworkFlags, Use};
 use examples::{Flags, choice, exit, wine, word};
 use models::{LinearRegression, MultinomialRegression};
@@ -32,7 +32,7 @@ struct Args {
     /// What is to be predicted: regression, binary or multiclass.
     #[arg(long)]
     task: Option<String>,
-    /// The algorithm: linear, smc, mcmc, ensemble or map; linear is a linear model in place of the network.
+    /// The algorithm: linear, auto, sghmc, smc, mcmc, ensemble or map; linear is a linear model in place of the network.
     #[arg(long, default_value = "smc")]
     infer: String,
     /// Name of the target's column in the header; the last column unless given.
@@ -49,6 +49,8 @@ struct Args {
     any_classes: bool,
     #[command(flatten)]
     network: NetworkFlags,
+    #[command(flatten)]
+    budget: BudgetFlags,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -96,16 +98,13 @@ fn run(args: &Args) -> Result<()> {
             test.rows()
         );
     }
-    let outputs = classes.max(1);
-    let size = parameters(train.columns(), &args.network.widths(), outputs);
-    let settings = infer.settings(&args.flags, train.rows(), size);
     let score = Score {
         args,
         task,
         infer,
         train: &train,
         test: &test,
-        settings,
+        outputs: classes.max(1),
     };
     match (task, infer) {
         (Task::Regression, Algorithm::Linear) => score.with(LinearRegression::default()),
@@ -179,7 +178,7 @@ struct Score<'a> {
     infer: Algorithm,
     train: &'a Dataset,
     test: &'a Dataset,
-    settings: Box<dyn Inference>,
+    outputs: usize,
 }
 
 impl Use for Score<'_> {
@@ -192,10 +191,13 @@ impl Use for Score<'_> {
             infer,
             train,
             test,
-            settings,
+            outputs,
         } = self;
-        let run = Run::new(model, train).with_boxed(settings);
-        let run = args.flags.apply(run).observe(Progress::bar("table"));
+        let run = args.flags.apply(Run::new(model, train));
+        let budget = args.budget.gradients(&run, infer.batch(train.rows()))?;
+        let size = parameters(train.columns(), &args.network.widths(50), outputs);
+        let settings = infer.settings(&args.flags, train.rows(), size, budget);
+        let run = run.with_boxed(settings).observe(Progress::bar("table"));
         let posterior = run.run()?;
         let (report, prediction) = (posterior.report(), posterior.predict(test)?);
         let scores = prediction.summary();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use examples::algorithm::{Algorithm, parameters};
+use examples::algorithm::{Algorithm, BudgetFlags, parameters};
 use examples::network::{NetworkFlags, Use};
 use examples::uci::UciSet;
 use examples::{Flags, choice, exit, wine, word};
@@ -26,7 +26,7 @@ struct Args {
     /// Name of the set.
     #[arg(long, default_value = "")]
     set: String,
-    /// The algorithm: linear, smc, mcmc, ensemble or map; linear is Bayesian linear regression.
+    /// The algorithm: linear, auto, sghmc, smc, mcmc, ensemble or map; linear is Bayesian linear regression.
     #[arg(long, default_value = "smc")]
     infer: String,
     /// Splits to run, the first of the files.
@@ -34,6 +34,8 @@ struct Args {
     splits: usize,
     #[command(flatten)]
     network: NetworkFlags,
+    #[command(flatten)]
+    budget: BudgetFlags,
     /// Score on this fraction of the training rows, held out, in place of the test rows: for choosing settings.
     #[arg(long)]
     validate: Option<f64>,
@@ -111,11 +113,9 @@ fn read(args: &Args) -> Result<Option<(String, UciSet)>> {
 
 /// Learns from `train` and scores on `test`, on the original scale.
 fn fit(args: &Args, infer: Algorithm, train: &Dataset, test: &Dataset) -> Result<Outcome> {
-    let size = parameters(train.columns(), &args.network.widths(), 1);
-    let settings = infer.settings(&args.flags, train.rows(), size);
     let score = Score {
         args,
-        settings,
+        infer,
         train,
         test,
     };
@@ -127,7 +127,7 @@ fn fit(args: &Args, infer: Algorithm, train: &Dataset, test: &Dataset) -> Result
 
 struct Score<'a> {
     args: &'a Args,
-    settings: Box<dyn Inference>,
+    infer: Algorithm,
     train: &'a Dataset,
     test: &'a Dataset,
 }
@@ -136,10 +136,13 @@ impl Use for Score<'_> {
     type Gives = Outcome;
 
     fn with<M: Infers>(self, model: M) -> Result<Outcome> {
-        let run = Run::new(model, self.train)
-            .with_boxed(self.settings)
-            .observe(Progress::bar("split"));
-        let posterior = self.args.flags.apply(run).run()?;
+        let (args, rows) = (self.args, self.train.rows());
+        let run = args.flags.apply(Run::new(model, self.train));
+        let budget = args.budget.gradients(&run, self.infer.batch(rows))?;
+        let size = parameters(self.train.columns(), &args.network.widths(50), 1);
+        let settings = self.infer.settings(&args.flags, rows, size, budget);
+        let run = run.with_boxed(settings).observe(Progress::bar("split"));
+        let posterior = run.run()?;
         Ok(Outcome {
             scores: posterior.predict(self.test)?.summary(),
             seconds: posterior.report().seconds,
@@ -172,7 +175,7 @@ fn print(args: &Args, name: &str, infer: Algorithm, outcomes: &[Outcome]) {
         100.0 * coverage,
     );
     args.flags.print(&json!({
-        "example": "uci", "seed": args.flags.seed, "set": name, "infer": word(&infer), "splits": outcomes.len(), "layers": args.network.widths(), "activation": args.network.activation, "noise": args.network.noise,
+        "example": "uci", "seed": args.flags.seed, "set": name, "infer": word(&infer), "splits": outcomes.len(), "layers": args.network.widths(50), "activation": args.network.activation, "noise": args.network.noise,
         "scored_on": if args.validate.is_some() { "validation" } else { "test" }, "target_scale": "original",
         "rmse": rmse, "rmse_se": rmse_se, "lppd": lppd, "lppd_se": lppd_se, "coverage": coverage, "coverage_se": coverage_se,
         "seconds": seconds,

@@ -1,6 +1,6 @@
-//! Algorithms by name, with settings that follow from the size of the problem and from nothing else.
+//! Algorithms by name, with settings that follow from the size of the problem, or from a budget, and from nothing else.
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use smc_runtime::infer::Smc;
 use smc_runtime::prelude::*;
 
@@ -11,6 +11,10 @@ use crate::Flags;
 pub enum Algorithm {
     /// A linear model in place of the network, by sequential Monte Carlo.
     Linear,
+    /// What the library chooses.
+    Auto,
+    /// Markov chains by stochastic gradients.
+    Sghmc,
     /// Sequential Monte Carlo: data annealing from the prior, or from an ensemble where the problem is large.
     Smc,
     /// Markov chain Monte Carlo: as many moves as the budget allows.
@@ -19,6 +23,31 @@ pub enum Algorithm {
     Ensemble,
     /// One mode.
     Map,
+}
+
+/// The flag that limits a run.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct BudgetFlags {
+    /// About how many seconds a run may take, predictions apart: a short timing turns them into gradients, which are what is spent.
+    #[arg(long)]
+    pub seconds: Option<f64>,
+}
+
+impl BudgetFlags {
+    /// Row-gradients that the budget of `run` is worth in batches of `rows`, where there is one.
+    ///
+    /// # Errors
+    /// If seconds are none, or if data and model do not fit.
+    pub fn gradients<M: Model>(self, run: &Run<'_, M>, rows: usize) -> Result<Option<u64>> {
+        let Some(seconds) = self.seconds else {
+            return Ok(None);
+        };
+        if !(seconds > 0.0 && seconds.is_finite()) {
+            let expected = "a positive, finite number is needed";
+            return Err(Error::config("seconds", seconds, expected));
+        }
+        run.gradients_in(seconds, rows).map(Some)
+    }
 }
 
 /// Rows × parameters above which sequential Monte Carlo begins at an ensemble: from the prior it would take many minutes.
@@ -41,16 +70,26 @@ fn moves(budget: usize, size: usize, particles: usize) -> usize {
     budget / size / (particles * LEAPFROGS)
 }
 
-/// Islands that count equally, and so many moves on the posterior, which are recycled.
-fn populations(flags: &Flags, islands: usize, particles: usize, moves: usize) -> Smc {
-    smc()
+/// Islands that count equally, and so many moves on the posterior, or as many as a budget of gradients allows, which are recycled.
+fn populations(
+    flags: &Flags,
+    islands: usize,
+    particles: usize,
+    moves: usize,
+    budget: Option<u64>,
+) -> Smc {
+    let smc = smc()
         .islands(islands)
         .particles(islands * particles)
         .metric(Metric::Diagonal)
         .moves(flags.size(2, 1))
-        .final_moves(flags.size(moves, 1))
-        .recycle(true)
-        .thin(flags.size(moves.div_ceil(GENERATIONS), 1))
+        .recycle(true);
+    match budget {
+        Some(budget) => smc.spend(budget),
+        None => smc
+            .final_moves(flags.size(moves, 1))
+            .thin(flags.size(moves.div_ceil(GENERATIONS), 1)),
+    }
 }
 
 /// Parameters of a network with hidden layers of some widths, but for its scales.
@@ -62,30 +101,64 @@ pub fn parameters(features: usize, hidden: &[usize], outputs: usize) -> usize {
 }
 
 impl Algorithm {
-    /// The algorithm for a network of so many `parameters` on so many `rows`.
-    pub fn settings(self, flags: &Flags, rows: usize, parameters: usize) -> Box<dyn Inference> {
+    /// Rows that it takes the gradient of together: what a budget of seconds is timed on.
+    pub fn batch(self, rows: usize) -> usize {
+        match self {
+            Self::Ensemble | Self::Map | Self::Sghmc => (rows / 32).clamp(32, 128),
+            Self::Auto => 256,
+            Self::Linear | Self::Smc | Self::Mcmc => 2048,
+        }
+    }
+
+    /// The algorithm for a network of so many `parameters` on so many `rows`, with `budget` row-gradients to spend if there is a
+    /// budget.
+    pub fn settings(
+        self,
+        flags: &Flags,
+        rows: usize,
+        parameters: usize,
+        budget: Option<u64>,
+    ) -> Box<dyn Inference> {
         let size = rows.saturating_mul(parameters).max(1);
         let kernel = Hmc::leapfrogs(flags.size(LEAPFROGS, 4));
+        let passes = |of: usize| budget.map(|all| all / (of * rows).max(1) as u64);
         match self {
             Self::Linear => Box::new(smc().particles(flags.size(64, 8))),
+            Self::Auto => match (budget, flags.smoke) {
+                (Some(budget), _) => Box::new(auto().gradients(budget)),
+                (None, true) => Box::new(auto().gradients(100_000)),
+                (None, false) => Box::new(auto()),
+            },
+            Self::Sghmc => {
+                let chains = sghmc().chains(flags.size(16, 2));
+                match (budget, flags.smoke) {
+                    (Some(budget), _) => Box::new(chains.gradients(budget)),
+                    (None, true) => Box::new(chains.passes(10)),
+                    (None, false) => Box::new(chains),
+                }
+            }
             Self::Smc if size <= LARGE => {
                 let (islands, particles) = (flags.size(8, 2), 2);
                 let moves = moves(BUDGET, size, islands * particles).clamp(10, 5000);
-                let smc = populations(flags, islands, particles, moves).kernel(kernel);
+                let smc = populations(flags, islands, particles, moves, budget).kernel(kernel);
                 Box::new(smc.annealing(SmoothDataAnnealing::geometric()))
             }
             Self::Smc => {
                 let members = flags.size(16, 2);
                 let moves = moves(LARGE_BUDGET, size, members).clamp(10, 200);
-                let smc = populations(flags, members, 1, moves).kernel(kernel);
+                let smc = populations(flags, members, 1, moves, budget).kernel(kernel);
+                let ensemble = epochs(members, flags, passes(members).map(|all| all / 2));
                 Box::new(
-                    smc.warm(ensemble().members(members), 0.3)
+                    smc.warm(ensemble, 0.3)
                         .annealing(Tempering::stages(flags.size(4, 2))),
                 )
             }
             Self::Mcmc => {
                 let chains = flags.size(8, 2);
-                let moves = moves(BUDGET, size, chains).clamp(100, 1000);
+                let moves = match passes(chains) {
+                    Some(passes) => (passes as usize / LEAPFROGS).max(4),
+                    None => moves(BUDGET, size, chains).clamp(100, 1000),
+                };
                 let half = flags.size(moves / 2, 10);
                 Box::new(
                     mcmc()
@@ -95,8 +168,24 @@ impl Algorithm {
                         .kernel(kernel),
                 )
             }
-            Self::Ensemble => Box::new(ensemble().members(flags.size(16, 2))),
-            Self::Map => Box::new(map()),
+            Self::Ensemble => {
+                let members = flags.size(16, 2);
+                Box::new(epochs(members, flags, passes(members)))
+            }
+            Self::Map => match passes(1) {
+                Some(passes) => Box::new(map().epochs((passes as usize).max(1))),
+                None => Box::new(map()),
+            },
         }
+    }
+}
+
+/// An ensemble with so many epochs, if they are given.
+fn epochs(members: usize, flags: &Flags, epochs: Option<u64>) -> smc_runtime::infer::Ensemble {
+    let ensemble = ensemble().members(members);
+    match epochs {
+        Some(epochs) => ensemble.epochs((epochs as usize).max(1)),
+        None if flags.smoke => ensemble.epochs(20),
+        None => ensemble,
     }
 }

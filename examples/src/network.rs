@@ -9,9 +9,9 @@ use crate::choice;
 /// The flags of a network with hidden layers.
 #[derive(Clone, Debug, Args)]
 pub struct NetworkFlags {
-    /// Hidden units of a network with one hidden layer.
-    #[arg(long, default_value_t = 50, conflicts_with = "layers")]
-    pub hidden: usize,
+    /// Hidden units of a network with one hidden layer; 50 unless given, on images five per class.
+    #[arg(long, conflicts_with = "layers")]
+    pub hidden: Option<usize>,
     /// Units of every hidden layer, such as 16,16.
     #[arg(long, value_delimiter = ',')]
     pub layers: Vec<usize>,
@@ -49,13 +49,24 @@ pub trait Use {
 }
 
 impl NetworkFlags {
-    /// Units of every hidden layer.
-    pub fn widths(&self) -> Vec<usize> {
+    /// Units of every hidden layer; of one with `usual` units unless flags say otherwise.
+    pub fn widths(&self, usual: usize) -> Vec<usize> {
         if self.layers.is_empty() {
-            vec![self.hidden]
+            vec![self.hidden.unwrap_or(usual)]
         } else {
             self.layers.clone()
         }
+    }
+
+    /// The function between layers.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn nonlinearity(&self) -> Result<Nonlinearity> {
+        Ok(match choice("activation", &self.activation)? {
+            Activation::Tanh => Nonlinearity::Tanh,
+            Activation::Relu => Nonlinearity::Relu,
+        })
     }
 
     /// Hands the network for a target with so many classes, or for a number where there is none, to `what`.
@@ -63,11 +74,7 @@ impl NetworkFlags {
     /// # Errors
     /// For flags that name no network, and those of `what`.
     pub fn hand<U: Use>(&self, classes: usize, what: U) -> Result<U::Gives> {
-        let activation = match choice("activation", &self.activation)? {
-            Activation::Tanh => Nonlinearity::Tanh,
-            Activation::Relu => Nonlinearity::Relu,
-        };
-        let widths = self.widths();
+        let (activation, widths) = (self.nonlinearity()?, self.widths(50));
         match (classes, choice("noise", &self.noise)?) {
             (0, Noise::Shared) => what.with(DeepRegressor::sized(&widths)?.activation(activation)),
             (0, Noise::PerRow) => {

@@ -33,6 +33,8 @@ pub struct Deep<H> {
     hidden: Vec<Linear<Dyn, Dyn>>,
     activation: Nonlinearity,
     output: Linear<Dyn, Dyn>,
+    /// Scales of the hidden layers and of the output, where they are given.
+    given: Option<[f64; 2]>,
     head: PhantomData<H>,
 }
 
@@ -201,6 +203,17 @@ const HIDDEN: [[&str; 3]; 8] = [
     ["hidden_8", "activation_8", "scale_8"],
 ];
 
+/// The scale of the output layer.
+const OUTPUT_SCALE: &str = "output_scale";
+
+/// A positive parameter, or a number that is given.
+fn scale(name: &'static str, given: Option<Fixed>) -> FieldSpec {
+    match given {
+        Some(value) => FieldSpec::of(name, "Fixed", &value),
+        None => FieldSpec::of(name, "Scale", &<Scale>::default()),
+    }
+}
+
 impl<H: Head> Deep<H> {
     fn new(hidden: &[usize], outputs: usize) -> Result<Self> {
         if hidden.is_empty() || hidden.len() > HIDDEN.len() || hidden.contains(&0) {
@@ -213,6 +226,7 @@ impl<H: Head> Deep<H> {
             hidden: layers.map(|(&i, &o)| Linear::sized(i, o)).collect(),
             activation: Nonlinearity::default(),
             output: Linear::sized(Dyn, outputs),
+            given: None,
             head: PhantomData,
         })
     }
@@ -220,6 +234,14 @@ impl<H: Head> Deep<H> {
     /// With another function between layers than tanh.
     pub fn activation(self, activation: Nonlinearity) -> Self {
         Self { activation, ..self }
+    }
+
+    /// With scales of the hidden layers and of the output layer that are given, and not learned.
+    pub fn scales(self, hidden: f64, output: f64) -> Self {
+        Self {
+            given: Some([hidden, output]),
+            ..self
+        }
     }
 
     /// A run on `data`.
@@ -273,12 +295,14 @@ impl<H: Head> Model for Deep<H> {
         }
         fields.push(FieldSpec::of("output", "Linear<Dyn, Dyn>", &self.output));
         let scales = HIDDEN.iter().take(self.hidden.len()).map(|names| names[2]);
-        for name in scales
-            .chain(["output_scale"])
-            .chain(H::SCALES.iter().copied())
-        {
-            fields.push(FieldSpec::of(name, "Scale", &<Scale>::default()));
+        let given = self
+            .given
+            .map(|[hidden, output]| (Fixed(hidden), Fixed(output)));
+        for name in scales {
+            fields.push(scale(name, given.map(|g| g.0)));
         }
+        fields.push(scale(OUTPUT_SCALE, given.map(|g| g.1)));
+        fields.extend(H::SCALES.iter().map(|name| scale(name, None)));
         fields
     }
 
@@ -292,12 +316,16 @@ impl<H: Head> Model for Deep<H> {
 
     fn priors(&self, priors: &mut Priors<'_>) {
         for &[layer, _, scale] in HIDDEN.iter().take(self.hidden.len()) {
-            H::scale(priors, scale);
+            if self.given.is_none() {
+                H::scale(priors, scale);
+            }
             priors.of(layer, &[scale], |s| {
                 Normal(0.0.into(), s.named(0) * 2.0 / s.fan_in().sqrt())
             });
         }
-        H::scale(priors, "output_scale");
+        if self.given.is_none() {
+            H::scale(priors, OUTPUT_SCALE);
+        }
         H::priors(priors);
     }
 

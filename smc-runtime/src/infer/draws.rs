@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::diagnostics::{
-    effective_sample_size, r_hat, weighted_effective_sample_size, weighted_r_hat,
+    effective_sample_size, mean_variance, r_hat, weighted_effective_sample_size, weighted_r_hat,
 };
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::problem::density::Density;
 use crate::problem::population::Population;
+use crate::sampling::kernel::Inexact;
 use crate::sampling::weights::Weights;
 
 /// Parameter vectors that stand for a posterior, and what they are.
@@ -31,7 +34,7 @@ pub struct Draws {
 }
 
 /// The distribution that draws are meant for.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum DrawnFrom {
     /// The posterior, given all rows.
@@ -46,6 +49,38 @@ pub enum DrawnFrom {
     },
     /// The prior.
     Prior,
+    /// The posterior, but for the errors of moves by mini-batches, which nothing corrects, or at another temperature.
+    Nearly(Nearness),
+}
+
+/// What was found of the errors of moves by mini-batches.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Nearness {
+    /// The temperature T: draws are of the density to the power 1/T.
+    pub temperature: f64,
+    /// E\[ΔH²\]/d of a step on a fixed subset of the rows, at the last pass; `None` where a kernel sees to its steps itself.
+    pub energy_error: Option<f64>,
+    /// Temperature that the noise of the batches adds there, as a mean over the coordinates.
+    pub heat: f64,
+    /// The share of every chain's draws, its last ones, that were made with less error.
+    pub finer: f64,
+    /// Whether that was by exact moves; otherwise it was at half the step.
+    pub by_exact_moves: bool,
+}
+
+/// The caution that goes with inexact moves.
+pub(super) const NEARLY: &str = "the moves were made by mini-batches, and nothing corrects their errors: the draws are nearly those of the posterior, and there is no evidence";
+
+impl From<Inexact> for Nearness {
+    fn from(found: Inexact) -> Self {
+        Self {
+            temperature: 1.0,
+            energy_error: Some(found.energy_error),
+            heat: found.heat,
+            finer: 0.0,
+            by_exact_moves: false,
+        }
+    }
 }
 
 /// What draws are.
@@ -154,6 +189,34 @@ impl Draws {
         }
     }
 
+    /// How far the mean of a scalar over the draws that were made with less error is from that over the others, in standard
+    /// deviations of all; `None` where none were.
+    pub(crate) fn finer_distance(&self, values: &[f64]) -> Option<f64> {
+        let DrawnFrom::Nearly(nearness) = self.drawn_from else {
+            return None;
+        };
+        let each = values.len() / self.groups().max(1);
+        let halved = (nearness.finer * each as f64).round() as usize;
+        if halved == 0 || halved >= each {
+            return None;
+        }
+        let weights = self.weights();
+        let (mut whole, mut half) = (Vec::new(), Vec::new());
+        for (i, x) in values.iter().zip(weights).enumerate() {
+            if i % each < each - halved {
+                whole.push(x)
+            } else {
+                half.push(x)
+            }
+        }
+        let mean = |part: &[(&f64, f64)]| {
+            let sum: f64 = part.iter().map(|(x, w)| **x * w).sum();
+            sum / part.iter().map(|(_, w)| w).sum::<f64>()
+        };
+        let sd = mean_variance(values.iter().copied()).1.sqrt();
+        Some((mean(&half) - mean(&whole)).abs() / sd.max(f64::MIN_POSITIVE))
+    }
+
     /// Of another distribution than the posterior.
     pub fn meant_for(mut self, distribution: DrawnFrom) -> Self {
         self.drawn_from = distribution;
@@ -226,6 +289,29 @@ impl Draws {
                 island.log_evidence += shift;
             }
         }
+    }
+
+    /// Where other moves go on from: the end of every chain, and all vectors of anything else.
+    pub(crate) fn ends(&self) -> Population {
+        let Some(each) = self.draws_of_a_chain() else {
+            return self.positions.clone();
+        };
+        let last = (0..self.groups()).map(|chain| (chain + 1) * each - 1);
+        self.positions.gather(&last.collect::<Vec<_>>())
+    }
+
+    /// Draw number k of every chain, for each k; nothing of anything else.
+    pub(crate) fn generations(&self) -> Vec<Population> {
+        let each = self.draws_of_a_chain().unwrap_or(0);
+        let of = |k: usize| {
+            let places = (0..self.groups()).map(|chain| chain * each + k);
+            self.positions.gather(&places.collect::<Vec<_>>())
+        };
+        (0..each).map(of).collect()
+    }
+
+    fn draws_of_a_chain(&self) -> Option<usize> {
+        Some(self.positions.len() / self.number_of_chains()?)
     }
 
     /// Number of chains or islands, whichever there are; 0 of anything else.

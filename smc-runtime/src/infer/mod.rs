@@ -1,5 +1,6 @@
 //! Algorithms: from a problem to posterior draws, step by step. One file or folder each.
 
+mod auto;
 mod draws;
 #[doc(hidden)]
 pub mod elsewhere;
@@ -7,14 +8,18 @@ mod mcmc;
 pub mod observe;
 mod optimise;
 mod prior;
+pub(crate) mod rate;
 mod smc;
+mod stochastic;
 
-pub use draws::{DrawnFrom, Draws, Form, Island};
+pub use auto::{Auto, auto};
+pub use draws::{DrawnFrom, Draws, Form, Island, Nearness};
 
 pub use mcmc::{Mcmc, mcmc};
 pub use optimise::{Ensemble, Map, ensemble, map};
 pub(crate) use prior::FromPrior;
 pub use smc::{Smc, smc};
+pub use stochastic::{SgMcmc, psmile, sghmc, sgld};
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -68,7 +73,7 @@ use crate::sampling::anneal::Plan;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an algorithm: it does not implement `Inference`",
     label = "not an `Inference`",
-    note = "the algorithms are `smc()`, `mcmc()`, `map()`, `ensemble()`, and your own that implement `Inference`; there is no NUTS, `mcmc(kernel = Chees::default())` is nearest"
+    note = "the algorithms are `auto()`, `smc()`, `mcmc()`, `sghmc()`, `sgld()`, `psmile()`, `map()`, `ensemble()`, and your own that implement `Inference`; there is no NUTS, `mcmc(kernel = Chees::default())` is nearest"
 )]
 pub trait Inference: Debug + Send + Sync {
     /// Its name in reports.
@@ -130,6 +135,11 @@ pub trait Stepwise: Send {
     /// What the steps will cost, where that is known before them.
     fn plan(&self) -> Option<Plan> {
         None
+    }
+
+    /// What was chosen for the problem and why, a line each; nothing where the settings say all.
+    fn chosen(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Makes a step; `None` when all are made. Counts and seconds of a [`Step`] are the runner's to fill in.

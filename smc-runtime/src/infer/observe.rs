@@ -46,8 +46,25 @@ pub enum Detail {
     Chains(ChainsDetail),
     /// A pass over the rows by an optimiser.
     Epoch(EpochDetail),
+    /// A pass over the rows by stochastic gradients.
+    Pass(PassDetail),
     /// Nothing.
     None,
+}
+
+/// A pass over the rows by stochastic gradients.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PassDetail {
+    /// Whether noise was added, so that it sampled; otherwise it approached.
+    pub noise: bool,
+    /// Rows of a batch, about.
+    pub batch: usize,
+    /// The kernel's step size after it.
+    pub step_size: f64,
+    /// E\[ΔH²\]/d of a step on a fixed subset of the rows, as last probed.
+    pub energy_error: Option<f64>,
+    /// Temperature that the noise of batches adds, as last probed.
+    pub heat: Option<f64>,
 }
 
 /// A stage of sequential Monte Carlo.
@@ -119,6 +136,7 @@ impl Step {
             Detail::Stage(StageDetail { step_size, .. })
             | Detail::Chains(ChainsDetail { step_size, .. }) => Some(*step_size),
             Detail::Epoch(EpochDetail { rate, .. }) => Some(*rate),
+            Detail::Pass(PassDetail { step_size, .. }) => Some(*step_size),
             Detail::None => None,
         }
     }
@@ -147,6 +165,11 @@ pub trait Observer: Send {
     /// Called first of all with what is of note in the data, if anything is.
     fn data(&mut self, findings: &Findings) {
         let _ = findings;
+    }
+
+    /// Called before the first step with what was chosen for the problem and why, a line each, if the algorithm chooses.
+    fn chosen(&mut self, lines: &[String]) {
+        let _ = lines;
     }
 
     /// Called before the first step with what the run will cost, if that is known.

@@ -136,13 +136,17 @@ impl<M: Model> Posterior<M> {
     /// Looks at the function that the draws predict at some of the training rows, while they are there.
     pub(crate) fn agreed_on(mut self, rows: &Features) -> Result<Self> {
         let prediction = self.prediction(rows)?;
+        let mut distances = Vec::new();
         // A row at which all draws say the same tells nothing.
         let each = (0..prediction.rows()).filter_map(|row| {
             let values = prediction.functions(row);
+            distances.extend(self.draws.finer_distance(&values));
             let size = self.draws.function_ess(&values)?;
             Some((self.draws.r_hat(&values)?, size))
         });
         self.report.function = FunctionAgreement::of(each.collect());
+        distances.sort_by(f64::total_cmp);
+        self.report.finer_distance = distances.get(distances.len() / 2).copied();
         Ok(self)
     }
 

@@ -37,6 +37,17 @@ pub struct AdamStep {
     pub epsilon: f32,
 }
 
+/// The numbers of one vector's step in [`Population::langevin`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LangevinStep {
+    /// What is left of the momentum.
+    pub keep: f32,
+    /// Factor of the gradient.
+    pub kick: f32,
+    /// Standard deviation of the noise.
+    pub noise: f32,
+}
+
 impl Population {
     /// `particles` vectors of `dim` zeros.
     pub fn zeros(particles: usize, dim: usize) -> Self {
@@ -271,6 +282,47 @@ impl Population {
         });
     }
 
+    /// A step of Langevin dynamics with friction for every vector, in one pass: momenta ← keep · momenta + kick · scale ∘
+    /// gradient + noise · ξ with ξ ~ N(0, I) from each vector's own stream, and then self += scale ∘ momenta. The gradient is used
+    /// up: it becomes zero, ready for the next one to be added.
+    pub fn langevin(
+        &mut self,
+        momenta: &mut Self,
+        gradient: &mut Self,
+        scale: &[f32],
+        each: &[LangevinStep],
+        (streams, stage, draw): (Streams, usize, usize),
+    ) {
+        /// Normal numbers that are drawn together: they stay in the nearest cache.
+        const TOGETHER: usize = 2048;
+        if self.dim == 0 {
+            return;
+        }
+        let first = self.first;
+        let arrays = [
+            &mut self.values[..],
+            &mut momenta.values,
+            &mut gradient.values,
+        ];
+        exec::update_rows_of(arrays, self.dim, |i, [x, v, g]| {
+            let LangevinStep { keep, kick, noise } = each[i];
+            let mut stream = streams.stream(Purpose::Propose, stage, first + i, draw);
+            let mut normal = [0.0f32; TOGETHER];
+            let x = x.chunks_mut(TOGETHER).zip(v.chunks_mut(TOGETHER));
+            let parts = x.zip(g.chunks_mut(TOGETHER)).zip(scale.chunks(TOGETHER));
+            for (((x, v), g), s) in parts {
+                if noise != 0.0 {
+                    stream.fill_normal(&mut normal[..x.len()]);
+                }
+                for ((((x, v), g), s), z) in x.iter_mut().zip(v).zip(g).zip(s).zip(&normal) {
+                    *v = keep * *v + kick * s * *g + noise * z;
+                    *x += s * *v;
+                    *g = 0.0;
+                }
+            }
+        });
+    }
+
     /// One step of Adam uphill for every vector, in one pass: with g = scale · gradient and moments m, v,
     /// m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², self += rate · m / (√v + ε). The gradient is used up: it becomes zero,
     /// ready for the next one to be added.
@@ -317,6 +369,58 @@ impl Population {
             }
             sums.iter().sum()
         })
+    }
+
+    /// row · row of `other` of every vector, in f64.
+    pub fn dots(&self, other: &Self) -> Vec<f64> {
+        exec::map_light(self.particles, self.dim, |i| {
+            let pairs = self.row(i).iter().zip(other.row(i));
+            pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        })
+    }
+
+    /// Vector i ← `keep[i]` · itself + `add[i]` · its vector in `other`.
+    pub fn blend(&mut self, keep: &[f32], add: &[f32], other: &Self) {
+        self.update_rows(|i, row| {
+            for (x, o) in row.iter_mut().zip(other.row(i)) {
+                *x = keep[i] * *x + add[i] * o;
+            }
+        });
+    }
+
+    /// A running mean and, in `spread`, a running variance: self ← (1 − share) · self + share · x, then spread ← (1 − share) · spread +
+    /// share · (x − self)².
+    pub fn track(&mut self, spread: &mut Self, x: &Self, share: f32) {
+        if self.dim == 0 {
+            return;
+        }
+        let arrays = [&mut self.values[..], &mut spread.values];
+        exec::update_rows_of(arrays, self.dim, |i, [mean, variance]| {
+            for ((m, v), x) in mean.iter_mut().zip(variance).zip(x.row(i)) {
+                *m += share * (x - *m);
+                *v += share * ((x - *m).powi(2) - *v);
+            }
+        });
+    }
+
+    /// The root of every element, kept between `least` and `most`.
+    pub fn roots_between(&self, least: f32, most: f32) -> Self {
+        let mut roots = self.clone();
+        roots.update_rows(|_, row| {
+            for x in row {
+                *x = x.sqrt().clamp(least, most);
+            }
+        });
+        roots
+    }
+
+    /// Vector i += `each[i]` · x / `by`, element by element.
+    pub fn add_quotients(&mut self, each: &[f32], x: &Self, by: &Self) {
+        self.update_rows(|i, row| {
+            for ((y, x), by) in row.iter_mut().zip(x.row(i)).zip(by.row(i)) {
+                *y += each[i] * x / by;
+            }
+        });
     }
 
     /// Σ ((self − other)/scale)² of every vector, in f64.

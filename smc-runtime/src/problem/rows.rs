@@ -89,23 +89,31 @@ impl RowSet {
     /// `n` of the rows, one after the other from number `start` among them on, beginning again after the last: as rows are in
     /// random order, a random subset where `start` is random.
     pub fn window(&self, start: usize, n: usize) -> Self {
-        let take = |from: usize, to: usize| {
+        let all = self.len();
+        let end = start + n.min(all);
+        self.at([start..end.min(all), 0..end.saturating_sub(all)])
+    }
+
+    /// The rows at some places, counted among these rows from 0; places past the last are none.
+    ///
+    /// ```
+    /// use smc_runtime::problem::rows::RowSet;
+    /// let rows = RowSet::new([10..20, 50..60]);
+    /// assert_eq!(rows.at([8..13]), RowSet::new([18..20, 50..53]));
+    /// ```
+    pub fn at(&self, places: impl IntoIterator<Item = Range<usize>>) -> Self {
+        let mut taken = Vec::new();
+        for place in places {
             let mut before = 0;
-            let mut taken = Vec::new();
             for range in &self.0 {
-                let (a, b) = (from.max(before), to.min(before + range.len()));
+                let (a, b) = (place.start.max(before), place.end.min(before + range.len()));
                 if a < b {
                     taken.push(range.start + a - before..range.start + b - before);
                 }
                 before += range.len();
             }
-            taken
-        };
-        let all = self.len();
-        let end = start + n.min(all);
-        let mut ranges = take(start, end.min(all));
-        ranges.extend(take(0, end.saturating_sub(all)));
-        Self::new(ranges)
+        }
+        Self::new(taken)
     }
 
     /// A segment for each range.

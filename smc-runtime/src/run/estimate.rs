@@ -1,14 +1,11 @@
 //! What a run will take, before it: memory, and seconds by a few timed gradients.
 
 use std::fmt;
-use std::time::Instant;
 
 use crate::base::error::{Error, Result};
-use crate::base::rng::Streams;
 use crate::infer::Inference;
+use crate::infer::rate::rate;
 use crate::problem::Problem;
-use crate::problem::population::Population;
-use crate::problem::rows::RowSet;
 
 /// What a run will take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,33 +34,16 @@ impl Estimate {
 
     /// Times a few gradients of `problem` for as many vectors as the machine does well together.
     pub(super) fn of(problem: &dyn Problem, algorithm: &dyn Inference, seed: u64) -> Self {
-        /// Enough for the fastest to be timed, in seconds.
-        const LONG: f64 = 0.2;
-        const VECTORS: usize = 16;
-        const MOST_ROWS: usize = 2048;
-        let mut thetas = Population::zeros(VECTORS, problem.dim());
-        problem.prior().sample(Streams::new(seed), 0, &mut thetas);
-        let mut gradient = thetas.zeros_like();
-        let rows = problem.rows().min(MOST_ROWS);
-        let segments = RowSet::from(0..rows).segments(1.0);
-        let mut pass = || {
-            problem.log_likelihood(&thetas, &segments, Some(&mut gradient));
-        };
-        // The first one finds caches cold and pages untouched.
-        pass();
-        let (since, mut passes) = (Instant::now(), 0);
-        while passes == 0 || since.elapsed().as_secs_f64() < LONG {
-            pass();
-            passes += 1;
-        }
-        let made = (passes * rows * VECTORS) as f64;
+        /// As many as a stage has, or an engine's tiles.
+        const ROWS: usize = 2048;
+        let rate = rate(problem, ROWS, seed);
         let cost = algorithm.cost(problem);
         Self {
             parameters: problem.dim(),
             rows: problem.rows(),
             memory: memory(problem, cost.map_or(0.0, |c| c.vectors)),
             free: free(),
-            rate: made / since.elapsed().as_secs_f64(),
+            rate,
             row_gradients: cost.map(|c| c.row_gradients),
             guess: cost.is_some_and(|c| c.guess),
         }

@@ -19,14 +19,15 @@ use std::time::Duration;
 use crate::base::error::Result;
 use crate::base::exec::Threads;
 use crate::data::{Dataset, Standardise};
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::infer::observe::Observer;
-use crate::infer::{FromPrior, Inference, smc};
+use crate::infer::rate::rate;
+use crate::infer::{FromPrior, Inference, auto};
 use crate::model::Model;
 use crate::posterior::Posterior;
 use setup::{Scaling, Setup};
 
-/// The algorithm that a model names for itself: `#[infer(..)]` writes this, and [`smc`] stands where there is none. A model
+/// The algorithm that a model names for itself: `#[infer(..)]` writes this, and [`auto`] stands where there is none. A model
 /// written by hand adds `impl Infers for Mine {}`.
 pub trait Infers: Model {
     /// Whether its priors are meant for standardised data, which a run then makes of what it is given, unless it says
@@ -35,7 +36,7 @@ pub trait Infers: Model {
 
     /// The algorithm.
     fn algorithm(&self) -> Box<dyn Inference> {
-        Box::new(smc())
+        Box::new(auto())
     }
 }
 
@@ -211,15 +212,25 @@ impl<M: Model> Run<'_, M> {
     /// # Errors
     /// If data and model do not fit.
     pub fn estimate(&self) -> Result<Estimate> {
-        let run = &self.0;
-        let threads = Threads::new(run.threads)?;
-        let (model, order) = (run.model.clone(), run.order.clone());
-        let (data, scaling, algorithm) = (run.data, &run.scaling, &*run.algorithm);
-        let (engine, seed) = (run.engine, run.seed);
+        let (threads, algorithm) = (Threads::new(self.0.threads)?, &*self.0.algorithm);
+        let (bind, seed) = (self.0.binding(), self.0.seed);
         threads.run(|| {
-            let (scale, _) = scaling.settled(&model, data);
-            let bound = engine::bind_rows(model, data, scale.as_ref(), order, engine, seed)?;
+            let bound = bind()?;
             Ok(Estimate::of(&*bound.problem, algorithm, seed))
+        })
+    }
+
+    /// How many row-gradients the machine makes in so many `seconds`, at its present load, on mini-batches of `rows` rows: what a
+    /// budget in gradients can be set by. It takes a fifth of a second.
+    ///
+    /// # Errors
+    /// If data and model do not fit.
+    pub fn gradients_in(&self, seconds: f64, rows: usize) -> Result<u64> {
+        let (threads, seed) = (Threads::new(self.0.threads)?, self.0.seed);
+        let bind = self.0.binding();
+        threads.run(|| {
+            let bound = bind()?;
+            Ok((seconds * rate(&*bound.problem, rows, seed)) as u64)
         })
     }
 

@@ -81,6 +81,12 @@ impl Observer for Progress {
         }
     }
 
+    fn chosen(&mut self, lines: &[String]) {
+        for line in lines {
+            self.note(format!("chosen: {line}"));
+        }
+    }
+
     fn plan(&mut self, plan: &Plan) {
         self.note(plan.to_string());
     }

@@ -42,6 +42,7 @@ pub struct Running<M> {
     at_start: Counts,
     since: Instant,
     plan: Option<Plan>,
+    chosen: Vec<String>,
     findings: Findings,
     given: Given,
     within: Option<Duration>,
@@ -98,10 +99,13 @@ impl<M: Model> Running<M> {
                 (threads.run(resume)?, state.told.read()?)
             }
         };
-        let plan = inside.plan();
+        let (plan, chosen) = (inside.plan(), inside.chosen());
         for observer in &mut observers {
             if !findings.is_empty() {
                 observer.data(&findings);
+            }
+            if !chosen.is_empty() {
+                observer.chosen(&chosen);
             }
             if let Some(plan) = &plan {
                 observer.plan(plan);
@@ -133,6 +137,7 @@ impl<M: Model> Running<M> {
             at_start,
             since,
             plan,
+            chosen,
             findings,
             given,
             within: run.within,
@@ -223,12 +228,14 @@ impl<M: Model> Running<M> {
             target_scale: given.target_scale,
             scaled_by: given.scaled_by,
             plan: self.plan,
+            chosen: self.chosen,
             steps: self.told.steps,
             islands: match draws.log_evidence() {
                 Some(_) => draws.each_island().to_vec(),
                 None => Vec::new(),
             },
             function: None,
+            finer_distance: None,
             drawn_from: draws.drawn_from(),
             points: matches!(draws.form(), Form::Points),
             conflicts: self

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::base::error::Result;
 use crate::data::{Dataset, Standardise, TargetScale};
-use crate::engine::Engine;
+use crate::engine::{self, Bound, Engine};
 use crate::infer::Inference;
 use crate::infer::observe::Observer;
 use crate::model::Model;
@@ -23,6 +24,19 @@ pub(super) struct Setup<'a, M> {
     pub(super) scaling: Scaling,
     /// Wall time after which no further step is begun.
     pub(super) within: Option<Duration>,
+}
+
+impl<M: Model> Setup<'_, M> {
+    /// What binds the model to the data, as a run would.
+    pub(super) fn binding(&self) -> impl Fn() -> Result<Bound<M>> + Send + '_ {
+        let (model, data, order) = (&self.model, self.data, &self.order);
+        let (scaling, engine, seed) = (&self.scaling, self.engine, self.seed);
+        move || {
+            let (scale, _) = scaling.settled(model, data);
+            let (model, order) = (model.clone(), order.clone());
+            engine::bind_rows(model, data, scale.as_ref(), order, engine, seed)
+        }
+    }
 }
 
 /// What is done to the data before the network sees them.

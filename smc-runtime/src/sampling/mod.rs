@@ -12,4 +12,5 @@ pub(crate) mod reference;
 pub mod resample;
 pub mod stage;
 pub mod start;
+pub mod stochastic;
 pub mod weights;

@@ -118,6 +118,29 @@ impl Stage {
         }
     }
 
+    /// A stage in which the rows at some `places` of this one, full ones counted first, stand for all, scaled up.
+    pub fn part(&self, places: &RowSet) -> Self {
+        let (full, n) = (self.full.len(), places.len());
+        if n == 0 || n == self.cost() {
+            return self.clone();
+        }
+        let ramping = places.ranges().iter().map(|r| {
+            let from = |place: usize| place.saturating_sub(full);
+            from(r.start)..from(r.end)
+        });
+        Self {
+            full: self.full.at(places.ranges().iter().cloned()),
+            ramp: self.ramp.at(ramping),
+            scale: self.scale * self.cost() as f64 / n as f64,
+            ..*self
+        }
+    }
+
+    /// Factor of a full row's log-likelihood.
+    pub fn scale_of_a_row(&self) -> f64 {
+        self.scale
+    }
+
     /// Rows that are fully in.
     pub fn full(&self) -> &RowSet {
         &self.full

@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::problem::population::Population;
 use crate::sampling::adapt::Adaptation;
 use crate::sampling::cloud::{Cloud, Target};
-use crate::sampling::kernel::{At, Kernel, Tuning};
+use crate::sampling::kernel::{At, Exactness, Kernel, Tuning};
 use crate::sampling::stage::Stage;
 use crate::sampling::weights::Weights;
 
@@ -59,7 +59,7 @@ pub fn check_kernel(kernel: &dyn Kernel, adaptation: &Adaptation) -> Result<(), 
             }
         }
     }
-    if corrected == kernel.invariant() {
+    if corrected != (kernel.exactness() == Exactness::Corrected) {
         return Err(format!(
             "the kernel says that its moves are {}, but returns {}",
             if corrected {

@@ -298,8 +298,8 @@ fn a_saved_run_goes_on_as_if_nothing_had_happened() {
 struct Says(Vec<f64>);
 
 impl Kernel for Says {
-    fn invariant(&self) -> bool {
-        false
+    fn exactness(&self) -> crate::sampling::kernel::Exactness {
+        crate::sampling::kernel::Exactness::Corrected
     }
     fn step(&self, _: &Tuning, _: &Target<'_>, cloud: &mut Cloud, _: At) -> Moved {
         Moved {

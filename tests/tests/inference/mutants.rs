@@ -16,7 +16,7 @@ use smc_runtime::problem::{Problem, Segment};
 use smc_runtime::sampling::adapt::Adaptation;
 use smc_runtime::sampling::anneal::{Annealing, Lookahead};
 use smc_runtime::sampling::cloud::{Cloud, Target};
-use smc_runtime::sampling::kernel::{At, Kernel, Moved, Proposal, Tuning};
+use smc_runtime::sampling::kernel::{At, Exactness, Kernel, Moved, Proposal, Tuning};
 use smc_runtime::sampling::resample::{Resample, Systematic};
 use smc_runtime::sampling::stage::Stage;
 use smc_runtime::testing::{Perfect, Regression, check_kernel, check_resampler};
@@ -153,8 +153,8 @@ impl<K: Kernel> Kernel for Under<K> {
 struct PriorAgain<K>(K);
 
 impl<K: Kernel> Kernel for PriorAgain<K> {
-    fn invariant(&self) -> bool {
-        false
+    fn exactness(&self) -> Exactness {
+        Exactness::Corrected
     }
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let corrections = cloud.terms().iter().map(|t| t.prior).collect();
@@ -215,8 +215,11 @@ impl Default for Leapfrog {
 }
 
 impl Kernel for Leapfrog {
-    fn invariant(&self) -> bool {
-        self.correction.is_none()
+    fn exactness(&self) -> Exactness {
+        match self.correction {
+            Some(_) => Exactness::Corrected,
+            None => Exactness::Invariant,
+        }
     }
 
     fn step(&self, _: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {

@@ -9,14 +9,15 @@ use super::visited::Visited;
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
+use crate::infer::draws::NEARLY;
 use crate::infer::observe::{ChainsDetail, Detail, Step};
-use crate::infer::{Draws, Outcome, Stepwise, check_shape};
+use crate::infer::{DrawnFrom, Draws, Outcome, Stepwise, check_shape};
 use crate::model::layout::Layout;
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
 use crate::sampling::anneal::{Tempering, planned};
 use crate::sampling::cloud::{Cloud, Target};
-use crate::sampling::kernel::{At, Moved, Tuning};
+use crate::sampling::kernel::{At, Inexact, Moved, Tuning};
 use crate::sampling::known::Known;
 use crate::sampling::stage::Stage;
 use crate::sampling::weights::Weights;
@@ -34,6 +35,8 @@ struct ChainsState {
     /// Moves since then.
     since: usize,
     steps: Steps,
+    /// What is known of the error of the last move, where moves are inexact.
+    inexact: Option<Inexact>,
     /// The draws so far, each of them of every chain.
     draws: Vec<Population>,
 }
@@ -88,6 +91,7 @@ impl<'a> ChainsRun<'a> {
                 sums_of_logs: vec![0.0; chains],
                 moves: 0,
             },
+            inexact: None,
             draws: Vec::new(),
         };
         Self::with(settings, problem, streams, state)
@@ -147,6 +151,7 @@ impl<'a> ChainsRun<'a> {
             return Err(self.settings.not_invariant());
         }
         state.moves += 1;
+        state.inexact = moved.inexact;
         Ok(moved)
     }
 
@@ -286,10 +291,15 @@ impl Stepwise for ChainsRun<'_> {
             nothing: "no draw yet: that was the warm-up",
         })?;
         let draws = Draws::chains(draws, self.settings.chains)?;
-        let cautions = disagreement(self.problem.layout(), &draws);
+        let disagreement = disagreement(self.problem.layout(), &draws);
+        let mut cautions: Vec<String> = disagreement.into_iter().collect();
+        let Some(inexact) = self.state.inexact else {
+            return Ok(Outcome { draws, cautions });
+        };
+        cautions.push(NEARLY.to_owned());
         Ok(Outcome {
-            draws,
-            cautions: cautions.into_iter().collect(),
+            draws: draws.meant_for(DrawnFrom::Nearly(inexact.into())),
+            cautions,
         })
     }
 }

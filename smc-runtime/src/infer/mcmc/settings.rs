@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::sampling::adapt::{Adaptation, Scales, StepSize};
-use crate::sampling::kernel::{Hmc, Kernel};
+use crate::sampling::kernel::{Exactness, Hmc, Kernel};
 
 /// The settings of Markov chain Monte Carlo; see [`mcmc`](super::mcmc()).
 #[derive(Clone, Debug)]
@@ -55,7 +55,8 @@ impl Mcmc {
         self
     }
 
-    /// How chains move. It must leave the posterior invariant.
+    /// How chains move. It must leave the posterior invariant; where it is inexact, as [`MiniBatches`](crate::sampling::kernel::MiniBatches) are, the draws
+    /// say so.
     pub fn kernel(mut self, kernel: impl Kernel + 'static) -> Self {
         self.kernel = Arc::new(kernel);
         self
@@ -90,7 +91,7 @@ impl Mcmc {
                 return Err(Error::config(what, 0, "at least 1 is needed"));
             }
         }
-        if !self.kernel.invariant() {
+        if self.kernel.exactness() == Exactness::Corrected {
             return Err(self.not_invariant());
         }
         self.kernel.check()?;

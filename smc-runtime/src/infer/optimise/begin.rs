@@ -13,7 +13,7 @@ use crate::problem::population::Population;
 /// is zero for half of its arguments (K. He, X. Zhang, S. Ren, J. Sun, *Delving deep into rectifiers*, ICCV 2015), so that
 /// what flows through the layers keeps its size; biases are 0; scales that are [held](held) are at the third quartile of their prior;
 /// everything else is drawn from the prior.
-pub(super) fn begin(problem: &dyn Problem, streams: Streams, thetas: &mut Population) {
+pub(crate) fn begin(problem: &dyn Problem, streams: Streams, thetas: &mut Population) {
     problem.prior().sample(streams, 0, thetas);
     let blocks = problem.layout().blocks();
     let held = held(problem);
@@ -68,7 +68,7 @@ fn wide(problem: &dyn Problem, held: &[Range<usize>]) -> Vec<f32> {
 /// Coordinates of positive parameters that stand nowhere but in the priors of others: the density of a scale together with the
 /// weights under it has no maximum, it grows without bound as both go to zero. So they stay where they begin, on the wide side:
 /// where rows held out stop the training, a scale that is too wide costs little, and one that is too narrow keeps a network from fitting.
-pub(super) fn held(problem: &dyn Problem) -> Vec<Range<usize>> {
+pub(crate) fn held(problem: &dyn Problem) -> Vec<Range<usize>> {
     held_blocks(problem)
         .map(|block| block.range.clone())
         .collect()

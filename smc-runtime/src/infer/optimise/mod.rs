@@ -6,6 +6,9 @@ mod ensemble;
 mod fold;
 mod map;
 mod training;
+mod update;
 
+pub(super) use begin::{begin, held};
 pub use ensemble::{Ensemble, ensemble};
 pub use map::{Map, map};
+pub(super) use update::adam_step;

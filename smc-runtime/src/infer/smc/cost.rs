@@ -15,7 +15,7 @@ const STAGES: f64 = 3.0;
 
 pub(super) fn of(settings: &Smc, problem: &dyn Problem) -> Cost {
     let (rows, dim) = (problem.rows() as f64, problem.dim() as f64);
-    let stages = planned(&*settings.annealing, problem.rows());
+    let stages = planned(&*settings.policy(), problem.rows());
     let stages = stages.ok().flatten();
     let stage_rows = stages
         .as_ref()
@@ -32,6 +32,14 @@ pub(super) fn of(settings: &Smc, problem: &dyn Problem) -> Cost {
     } else {
         0
     };
+    if let Some(budget) = settings.spend {
+        return Cost {
+            row_gradients: (budget as f64).max(particles * passes * annealing),
+            guess: stages.is_none(),
+            vectors: particles * (VECTORS + 50.0) + warm.map_or(0.0, |w| w.vectors),
+            reduce: "fewer particles",
+        };
+    }
     Cost {
         row_gradients: particles * passes * (annealing + after)
             + warm.map_or(0.0, |w| w.row_gradients),

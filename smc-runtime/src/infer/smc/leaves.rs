@@ -2,7 +2,8 @@
 
 use super::run::SmcRun;
 use crate::base::error::{Error, Result};
-use crate::infer::{DrawnFrom, Draws, Island, Outcome};
+use crate::infer::draws::NEARLY;
+use crate::infer::{DrawnFrom, Draws, Island, Nearness, Outcome};
 use crate::problem::population::Population;
 use crate::sampling::weights::Weights;
 
@@ -19,8 +20,18 @@ impl SmcRun<'_> {
                     .to_owned(),
             );
         }
-        let (positions, weights) = if complete && !state.generations.is_empty() {
-            let (positions, weights): (Vec<_>, Vec<_>) = state.generations.into_iter().unzip();
+        let mut generations = state.generations;
+        if state
+            .walk
+            .is_some_and(|(_, walked)| walked == generations.len())
+        {
+            // Nothing is recycled: beside the walk there is the last cloud.
+            let last = (state.cloud.positions().clone(), state.weights.clone());
+            generations.push(last);
+        }
+        let generations_in_all = generations.len();
+        let (positions, weights) = if complete && !generations.is_empty() {
+            let (positions, weights): (Vec<_>, Vec<_>) = generations.into_iter().unzip();
             let combined = weights.iter().map(|w| w.combined(settings.combine));
             let weights = Weights::recycled(&combined.collect::<Vec<_>>());
             let weights = weights
@@ -32,8 +43,29 @@ impl SmcRun<'_> {
         };
         let positions = positions.unwrap_or_else(|| Population::zeros(0, self.problem.dim()));
         let mut draws = Draws::islands(positions, &weights, islands)?;
-        draws = if complete {
-            draws.with_log_evidence(state.weights.log_evidence())
+        draws = if let (true, Some(inexact)) = (complete, state.inexact) {
+            cautions.push(NEARLY.to_owned());
+            draws.meant_for(DrawnFrom::Nearly(inexact.into()))
+        } else if complete {
+            let draws = draws.with_log_evidence(state.weights.log_evidence());
+            match state.walk {
+                Some((from, walked)) => {
+                    cautions.push(format!(
+                        "{walked} of the draws of each particle were kept from the way to the start; the evidence is that of the particles alone"
+                    ));
+                    let exact = generations_in_all - walked;
+                    let finer = exact as f64 / generations_in_all as f64;
+                    draws.meant_for(match from {
+                        DrawnFrom::Nearly(near) => DrawnFrom::Nearly(Nearness {
+                            finer,
+                            by_exact_moves: true,
+                            ..near
+                        }),
+                        other => other,
+                    })
+                }
+                None => draws,
+            }
         } else {
             draws.meant_for(DrawnFrom::Stage {
                 rows: state.stage.effective_rows(),

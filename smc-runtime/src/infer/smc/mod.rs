@@ -34,7 +34,7 @@ impl Inference for Smc {
     }
 
     fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
-        Some(cost::of(self, problem))
+        Some(cost::of(&self.settled(problem), problem))
     }
 
     fn begin<'a>(
@@ -43,9 +43,10 @@ impl Inference for Smc {
         streams: Streams,
     ) -> Result<Box<dyn Stepwise + 'a>> {
         self.check(&*problem)?;
-        Ok(match &self.warm {
-            Some(warm) => Box::new(WarmRun::new(warm, self.cold(), problem, streams)?),
-            None => Box::new(SmcRun::new(self.clone(), problem, streams)?),
+        let settings = self.settled(&*problem);
+        Ok(match &settings.warm {
+            Some(warm) => Box::new(WarmRun::new(warm, settings.cold(), problem, streams)?),
+            None => Box::new(SmcRun::new(settings, problem, streams)?),
         })
     }
 
@@ -56,9 +57,13 @@ impl Inference for Smc {
         state: &Saved,
     ) -> Result<Box<dyn Stepwise + 'a>> {
         self.check(&*problem)?;
-        Ok(match &self.warm {
-            Some(warm) => Box::new(WarmRun::resume(warm, self.cold(), problem, streams, state)?),
-            None => Box::new(SmcRun::resume(self.clone(), problem, streams, state)?),
+        let settings = self.settled(&*problem);
+        Ok(match &settings.warm {
+            Some(warm) => {
+                let cold = settings.cold();
+                Box::new(WarmRun::resume(warm, cold, problem, streams, state)?)
+            }
+            None => Box::new(SmcRun::resume(settings, problem, streams, state)?),
         })
     }
 }

@@ -10,15 +10,18 @@ use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::base::saved::Saved;
 use crate::infer::observe::{Detail, StageDetail, Step};
-use crate::infer::{Outcome, Stepwise, check_shape};
+use crate::infer::{DrawnFrom, Outcome, Stepwise, check_shape};
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
 use crate::sampling::anneal::{Lookahead, Next, Place, Plan, planned};
 use crate::sampling::cloud::{Cloud, Target};
-use crate::sampling::kernel::{At, Tuning};
+use crate::sampling::kernel::{At, Inexact, Tuning};
 use crate::sampling::moves::Tally;
 use crate::sampling::stage::Stage;
 use crate::sampling::weights::{Combine, Islands, Refusal, Reweighted, Weights};
+
+/// Generations that are kept of the moves of a budget: more cost time where something is predicted and say little that is new.
+const GENERATIONS: usize = 50;
 
 /// Everything that a run has become so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,12 +35,19 @@ pub(super) struct SmcState {
     roots: Vec<usize>,
     /// Σ over resamplings of the probability that two particles of an island had the same ancestor.
     coalescences: Vec<f64>,
-    /// Final moves made.
+    /// Final moves made, and how many there will be, once it is known.
     after: usize,
+    final_moves: Option<usize>,
     /// Moves made on the posterior, where they are recycled.
     on_posterior: usize,
     /// Particles and weights after the moves on the posterior, where they are recycled.
     pub(super) generations: Vec<(Population, Islands)>,
+    /// What the walk that led to the start left, where it is kept, of which it has so many generations before those above.
+    pub(super) walk: Option<(DrawnFrom, usize)>,
+    /// What is known of the error of the last move, where moves are inexact.
+    pub(super) inexact: Option<Inexact>,
+    /// Row-gradients of the warm start.
+    pub(super) before: u64,
     /// Row-gradients computed before this state was saved.
     row_gradients: u64,
     /// Σ of the rows of the stages entered.
@@ -88,8 +98,12 @@ impl<'a> SmcRun<'a> {
             roots: (0..particles).collect(),
             coalescences: vec![0.0; islands],
             after: 0,
+            final_moves: None,
             on_posterior: 0,
             generations: Vec::new(),
+            walk: None,
+            inexact: None,
+            before: 0,
             row_gradients: 0,
             rows: 0,
             cautions: Vec::new(),
@@ -126,13 +140,34 @@ impl<'a> SmcRun<'a> {
         state: SmcState,
     ) -> Result<Self> {
         Ok(Self {
-            plan: planned(&*settings.annealing, problem.rows())?,
+            plan: planned(&*settings.policy(), problem.rows())?,
             at_start: problem.counts(),
             settings,
             problem,
             streams,
             state,
         })
+    }
+
+    /// Keeps what the chains that led to the start drew on their way.
+    pub(super) fn keep(&mut self, found: &Outcome) -> Result<()> {
+        let (walk, weights) = (found.draws.generations(), &self.state.weights);
+        let each = walk.first().map_or(0, Population::len);
+        let particles = weights.all_particles();
+        if each != particles {
+            let expected = format!("a warm start by {particles} chains, as many as particles");
+            let found = if each == 0 {
+                "none".to_owned()
+            } else {
+                format!("{each} chains")
+            };
+            return Err(Error::config("keep_walk", found, expected));
+        }
+        let equal = Islands::uniform(weights.each().len(), weights.particles());
+        let generations = walk.into_iter().map(|positions| (positions, equal.clone()));
+        self.state.generations.extend(generations);
+        self.state.walk = Some((found.draws.drawn_from(), self.state.generations.len()));
+        Ok(())
     }
 
     /// Enters the next stage, or makes some of the final moves; `None` when all is done.
@@ -163,7 +198,7 @@ impl<'a> SmcRun<'a> {
         };
         let (cloud, weights) = (&state.cloud, &state.weights);
         let ahead = Lookahead::new(&*self.problem, cloud, weights, &state.stage, place);
-        ahead.next(&*self.settings.annealing)
+        ahead.next(&*self.settings.policy())
     }
 
     fn enter(&mut self, next: Next) -> Result<Reweighted> {
@@ -249,13 +284,18 @@ impl<'a> SmcRun<'a> {
         let cess =
             corrected.map_err(|refusal| self.refused("corrections of a kernel", &refusal))?;
         let (settings, state) = (&self.settings, &mut self.state);
+        state.inexact = moved.inexact;
         kernel.learn(&mut state.tuning, &moved, 1.0);
         let policy = &settings.adaptation.step;
         policy.learn(kernel, &mut state.tuning, &moved, 1.0);
         done.add(&moved, cess);
         if settings.recycle && state.stage.is_posterior(self.problem.rows()) {
             state.on_posterior += 1;
-            if state.on_posterior.is_multiple_of(settings.thin) {
+            let thin = match settings.spend {
+                Some(_) => state.final_moves.unwrap_or(1).div_ceil(GENERATIONS).max(1),
+                None => settings.thin,
+            };
+            if state.on_posterior.is_multiple_of(thin) {
                 let generation = (state.cloud.positions().clone(), state.weights.clone());
                 state.generations.push(generation);
             }
@@ -266,10 +306,13 @@ impl<'a> SmcRun<'a> {
     /// Some of the final moves, as a step; `None` when all are made, or if the stages did not end at the posterior.
     fn final_moves(&mut self) -> Result<Option<Step>> {
         const PARTS: usize = 20;
-        let all = self.settings.final_moves;
+        if !self.state.stage.is_posterior(self.problem.rows()) {
+            return Ok(None);
+        }
+        let all = self.all_final_moves();
         let left = all.saturating_sub(self.state.after);
         let some = all.div_ceil(PARTS).min(left);
-        if some == 0 || !self.state.stage.is_posterior(self.problem.rows()) {
+        if some == 0 {
             return Ok(None);
         }
         self.state.steps += 1;
@@ -284,6 +327,25 @@ impl<'a> SmcRun<'a> {
             non_finite: 0,
         };
         Ok(Some(self.describe(&unchanged, false, &moved)))
+    }
+
+    /// How many final moves there will be: of a budget, what is left of it in moves.
+    fn all_final_moves(&mut self) -> usize {
+        if let Some(all) = self.state.final_moves {
+            return all;
+        }
+        let all = match self.settings.spend {
+            None => self.settings.final_moves,
+            Some(budget) => {
+                let spent = self.state.before + self.row_gradients();
+                let left = budget.saturating_sub(spent);
+                let passes = (self.problem.rows() * self.state.roots.len()) as u64;
+                let move_costs = passes * self.settings.kernel.passes() as u64;
+                usize::try_from(left / move_costs.max(1)).unwrap_or(usize::MAX)
+            }
+        };
+        self.state.final_moves = Some(all);
+        all
     }
 
     /// All particles as one population in which islands count alike: what schedules and settings are decided by.
@@ -366,6 +428,10 @@ impl<'a> SmcRun<'a> {
     /// How much is done: half of it when all `rows` are in, if there are final moves.
     fn done(&self, rows: f64) -> f64 {
         let annealed = (rows.ln_1p() / (self.problem.rows() as f64).ln_1p()).min(1.0);
+        if let Some(budget) = self.settings.spend {
+            let spent = self.state.before + self.row_gradients();
+            return (spent as f64 / budget.max(1) as f64).min(1.0);
+        }
         match self.settings.final_moves {
             0 => annealed,
             all => 0.5 * (annealed + self.state.after as f64 / all as f64),

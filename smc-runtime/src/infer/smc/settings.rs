@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
-use crate::infer::Inference;
+use crate::infer::{Inference, sghmc};
 use crate::problem::Problem;
 use crate::problem::density::Density;
 use crate::sampling::adapt::{Adaptation, Follow, Metric, Scales, StepSize};
-use crate::sampling::anneal::{Annealing, SmoothDataAnnealing};
-use crate::sampling::kernel::{Hmc, Kernel};
+use crate::sampling::anneal::{Annealing, SmoothDataAnnealing, Tempering};
+use crate::sampling::kernel::{Exactness, Hmc, Kernel};
 use crate::sampling::moves::Moves;
 use crate::sampling::resample::{Resample, Systematic};
 use crate::sampling::weights::Combine;
@@ -19,13 +19,15 @@ pub struct Smc {
     pub(super) particles: usize,
     islands: Option<usize>,
     pub(super) combine: Combine,
-    pub(super) annealing: Arc<dyn Annealing>,
+    annealing: Option<Arc<dyn Annealing>>,
     pub(super) kernel: Arc<dyn Kernel>,
     pub(super) adaptation: Adaptation,
     pub(super) resample: Arc<dyn Resample>,
     pub(super) moves: Arc<dyn Moves>,
     pub(super) final_moves: usize,
+    pub(super) spend: Option<u64>,
     pub(super) recycle: bool,
+    pub(super) keep_walk: bool,
     pub(super) thin: usize,
     pub(super) ess: f64,
     pub(super) start: Option<Arc<dyn Density>>,
@@ -46,13 +48,15 @@ impl Default for Smc {
             particles: 64,
             islands: None,
             combine: Combine::default(),
-            annealing: Arc::new(SmoothDataAnnealing::geometric()),
+            annealing: None,
             kernel: Arc::new(Hmc::default()),
             adaptation: Adaptation::new(Follow::aim(), Metric::Scores),
             resample: Arc::new(Systematic),
             moves: Arc::new(3),
             final_moves: 0,
+            spend: None,
             recycle: false,
+            keep_walk: false,
             thin: 1,
             ess: 0.5,
             start: None,
@@ -85,9 +89,12 @@ impl Smc {
         self
     }
 
-    /// Which stages lead to the posterior.
+    /// Which stages lead to the posterior: those of [`SmoothDataAnnealing::geometric`], unless set. Where there are more than twenty million
+    /// rows × parameters and nothing is set, or [`AutomaticAnnealing`](crate::sampling::anneal::AutomaticAnnealing), a run begins with
+    /// [`sghmc`](crate::infer::sghmc()), as many chains as particles, and goes on around their ends: `warm(sghmc(), 0.3)` with
+    /// `Tempering::stages(4)`.
     pub fn annealing(mut self, policy: impl Annealing + 'static) -> Self {
-        self.annealing = Arc::new(policy);
+        self.annealing = Some(Arc::new(policy));
         self
     }
 
@@ -139,6 +146,14 @@ impl Smc {
         self
     }
 
+    /// Makes moves on the posterior, in place of [`final_moves`](Self::final_moves), until `row_gradients` row-gradients of all
+    /// particles are spent in all, those of a warm start included; with [`recycle`](Self::recycle) up to 50 generations of
+    /// them are kept.
+    pub fn spend(mut self, row_gradients: u64) -> Self {
+        self.spend = Some(row_gradients);
+        self
+    }
+
     /// Resample when the effective sample size falls below this fraction of J; ½ unless set.
     pub fn ess(mut self, fraction: f64) -> Self {
         self.ess = fraction;
@@ -149,6 +164,15 @@ impl Smc {
     /// by c_k ∝ 1/Σ_i W²_{k,i}, its effective sample size. Draws of one particle follow one another.
     pub fn recycle(mut self, recycle: bool) -> Self {
         self.recycle = recycle;
+        self
+    }
+
+    /// Keeps the draws that a warm start by chains made on its way, such as those of [`sghmc`](crate::infer::sghmc()), beside the
+    /// particles: an ensemble over passes. Draws that mini-batches made are not exact, and all of them together then say so
+    /// ([`DrawnFrom::Nearly`](crate::infer::DrawnFrom::Nearly)); the evidence is that of the particles alone. It takes as many chains as
+    /// particles.
+    pub fn keep_walk(mut self, keep: bool) -> Self {
+        self.keep_walk = keep;
         self
     }
 
@@ -171,12 +195,13 @@ impl Smc {
         self
     }
 
-    /// Begins at [Gaussians around](crate::sampling::start::around) the draws of another algorithm, such as the members of an ensemble,
-    /// with standard deviations times `spread`.
+    /// Begins at [Gaussians around](crate::sampling::start::around) what another algorithm found, with standard deviations times
+    /// `spread`: the members of an ensemble, or the ends of chains, as those by mini-batches ([`sghmc`](crate::infer::sghmc())).
     ///
     /// ```
     /// use smc_runtime::prelude::*;
-    /// let algorithm = smc().warm(mcmc().chains(8).warmup(100).draws(1), 1.0);
+    /// let around_chains = smc().particles(16).warm(sghmc().chains(16), 0.3).keep_walk(true);
+    /// let around_members = smc().warm(ensemble().members(8), 0.3);
     /// ```
     pub fn warm(mut self, algorithm: impl Inference + 'static, spread: f64) -> Self {
         self.warm = Some(Warm {
@@ -199,6 +224,30 @@ impl Smc {
     /// Number of particles of each.
     pub(super) fn particles_of_an_island(&self) -> usize {
         self.particles / self.number_of_islands()
+    }
+
+    /// The annealing policy.
+    pub(super) fn policy(&self) -> Arc<dyn Annealing> {
+        let policy = self.annealing.clone();
+        policy.unwrap_or_else(|| Arc::new(SmoothDataAnnealing::geometric()))
+    }
+
+    /// With what is not set decided by the size of the problem.
+    pub(super) fn settled(&self, problem: &dyn Problem) -> Self {
+        const LARGE: usize = 20_000_000;
+        const STAGES: usize = 4;
+        let large = problem.rows().saturating_mul(problem.dim()) > LARGE;
+        let may_walk = self
+            .annealing
+            .as_ref()
+            .is_none_or(|policy| policy.may_walk());
+        let from_prior = self.start.is_none() && self.warm.is_none();
+        if !(large && may_walk && from_prior && problem.row_sampled().is_ok()) {
+            return self.clone();
+        }
+        self.clone()
+            .annealing(Tempering::stages(STAGES))
+            .warm(sghmc().chains(self.particles), 0.3)
     }
 
     /// The same without the algorithm that finds where to begin.
@@ -252,7 +301,7 @@ impl Smc {
         if islands > 1
             && self.particles == islands
             && self.combine == Combine::Equally
-            && !self.kernel.invariant()
+            && self.kernel.exactness() == Exactness::Corrected
         {
             return Err(Error::config(
                 "kernel",

@@ -11,8 +11,8 @@ use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::infer::observe::Step;
 use crate::infer::{DrawnFrom, Outcome, Stepwise};
-use crate::problem::Problem;
 use crate::problem::population::Population;
+use crate::problem::{Counts, Problem};
 use crate::sampling::anneal::{Plan, planned};
 use crate::sampling::start;
 
@@ -22,6 +22,9 @@ pub(super) struct WarmRun<'a> {
     problem: Arc<dyn Problem + 'a>,
     streams: Streams,
     spread: f64,
+    at_start: Counts,
+    /// Row-gradients of the warm start before it was last saved.
+    before: u64,
     phase: Phase<'a>,
 }
 
@@ -36,7 +39,8 @@ enum Phase<'a> {
 
 #[derive(Serialize, Deserialize)]
 enum State {
-    Finding(Saved),
+    /// With the row-gradients spent.
+    Finding(Saved, u64),
     Annealing(Population, Saved),
 }
 
@@ -48,8 +52,11 @@ impl<'a> WarmRun<'a> {
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
     ) -> Result<Self> {
+        let at_start = problem.counts();
         let finding = warm.algorithm.begin(problem.clone(), streams)?;
         Ok(Self {
+            at_start,
+            before: 0,
             settings,
             problem,
             streams,
@@ -66,6 +73,8 @@ impl<'a> WarmRun<'a> {
         state: &Saved,
     ) -> Result<Self> {
         let mut run = Self {
+            at_start: problem.counts(),
+            before: 0,
             settings,
             problem,
             streams,
@@ -73,7 +82,8 @@ impl<'a> WarmRun<'a> {
             phase: Phase::Between,
         };
         run.phase = match state.read()? {
-            State::Finding(state) => {
+            State::Finding(state, spent) => {
+                run.before = spent;
                 let problem = run.problem.clone();
                 Phase::Finding(warm.algorithm.resume(problem, streams, &state)?)
             }
@@ -92,10 +102,18 @@ impl<'a> WarmRun<'a> {
         Ok(self.settings.clone().start(start))
     }
 
+    fn spent(&self) -> u64 {
+        self.before + (self.problem.counts() - self.at_start).row_gradients
+    }
+
     fn anneal(&mut self, found: Outcome) -> Result<()> {
-        let centres = found.draws.into_positions();
+        let centres = found.draws.ends();
         let settings = self.around(&centres)?;
-        let run = SmcRun::new(settings, self.problem.clone(), self.streams)?;
+        let mut run = SmcRun::new(settings, self.problem.clone(), self.streams)?;
+        run.state.before = self.spent();
+        if self.settings.keep_walk {
+            run.keep(&found)?;
+        }
         self.phase = Phase::Annealing(centres, Box::new(run));
         Ok(())
     }
@@ -104,7 +122,7 @@ impl<'a> WarmRun<'a> {
 impl Stepwise for WarmRun<'_> {
     fn plan(&self) -> Option<Plan> {
         let rows = self.problem.rows();
-        let stages = planned(&*self.settings.annealing, rows).ok().flatten()?;
+        let stages = planned(&*self.settings.policy(), rows).ok().flatten()?;
         Some(Plan::new(&stages, rows))
     }
 
@@ -129,7 +147,7 @@ impl Stepwise for WarmRun<'_> {
 
     fn state(&self) -> Result<Saved> {
         match &self.phase {
-            Phase::Finding(finding) => Saved::of(&State::Finding(finding.state()?)),
+            Phase::Finding(finding) => Saved::of(&State::Finding(finding.state()?, self.spent())),
             Phase::Annealing(centres, run) => {
                 Saved::of(&State::Annealing(centres.clone(), run.state()?))
             }

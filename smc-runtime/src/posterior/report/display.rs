@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Band, Report, ScaledBy};
+use crate::infer::DrawnFrom;
 
 impl Report {
     /// What the verdict rests on, a line each.
@@ -24,6 +25,24 @@ impl Report {
                     .to_owned(),
             ),
             _ => (),
+        }
+        if let DrawnFrom::Nearly(near) = self.drawn_from {
+            let error = near.energy_error.map_or_else(
+                || "steps that the kernel sees to itself".to_owned(),
+                |e| format!("energy error {e:.1e} a parameter and step"),
+            );
+            let distance = self.finer_distance.map_or_else(String::new, |d| {
+                let finer = if near.by_exact_moves {
+                    "by exact moves"
+                } else {
+                    "at half the step"
+                };
+                format!("; {finer} predictions are {d:.2} sd away")
+            });
+            lines.push(format!(
+                "  batches     {error}; their noise adds {:.2} to the temperature{distance}",
+                near.heat
+            ));
         }
         lines.extend(
             self.acceptance()
@@ -70,6 +89,8 @@ impl Report {
                 self.counts.row_values
             ),
         ];
+        let chosen = self.chosen.iter();
+        lines.extend(chosen.map(|line| format!("  chosen      {line}")));
         lines.extend(self.plan.iter().map(|p| format!("  plan        {p}")));
         let bands = self.bands();
         // One band says nothing that is not above.

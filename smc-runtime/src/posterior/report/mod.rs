@@ -36,12 +36,17 @@ pub struct Report {
     pub scaled_by: ScaledBy,
     /// What the run was going to cost, if its stages were known beforehand.
     pub plan: Option<Plan>,
+    /// What the algorithm chose for the problem and why, a line each, if it chooses.
+    pub chosen: Vec<String>,
     /// Every step.
     pub steps: Vec<Step>,
     /// The islands of a run that has an evidence.
     pub islands: Vec<Island>,
     /// Whether chains or islands agree on the function at training rows; `None` without two of them.
     pub function: Option<FunctionAgreement>,
+    /// Of draws by mini-batches, how far the mean of the function is over those that were made with less error, at half the step or by
+    /// exact moves, in its standard deviations: the median over some of the training rows.
+    pub finer_distance: Option<f64>,
     /// The distribution that the draws are meant for.
     pub drawn_from: DrawnFrom,
     /// Whether they are points, such as modes, and no draws.

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::Report;
-use crate::infer::DrawnFrom;
+use crate::infer::{DrawnFrom, Nearness};
 
 /// The R-hat of the function, in the middle of the rows, that is tolerated: Gelman and Rubin's (1992). Variation between
 /// groups is then a fifth of that within.
@@ -27,6 +27,15 @@ const IMPOSSIBLE: f64 = 0.2;
 
 /// Standard error of a log-evidence above which it compares nothing.
 const EVIDENCE_ERROR: f64 = 5.0;
+
+/// Energy error of a step, a parameter's share, above which moves by mini-batches sample something else.
+const ENERGY_ERROR: f64 = 0.05;
+
+/// Temperature that the noise of batches may add.
+const HEAT: f64 = 0.5;
+
+/// Standard deviations of the function that its mean may be away at half the step.
+const DISTANCE: f64 = 0.5;
 
 /// Whether draws can be used as the posterior.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +101,12 @@ impl Report {
                         .to_owned(),
                 );
             }
-            DrawnFrom::Posterior => {}
+            DrawnFrom::Nearly(Nearness { temperature, .. }) if temperature != 1.0 => {
+                return Verdict::NoPosterior(format!(
+                    "draws at temperature {temperature}, the posterior's being 1"
+                ));
+            }
+            DrawnFrom::Posterior | DrawnFrom::Nearly(_) => {}
         }
         let doubts = self.doubts();
         if doubts.is_empty() {
@@ -137,6 +151,31 @@ impl Report {
                 "there is nothing to compare: one population or chain, or single particles, show nothing of what they missed".to_owned(),
                 "take four islands or chains",
             ),
+        }
+        if let DrawnFrom::Nearly(near) = self.drawn_from {
+            if near.energy_error.is_some_and(|e| !(e < ENERGY_ERROR)) {
+                doubt(
+                    "steps are too long for mini-batches: their energy error is large".to_owned(),
+                    "smaller steps, by a smaller `energy_error(..)`",
+                );
+            }
+            if !(near.heat < HEAT) {
+                doubt(
+                    format!(
+                        "the noise of the batches adds {:.2} to the temperature",
+                        near.heat
+                    ),
+                    "larger batches, or smaller steps",
+                );
+            }
+        }
+        if let Some(distance) = self.finer_distance.filter(|d| *d > DISTANCE) {
+            doubt(
+                format!(
+                    "where moves are finer, predictions are {distance:.2} standard deviations away"
+                ),
+                "smaller steps, more passes, or exact moves: `smc().warm(..)`",
+            );
         }
         if let Some(a) = self.acceptance_at_the_end().filter(|a| *a < ACCEPTANCE) {
             doubt(

@@ -138,6 +138,7 @@ impl StepSize for DualAveraging {
                 kernel,
                 "accepts every proposal and corrects weights, so there is no acceptance to average; use `Follow` or `LargestStep`",
             )),
+            Aim::EnergyError(_) => Err(misfit(self, kernel, "accepts every move; use `Follow`")),
             Aim::Nothing => Err(misfit(self, kernel, "has no step size; use `Follow`")),
         }
     }

@@ -113,6 +113,9 @@ impl StepSize for Esjd {
             Aim::Cess(_) => {
                 "accepts every proposal, so the longest step jumps farthest; use `LargestStep` or `Follow`"
             }
+            Aim::EnergyError(_) => {
+                "accepts every move, so the longest step jumps farthest; use `Follow`"
+            }
             Aim::Nothing => "has no step size; use `Follow`",
             Aim::Acceptance(_) if kernel.in_step() => {
                 "learns the length of trajectories from steps that all particles share; use `Follow` or `DualAveraging`"

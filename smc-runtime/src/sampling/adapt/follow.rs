@@ -2,7 +2,7 @@
 
 use super::step_size::{StepSize, aim_of, fraction};
 use crate::base::error::Result;
-use crate::sampling::kernel::{Aim, Kernel, Moved, Tuning};
+use crate::sampling::kernel::{Aim, Kernel, Moved, Tuning, towards};
 use crate::sampling::weights::{Weights, cess};
 
 /// The step size follows what the kernel aims at (an acceptance, or the CESS of its corrections) from move to move, at a
@@ -37,6 +37,11 @@ impl StepSize for Follow {
             (Aim::Cess(aim), Some(corrections)) => {
                 let kept = cess(Weights::uniform(corrections.len()).log(), corrections);
                 tuning.follow(&[kept], aim, gain);
+            }
+            (Aim::EnergyError(aim), _) => {
+                if let Some(found) = moved.inexact {
+                    tuning.step *= towards(aim, found.energy_error);
+                }
             }
             _ => (),
         }

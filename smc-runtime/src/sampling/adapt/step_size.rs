@@ -119,6 +119,7 @@ pub(super) fn aim_of(kernel: &dyn Kernel, set: Option<f64>) -> Aim {
     match (kernel.aim(), set) {
         (Aim::Acceptance(_), Some(to)) => Aim::Acceptance(to),
         (Aim::Cess(_), Some(to)) => Aim::Cess(to),
+        (Aim::EnergyError(_), Some(to)) => Aim::EnergyError(to),
         (aim, _) => aim,
     }
 }

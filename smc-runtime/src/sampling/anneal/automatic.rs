@@ -136,6 +136,10 @@ fn path(now: usize, all: usize, steps: usize) -> impl Iterator<Item = f64> {
 }
 
 impl Annealing for AutomaticAnnealing {
+    fn may_walk(&self) -> bool {
+        true
+    }
+
     /// Only looks at the settings: the stages depend on the particles.
     fn plan(&self, rows: usize) -> Result<Option<Vec<Stage>>> {
         self.block(rows).map(|_| None)

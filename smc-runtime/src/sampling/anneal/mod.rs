@@ -54,6 +54,12 @@ pub trait Annealing: Debug + Send + Sync {
     /// If the policy's settings are impossible for this problem.
     fn next(&self, ahead: &mut Lookahead<'_>) -> Result<Option<Stage>>;
 
+    /// Whether a run from the prior had better begin, where rows and parameters are many, with chains by mini-batches, and go on from
+    /// where they end: so for a policy that decides by itself what is best.
+    fn may_walk(&self) -> bool {
+        false
+    }
+
     /// All stages in order for data of `rows` rows, if they do not depend on the particles. A stage that is there twice
     /// is one with twice the moves. The run asks once, before it begins.
     ///

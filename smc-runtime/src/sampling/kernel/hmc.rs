@@ -1,7 +1,7 @@
 //! Hamiltonian Monte Carlo.
 
 use super::leapfrog::{check_jitter, check_leapfrogs};
-use super::{Aim, At, Kernel, Moved, Trajectory, Tuning, arrive, leapfrog, metropolis};
+use super::{Aim, At, Exactness, Kernel, Moved, Trajectory, Tuning, arrive, leapfrog, metropolis};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Purpose;
 use crate::problem::population::Population;
@@ -84,8 +84,12 @@ fn jittered(mut steps: Vec<f32>, fraction: f64, positions: &Population, at: At) 
 }
 
 impl Kernel for Hmc {
-    fn invariant(&self) -> bool {
-        !self.unadjusted
+    fn exactness(&self) -> Exactness {
+        if self.unadjusted {
+            Exactness::Corrected
+        } else {
+            Exactness::Invariant
+        }
     }
 
     fn aim(&self) -> Aim {

@@ -1,6 +1,6 @@
 //! Langevin moves without a Metropolis test, made right by weights.
 
-use super::{Aim, At, Hmc, Kernel, Moved, Tuning};
+use super::{Aim, At, Exactness, Hmc, Kernel, Moved, Tuning};
 use crate::sampling::cloud::{Cloud, Target};
 
 /// Unadjusted Langevin moves, each with a correction of the log-weight in place of a Metropolis test.
@@ -18,8 +18,8 @@ use crate::sampling::cloud::{Cloud, Target};
 pub struct UnadjustedLangevin;
 
 impl Kernel for UnadjustedLangevin {
-    fn invariant(&self) -> bool {
-        false
+    fn exactness(&self) -> Exactness {
+        Exactness::Corrected
     }
 
     fn aim(&self) -> Aim {

@@ -7,6 +7,7 @@ mod leapfrog;
 mod mala;
 mod memory;
 mod metropolis;
+mod mini_batches;
 mod random_walk;
 mod tuning;
 
@@ -17,12 +18,15 @@ pub use leapfrog::{Ends, Trajectory, leapfrog};
 pub use mala::Mala;
 pub use memory::{Memory, Remembered};
 pub use metropolis::{arrive, metropolis};
+pub use mini_batches::MiniBatches;
 pub use random_walk::RandomWalk;
 pub use tuning::Tuning;
 
 pub use crate::sampling::cloud::Proposal;
 
 use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
 
 use crate::base::rng::{Purpose, Streams};
 use crate::sampling::cloud::{Cloud, Target};
@@ -61,6 +65,8 @@ pub struct Moved {
     /// Slope, by the logarithm of the length of trajectories, of what the kernel wants to be large, in units of its
     /// own; 0 for a kernel that does not learn a length.
     pub length_slope: f64,
+    /// Of a kernel whose moves are inexact, what is known of their error.
+    pub inexact: Option<Inexact>,
     /// Proposals whose log-density was not finite.
     pub non_finite: usize,
 }
@@ -77,6 +83,26 @@ impl Moved {
     }
 }
 
+/// How a kernel keeps a cloud right, or whether it does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exactness {
+    /// Moves leave the target invariant.
+    Invariant,
+    /// Every move returns corrections of the weights, which an algorithm must have.
+    Corrected,
+    /// Neither: draws that such moves made are nearly those of the target, and carry no evidence.
+    Inexact,
+}
+
+/// What is known of the error of inexact moves.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inexact {
+    /// E\[ΔH²\]/d of a step on a fixed subset of the rows.
+    pub energy_error: f64,
+    /// Temperature that the noise of mini-batches adds, as a mean over the coordinates.
+    pub heat: f64,
+}
+
 /// What the step size of a kernel is best steered to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Aim {
@@ -84,14 +110,28 @@ pub enum Aim {
     Acceptance(f64),
     /// A conditional effective sample size of the corrections of one move, as a fraction of J.
     Cess(f64),
+    /// An energy error of inexact moves, a parameter's share.
+    EnergyError(f64),
     /// The kernel has no step size.
     Nothing,
+}
+
+/// The factor by which a step is to change whose energy error, E\[ΔH²\]/d, is `found` where `aim` is wanted: the error grows with the
+/// sixth power of the step. Between a half and one and a half.
+pub fn towards(aim: f64, found: f64) -> f64 {
+    let factor = (aim / found).powf(1.0 / 6.0);
+    if factor.is_nan() {
+        0.5
+    } else {
+        factor.clamp(0.5, 1.5)
+    }
 }
 
 /// Moves every particle of a cloud once.
 ///
 /// Contract. A kernel either leaves the target invariant, or returns for every particle the log-weight correction that
-/// makes the weighted cloud right (minus the energy error for an unadjusted proposal). It leaves the cloud with the terms of
+/// makes the weighted cloud right (minus the energy error for an unadjusted proposal), or says that it is
+/// [inexact](Exactness::Inexact). It leaves the cloud with the terms of
 /// the new positions, and with their gradient or none: [`Cloud::accept`] sees to it. Random numbers come from `at.streams`
 /// only. Its step size and scales are in the [`Tuning`], which belongs to the run, is saved with it, and is the business
 /// of an [`Adaptation`](crate::sampling::adapt::Adaptation); what it learns itself goes into `tuning.kernel_memory`. It speaks to the particles by the bulk operations of a
@@ -130,10 +170,9 @@ pub enum Aim {
     note = "the kernels are `RandomWalk`, `Mala`, `Hmc`, `Chees`, `UnadjustedLangevin`, and your own that implement `Kernel`; there is no NUTS, `Chees` is nearest"
 )]
 pub trait Kernel: Debug + Send + Sync {
-    /// Whether moves leave the target invariant. A kernel that does not returns corrections at every move, and needs an
-    /// algorithm that has weights.
-    fn invariant(&self) -> bool {
-        true
+    /// Whether moves are exact, and how.
+    fn exactness(&self) -> Exactness {
+        Exactness::Invariant
     }
 
     /// What its step size is best steered to, unless the user says otherwise.

@@ -1,0 +1,337 @@
+//! The run: an approach without noise, then sampling, a round of passes over the rows at a time.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::approach::Approach;
+use super::plan::{Phase, Plan};
+use super::settings::SgMcmc;
+use crate::base::error::{Error, Result};
+use crate::base::rng::{Purpose, Streams};
+use crate::base::saved::Saved;
+use crate::infer::observe::{Detail, PassDetail, Step};
+use crate::infer::optimise::{begin, held};
+use crate::infer::{DrawnFrom, Draws, Nearness, Outcome, Stepwise, check_shape};
+use crate::problem::population::Population;
+use crate::problem::{Counts, Problem};
+use crate::sampling::cloud::{Cloud, Target};
+use crate::sampling::kernel::towards;
+use crate::sampling::reference::reference;
+use crate::sampling::stage::Stage;
+use crate::sampling::stochastic::{
+    Ahead, BatchSize, GrowingBatch, Passed, Probe, Stroke, Walkers, pass, probe, subset,
+};
+use crate::sampling::weights::Weights;
+
+/// Everything that the chains have become so far.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SgState {
+    /// Rounds made.
+    rounds: usize,
+    walkers: Walkers,
+    /// While the posterior is approached.
+    approach: Option<Approach>,
+    /// The draws so far, each of them of every chain.
+    draws: Vec<Population>,
+    /// Energy error and heat of a row, as last probed.
+    found: Option<[f64; 2]>,
+    /// Rows of the last batch.
+    batch: usize,
+    /// Steps of a chain that were taken back.
+    undone: usize,
+}
+
+/// The chains of a run.
+pub(super) struct SgRun<'a> {
+    settings: SgMcmc,
+    plan: Plan,
+    problem: Arc<dyn Problem + 'a>,
+    streams: Streams,
+    posterior: Stage,
+    state: SgState,
+}
+
+/// Steps taken back, for each chain, after which a run has diverged.
+const MOST_UNDONE: usize = 50;
+
+/// Probes at most before the first step with noise.
+const PROBES: usize = 30;
+
+impl<'a> SgRun<'a> {
+    /// Chains at draws of the prior; the settings have been checked.
+    pub(super) fn new(
+        settings: SgMcmc,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+    ) -> Result<Self> {
+        let mut positions = Population::zeros(settings.chains, problem.dim());
+        if held(&*problem).is_empty() {
+            problem.prior().sample(streams, 0, &mut positions);
+        } else {
+            // Weights under a scale that an optimiser must not move begin where they train.
+            begin(&*problem, streams, &mut positions);
+        }
+        let mut tuning = settings.kernel.start(problem.dim());
+        tuning.refer_to(reference(&*problem));
+        if let Some(step) = settings.step {
+            tuning.step = step;
+        }
+        let walkers = Walkers::new(positions, tuning);
+        let state = SgState {
+            rounds: 0,
+            walkers,
+            approach: None,
+            draws: Vec::new(),
+            found: None,
+            batch: 0,
+            undone: 0,
+        };
+        Ok(Self::with(settings, problem, streams, state))
+    }
+
+    /// The run that saved `state`.
+    pub(super) fn resume(
+        settings: SgMcmc,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: &Saved,
+    ) -> Result<Self> {
+        let state: SgState = state.read()?;
+        let text = |chains: usize, dim: usize| format!("{chains} chains of {dim} parameters");
+        let expected = text(settings.chains, problem.dim());
+        let positions = &state.walkers.positions;
+        check_shape(&expected, &text(positions.len(), positions.dim()))?;
+        Ok(Self::with(settings, problem, streams, state))
+    }
+
+    fn with(
+        settings: SgMcmc,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: SgState,
+    ) -> Self {
+        Self {
+            plan: Plan::of(&settings, &*problem),
+            posterior: Stage::of(0..problem.rows()),
+            settings,
+            problem,
+            streams,
+            state,
+        }
+    }
+
+    fn stroke(&self, factor: f64, within: usize) -> Stroke {
+        Stroke {
+            streams: self.streams,
+            pass: self.state.rounds * self.plan.together() + within + 1,
+            step: 0,
+            temperature: self.settings.temperature,
+            factor,
+        }
+    }
+
+    /// Without noise: the rate falls to zero along half a cosine.
+    fn approach(&mut self, done: f64) -> Result<Passed> {
+        let (rows, dim) = (self.problem.rows(), self.problem.dim());
+        let ahead = Ahead {
+            rows,
+            done,
+            heat_of_a_row: None,
+        };
+        let batch = match &self.settings.approach_batch {
+            Some(batch) => batch.rows(&ahead),
+            None => {
+                let first = (rows / 32).clamp(32, 128);
+                GrowingBatch::between(first, 4 * first).rows(&ahead)
+            }
+        };
+        let first = (2.0 / (dim as f64).sqrt()).clamp(1e-3, 1e-2);
+        let first = self.settings.rate.unwrap_or(first);
+        // A round is a share of the phase: the next one begins where it ends.
+        let together = self.plan.together();
+        let share = self.plan.share_of_a_round(self.state.rounds) / together as f64;
+        let rate = |within: f64| {
+            let turn = std::f64::consts::PI * (done + share * within);
+            0.5 * first * (1.0 + turn.cos())
+        };
+        let strokes: Vec<Stroke> = (0..together).map(|k| self.stroke(1.0, k)).collect();
+        let target = Target::new(&*self.problem, &self.posterior);
+        let state = &mut self.state;
+        state.batch = batch;
+        let walkers = &mut state.walkers;
+        let approach = state
+            .approach
+            .get_or_insert_with(|| Approach::new(walkers, &*self.problem));
+        let mut passed = Passed::default();
+        for (k, stroke) in strokes.into_iter().enumerate() {
+            let rate = |within: f64| rate(k as f64 + within);
+            passed += approach.pass(walkers, &target, batch, rate, stroke)?;
+        }
+        Ok(passed)
+    }
+
+    /// With noise. Scales and steps are found where the approach has ended.
+    fn sample(&mut self, done: f64, first: bool, halved: bool, kept: bool) -> Result<Passed> {
+        let rows = self.problem.rows();
+        if first {
+            self.settle();
+        }
+        let found = self.probe();
+        let adapts = !self.settings.kernel.adapts_itself() && self.settings.step.is_none();
+        if adapts && !first {
+            self.state.walkers.tuning.step *=
+                towards(self.settings.energy_error, found.energy_error).clamp(0.8, 1.25);
+        }
+        let ahead = Ahead {
+            rows,
+            done,
+            heat_of_a_row: Some(found.heat_of_a_row),
+        };
+        let batch = self.settings.batch.rows(&ahead).min(rows);
+        let factor = if halved { 0.5 } else { 1.0 };
+        let strokes = (0..self.plan.together()).map(|k| self.stroke(factor, k));
+        let strokes: Vec<Stroke> = strokes.collect();
+        let target = Target::new(&*self.problem, &self.posterior);
+        let state = &mut self.state;
+        state.batch = batch;
+        state.found = Some([found.energy_error, found.heat(batch, rows)]);
+        let walkers = &mut state.walkers;
+        let mut passed = Passed::default();
+        for stroke in strokes {
+            passed += pass(&*self.settings.kernel, walkers, &target, batch, stroke)?;
+        }
+        if kept {
+            self.state.draws.push(self.state.walkers.positions.clone());
+        }
+        Ok(passed)
+    }
+
+    /// The end of the approach: scales where the chains are, and the step that goes with them.
+    fn settle(&mut self) {
+        self.state.approach = None;
+        let some = subset(&self.posterior);
+        let target = Target::new(&*self.problem, &some);
+        let walkers = &mut self.state.walkers;
+        let mut cloud = Cloud::without_terms(walkers.positions.clone());
+        let equal = Weights::uniform(walkers.positions.len());
+        let scales = &self.settings.scales;
+        scales.learn(&mut walkers.tuning, &target, &mut cloud, &equal);
+        let mut noise = walkers.positions.zeros_like();
+        noise.fill_normal(self.streams, Purpose::Propose, 0, 0);
+        walkers.momenta = walkers.positions.zeros_like();
+        if self.settings.kernel.adapts_itself() || self.settings.step.is_some() {
+            return;
+        }
+        for _ in 0..PROBES {
+            let found = self.probe().energy_error;
+            let factor = towards(self.settings.energy_error, found);
+            self.state.walkers.tuning.step *= factor;
+            if (factor - 1.0).abs() < 0.05 {
+                break;
+            }
+        }
+        let step = self.state.walkers.tuning.step as f32;
+        // Fresh momenta of the kinetic energy ½|v|²/ε².
+        self.state.walkers.momenta.add_scaled(step, &noise);
+    }
+
+    fn probe(&self) -> Probe {
+        let some = subset(&self.posterior);
+        let target = Target::new(&*self.problem, &some);
+        let at = (self.streams, self.state.rounds + 1);
+        probe(&*self.settings.kernel, &self.state.walkers, &target, at)
+    }
+
+    fn describe(&self, phase: Phase, passed: Passed) -> Step {
+        let state = &self.state;
+        let rows = self.problem.rows();
+        Step {
+            step: state.rounds,
+            done: state.rounds as f64 / self.plan.rounds() as f64,
+            rows: rows as f64,
+            touched: rows,
+            all_rows: rows,
+            moves: passed.steps,
+            non_finite: passed.undone,
+            proposals: passed.steps * self.settings.chains,
+            detail: Detail::Pass(PassDetail {
+                noise: matches!(phase, Phase::Sampling { .. }),
+                batch: state.batch,
+                step_size: state.walkers.tuning.step,
+                energy_error: state.found.map(|[error, _]| error),
+                heat: state.found.map(|[_, heat]| heat),
+            }),
+            counts: Counts::default(),
+            seconds: 0.0,
+        }
+    }
+}
+
+impl Stepwise for SgRun<'_> {
+    fn step(&mut self) -> Result<Option<Step>> {
+        if self.state.rounds == self.plan.rounds() {
+            return Ok(None);
+        }
+        let phase = self.plan.phase(self.state.rounds);
+        let passed = match phase {
+            Phase::Approach(done) => self.approach(done)?,
+            Phase::Sampling {
+                done,
+                first,
+                halved,
+                kept,
+            } => self.sample(done, first, halved, kept)?,
+        };
+        self.state.rounds += 1;
+        self.state.undone += passed.undone;
+        if self.state.undone > MOST_UNDONE * self.settings.chains {
+            return Err(Error::Diverged {
+                members: self.settings.chains,
+                advice: "try a smaller rate, smaller prior scales or standardised data",
+            });
+        }
+        Ok(Some(self.describe(phase, passed)))
+    }
+
+    fn state(&self) -> Result<Saved> {
+        Saved::of(&self.state)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Outcome> {
+        let state = self.state;
+        let draws = Population::interleave(&state.draws).ok_or(Error::Stopped {
+            steps: state.rounds,
+            nothing: "no draw yet: that was the approach",
+        })?;
+        let [energy_error, heat] = state.found.unwrap_or([f64::NAN; 2]);
+        let adapts = !self.settings.kernel.adapts_itself();
+        let nearness = Nearness {
+            temperature: self.settings.temperature,
+            energy_error: adapts.then_some(energy_error),
+            heat,
+            finer: self.plan.at_half_the_step(),
+            by_exact_moves: false,
+        };
+        let draws = Draws::chains(draws, self.settings.chains)?;
+        let mut cautions = vec![format!(
+            "draws by {} on mini-batches, whose errors nothing corrects: there is no evidence; `smc().warm(sghmc(), 0.3)` goes on exactly",
+            self.settings.kernel.name()
+        )];
+        if self.settings.temperature != 1.0 {
+            let side = if self.settings.temperature < 1.0 {
+                "colder"
+            } else {
+                "hotter"
+            };
+            cautions.push(format!(
+                "temperature {}: the draws are {side} than the posterior, and none of it",
+                self.settings.temperature
+            ));
+        }
+        Ok(Outcome {
+            draws: draws.meant_for(DrawnFrom::Nearly(nearness)),
+            cautions,
+        })
+    }
+}
