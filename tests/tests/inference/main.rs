@@ -18,4 +18,5 @@ mod product;
 mod reproducibility;
 mod scales;
 mod starts;
+mod stochastic;
 mod verdict;

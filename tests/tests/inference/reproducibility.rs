@@ -13,7 +13,9 @@ use smc_runtime::prelude::*;
 use smc_runtime::problem::population::Population;
 use smc_runtime::run::State;
 use smc_runtime::sampling::cloud::Target;
+use smc_runtime::sampling::kernel::MiniBatches;
 use smc_runtime::sampling::stage::Stage;
+use smc_runtime::sampling::stochastic::Sghmc;
 
 /// Two full tiles of narrow rows and a remainder.
 fn narrow() -> Dataset {
@@ -190,6 +192,13 @@ fn what_adaptations_learn_has_the_same_bits_on_any_number_of_threads() {
     let chees = chains.kernel(Chees::default().at_most(10));
     let averaged = chees.step_size(DualAveraging::aim());
     posteriors(&Line::<2>::default(), &data, &averaged);
+    posteriors(&Line::<2>::default(), &data, &sghmc().chains(5).passes(12));
+    posteriors(&Line::<2>::default(), &data, &psmile().chains(5).passes(12));
+    posteriors(
+        &Line::<2>::default(),
+        &data,
+        &ensemble().members(5).epochs(6),
+    );
 }
 
 /// Every algorithm, and of `smc` one setting for each thing that a run may have to remember.
@@ -208,7 +217,18 @@ fn that_resume() -> Vec<(Box<dyn Inference>, Box<dyn Inference>)> {
         both(map().epochs(8).batch(40)),
         both(adam.clone()),
         both(warm.clone().warm(adam, 0.5)),
-        both(warm.islands(3).annealing(Tempering::stages(6))),
+        both(warm.clone().islands(3).annealing(Tempering::stages(6))),
+        both(sghmc().chains(3).passes(12)),
+        both(psmile().chains(3).passes(12).cycles(2)),
+        both(
+            warm.clone()
+                .warm(sgld().chains(6).passes(8), 0.5)
+                .keep_walk(true)
+                .recycle(true)
+                .spend(60_000),
+        ),
+        both(warm.kernel(MiniBatches::of(Sghmc::default()))),
+        both(auto().gradients(120_000)),
     ]);
     all
 }

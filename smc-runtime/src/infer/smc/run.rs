@@ -46,8 +46,8 @@ pub(super) struct SmcState {
     pub(super) walk: Option<(DrawnFrom, usize)>,
     /// What is known of the error of the last move, where moves are inexact.
     pub(super) inexact: Option<Inexact>,
-    /// Row-gradients of the warm start.
-    pub(super) before: u64,
+    /// Row-gradients of the warm start and of all moves, by what kernels say that they take: the same after a resume.
+    pub(super) spent: u64,
     /// Row-gradients computed before this state was saved.
     row_gradients: u64,
     /// Σ of the rows of the stages entered.
@@ -103,7 +103,7 @@ impl<'a> SmcRun<'a> {
             generations: Vec::new(),
             walk: None,
             inexact: None,
-            before: 0,
+            spent: 0,
             row_gradients: 0,
             rows: 0,
             cautions: Vec::new(),
@@ -285,6 +285,8 @@ impl<'a> SmcRun<'a> {
             corrected.map_err(|refusal| self.refused("corrections of a kernel", &refusal))?;
         let (settings, state) = (&self.settings, &mut self.state);
         state.inexact = moved.inexact;
+        let a_pass = (state.stage.cost() * state.roots.len()) as u64;
+        state.spent += a_pass * kernel.passes() as u64;
         kernel.learn(&mut state.tuning, &moved, 1.0);
         let policy = &settings.adaptation.step;
         policy.learn(kernel, &mut state.tuning, &moved, 1.0);
@@ -337,8 +339,7 @@ impl<'a> SmcRun<'a> {
         let all = match self.settings.spend {
             None => self.settings.final_moves,
             Some(budget) => {
-                let spent = self.state.before + self.row_gradients();
-                let left = budget.saturating_sub(spent);
+                let left = budget.saturating_sub(self.state.spent);
                 let passes = (self.problem.rows() * self.state.roots.len()) as u64;
                 let move_costs = passes * self.settings.kernel.passes() as u64;
                 usize::try_from(left / move_costs.max(1)).unwrap_or(usize::MAX)
@@ -429,8 +430,7 @@ impl<'a> SmcRun<'a> {
     fn done(&self, rows: f64) -> f64 {
         let annealed = (rows.ln_1p() / (self.problem.rows() as f64).ln_1p()).min(1.0);
         if let Some(budget) = self.settings.spend {
-            let spent = self.state.before + self.row_gradients();
-            return (spent as f64 / budget.max(1) as f64).min(1.0);
+            return (self.state.spent as f64 / budget.max(1) as f64).min(1.0);
         }
         match self.settings.final_moves {
             0 => annealed,

@@ -22,6 +22,8 @@ pub(super) struct WarmRun<'a> {
     problem: Arc<dyn Problem + 'a>,
     streams: Streams,
     spread: f64,
+    /// Row-gradients of the warm start, where it knows them beforehand.
+    planned: Option<u64>,
     at_start: Counts,
     /// Row-gradients of the warm start before it was last saved.
     before: u64,
@@ -55,6 +57,7 @@ impl<'a> WarmRun<'a> {
         let at_start = problem.counts();
         let finding = warm.algorithm.begin(problem.clone(), streams)?;
         Ok(Self {
+            planned: known_cost(warm, &*problem),
             at_start,
             before: 0,
             settings,
@@ -73,6 +76,7 @@ impl<'a> WarmRun<'a> {
         state: &Saved,
     ) -> Result<Self> {
         let mut run = Self {
+            planned: known_cost(warm, &*problem),
             at_start: problem.counts(),
             before: 0,
             settings,
@@ -110,13 +114,18 @@ impl<'a> WarmRun<'a> {
         let centres = found.draws.ends();
         let settings = self.around(&centres)?;
         let mut run = SmcRun::new(settings, self.problem.clone(), self.streams)?;
-        run.state.before = self.spent();
+        run.state.spent = self.planned.unwrap_or_else(|| self.spent());
         if self.settings.keep_walk {
             run.keep(&found)?;
         }
         self.phase = Phase::Annealing(centres, Box::new(run));
         Ok(())
     }
+}
+
+fn known_cost(warm: &Warm, problem: &dyn Problem) -> Option<u64> {
+    let cost = warm.algorithm.cost(problem).filter(|cost| !cost.guess);
+    cost.map(|cost| cost.row_gradients as u64)
 }
 
 impl Stepwise for WarmRun<'_> {

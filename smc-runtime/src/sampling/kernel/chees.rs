@@ -172,6 +172,7 @@ mod tests {
                 jumps: vec![1.0],
                 length_slope,
                 non_finite: 0,
+                inexact: None,
             };
             kernel.learn(&mut tuning, &moved, 1.0);
         }
