@@ -182,17 +182,17 @@ fn kernel(args: &Args, smc: Smc, rows: usize) -> Smc {
     }
 }
 
-fn annealed(args: &Args, smc: Smc, policy: Policy, rows: usize) -> Result<Smc> {
+fn annealed(args: &Args, smc: Smc, policy: Policy, rows: usize) -> Smc {
     let stages = args.stages;
     let power = |usual: f64| args.power.unwrap_or(usual);
-    Ok(match policy {
+    match policy {
         Policy::Full => smc.annealing(Tempering::stages(stages)),
         Policy::Step => smc.annealing(StepDataAnnealing::geometric(stages).power(power(1.0))),
         Policy::Front => smc.annealing(StepDataAnnealing::geometric(stages).power(power(2.0))),
         Policy::Smooth => smc.annealing(SmoothDataAnnealing::stages(stages).power(power(1.0))),
         Policy::Auto => smc.annealing(Tempering::stages(2)),
         Policy::Minibatch => smc.annealing(RandomMiniBatch::rows((rows / 8).max(1)).stages(stages)),
-    })
+    }
 }
 
 /// Passes of the chains from the prior with `--annealing auto`, and the exact moves after them, unless there is a budget.
@@ -209,7 +209,7 @@ fn walk(args: &Args, budget: Option<u64>) -> SgMcmc {
 }
 
 /// Sequential Monte Carlo by the flags.
-fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> Result<Smc> {
+fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> Smc {
     let policy = policy(args);
     let walks = policy == Policy::Auto && args.start == Start::Prior;
     let metric = match (args.metric, args.start) {
@@ -231,12 +231,12 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> R
         .moves(args.moves)
         .final_moves(args.final_moves)
         .recycle(recycle);
-    let smc = annealed(args, kernel(args, smc, rows), policy, rows)?;
+    let smc = annealed(args, kernel(args, smc, rows), policy, rows);
     let smc = match budget {
         Some(budget) => smc.spend(budget),
         None => smc,
     };
-    Ok(match args.start {
+    match args.start {
         Start::Prior if walks => smc
             .kernel(Hmc::leapfrogs(AUTO_LEAPFROGS))
             .warm(walk(args, budget), args.spread)
@@ -249,7 +249,7 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> R
             let members = epochs.map_or(members.clone(), |epochs| members.epochs(epochs));
             smc.warm(members, args.spread)
         }
-    })
+    }
 }
 
 /// How the data come in.
@@ -303,7 +303,7 @@ fn run(args: &Args) -> Result<()> {
     };
     let budget = args.budget.gradients(&run, batch)?;
     let algorithm: Box<dyn Inference> = match infer {
-        Algorithm::Smc => Box::new(by_stages(args, rows, islands, budget)?),
+        Algorithm::Smc => Box::new(by_stages(args, rows, islands, budget)),
         Algorithm::Ensemble if args.epochs.is_some() || budget.is_none() => {
             let members = ensemble().members(args.particles);
             Box::new(

@@ -204,9 +204,9 @@ impl Draws {
         let (mut whole, mut half) = (Vec::new(), Vec::new());
         for (i, x) in values.iter().zip(weights).enumerate() {
             if i % each < each - halved {
-                whole.push(x)
+                whole.push(x);
             } else {
-                half.push(x)
+                half.push(x);
             }
         }
         let mean = |part: &[(&f64, f64)]| {

@@ -134,9 +134,9 @@ impl Step {
     pub fn step_size(&self) -> Option<f64> {
         match &self.detail {
             Detail::Stage(StageDetail { step_size, .. })
-            | Detail::Chains(ChainsDetail { step_size, .. }) => Some(*step_size),
+            | Detail::Chains(ChainsDetail { step_size, .. })
+            | Detail::Pass(PassDetail { step_size, .. }) => Some(*step_size),
             Detail::Epoch(EpochDetail { rate, .. }) => Some(*rate),
-            Detail::Pass(PassDetail { step_size, .. }) => Some(*step_size),
             Detail::None => None,
         }
     }

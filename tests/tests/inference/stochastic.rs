@@ -183,7 +183,9 @@ fn planted_faults_are_found() {
     // N/n forgotten.
     let unscaled = Altered::likelihood(&inside, |thetas, segments, gradient| {
         let mut segments = segments.to_vec();
-        segments.iter_mut().for_each(|s| s.weight = 1.0);
+        for segment in &mut segments {
+            segment.weight = 1.0;
+        }
         inside.log_likelihood(thetas, &segments, gradient)
     });
     let kernel = Sghmc::default().friction(0.2);
@@ -207,14 +209,18 @@ fn the_noise_of_batches_heats_as_a_probe_says() {
     let walkers = Walkers::new(problem.draws(&stage, 200, Streams::new(3)), tuning);
     let found = probe(&kernel, &walkers, &target, (Streams::new(4), 1));
     let full = spread(&kernel, &problem, &problem, (1024, step, 200));
-    for batch in [32, 64] {
-        let heated = spread(&kernel, &problem, &problem, (batch, step, 40)) / full - 1.0;
-        let ratio = heated / found.heat(batch, 1024);
-        assert!(
-            (0.5..1.35).contains(&ratio),
-            "batches of {batch}: {heated:.3}, {ratio:.2} times that"
-        );
-    }
+    let heated = |batch| spread(&kernel, &problem, &problem, (batch, step, 30)) / full - 1.0;
+    let ratio = |batch| heated(batch) / found.heat(batch, 1024);
+    // A hundred and more steps a pass are as good as independent ones; sixteen are not.
+    let (small, large) = (ratio(8), ratio(64));
+    assert!(
+        (0.75..1.3).contains(&small),
+        "{small:.2} times what the probe says"
+    );
+    assert!(
+        (0.0..0.75).contains(&large),
+        "{large:.2} times what the probe says"
+    );
 }
 
 /// Draws by chains, each with a posterior mean and variance per coordinate that are near the exact ones.

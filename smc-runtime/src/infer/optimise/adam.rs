@@ -3,15 +3,15 @@
 //! D. P. Kingma, J. Ba, *Adam: a method for stochastic optimization*, ICLR 2015, algorithm 1, with the rate on a half
 //! cosine from its start to zero (I. Loshchilov, F. Hutter, *SGDR*, ICLR 2017, without restarts).
 
-use std::ops::Range;
 use std::sync::Arc;
 
+use super::schedule::{Part, Schedule};
 use super::training::{Leave, Training};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::infer::{Cost, Stepwise};
-use crate::problem::{Batches, Problem, Ring};
+use crate::problem::{Problem, Ring};
 
 /// The settings; where there is `None`, the problem decides.
 #[derive(Clone, Debug)]
@@ -197,33 +197,5 @@ impl Adam {
         let schedule = self.schedule(members, &*problem)?;
         let run = Training::resume(schedule, members, problem, streams, leave, state)?;
         Ok(Box::new(run))
-    }
-}
-
-/// The settings for one problem.
-pub(super) struct Schedule {
-    pub(super) rate: f64,
-    pub(super) epochs: usize,
-    /// Updates of all epochs.
-    pub(super) updates: usize,
-    /// `None` without rows held out.
-    pub(super) patience: Option<usize>,
-    /// Training rows of a member.
-    pub(super) rows: usize,
-    pub(super) parts: Vec<Part>,
-}
-
-/// What the members learn from that hold out the same rows.
-pub(super) struct Part {
-    pub(super) batches: Batches,
-    /// The rows held out, or some rows on which vectors are seen to be possible.
-    pub(super) judged: Range<usize>,
-}
-
-impl Schedule {
-    /// The rate of the update after `updates` of them: half a cosine over all.
-    pub(super) fn rate_after(&self, updates: usize) -> f64 {
-        let turn = std::f64::consts::PI * updates as f64 / self.updates as f64;
-        0.5 * self.rate * (1.0 + turn.cos())
     }
 }

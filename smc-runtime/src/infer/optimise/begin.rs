@@ -77,7 +77,8 @@ pub(crate) fn held(problem: &dyn Problem) -> Vec<Range<usize>> {
 /// Their names and where they stay.
 pub(super) fn names_of_held(problem: &dyn Problem, thetas: &Population) -> Vec<String> {
     let name = |block: &Block| {
-        let at = f64::from(thetas.row(0)[block.range.start]);
+        let at = thetas.coordinate(block.range.start).first().copied();
+        let at = at.unwrap_or(f64::NAN);
         format!("`{}` at {:.3}", block.name, block.support.constrain(at))
     };
     held_blocks(problem).map(name).collect()

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::adam::{Part, Schedule};
+use super::schedule::{Part, Schedule};
 use super::update::adam_step;
 use crate::base::rng::Streams;
 use crate::problem::population::{AdamStep, Population};

@@ -5,6 +5,7 @@ mod begin;
 mod ensemble;
 mod fold;
 mod map;
+mod schedule;
 mod training;
 mod update;
 

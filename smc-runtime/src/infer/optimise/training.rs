@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::adam::Schedule;
 use super::begin::{begin, held, names_of_held};
 use super::fold::{Fold, Work};
+use super::schedule::Schedule;
 use crate::base::error::{Error, Result};
 use crate::base::exec;
 use crate::base::rng::Streams;

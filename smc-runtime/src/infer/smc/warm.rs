@@ -110,13 +110,13 @@ impl<'a> WarmRun<'a> {
         self.before + (self.problem.counts() - self.at_start).row_gradients
     }
 
-    fn anneal(&mut self, found: Outcome) -> Result<()> {
+    fn anneal(&mut self, found: &Outcome) -> Result<()> {
         let centres = found.draws.ends();
         let settings = self.around(&centres)?;
         let mut run = SmcRun::new(settings, self.problem.clone(), self.streams)?;
         run.state.spent = self.planned.unwrap_or_else(|| self.spent());
         if self.settings.keep_walk {
-            run.keep(&found)?;
+            run.keep(found)?;
         }
         self.phase = Phase::Annealing(centres, Box::new(run));
         Ok(())
@@ -142,7 +142,7 @@ impl Stepwise for WarmRun<'_> {
                 return Ok(Some(Step { done, ..step }));
             }
             if let Phase::Finding(finding) = std::mem::replace(&mut self.phase, Phase::Between) {
-                self.anneal(finding.finish()?)?;
+                self.anneal(&finding.finish()?)?;
             }
         }
         match &mut self.phase {

@@ -60,11 +60,7 @@ const PROBES: usize = 30;
 
 impl<'a> SgRun<'a> {
     /// Chains at draws of the prior; the settings have been checked.
-    pub(super) fn new(
-        settings: SgMcmc,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-    ) -> Result<Self> {
+    pub(super) fn new(settings: SgMcmc, problem: Arc<dyn Problem + 'a>, streams: Streams) -> Self {
         let mut positions = Population::zeros(settings.chains, problem.dim());
         if held(&*problem).is_empty() {
             problem.prior().sample(streams, 0, &mut positions);
@@ -87,7 +83,7 @@ impl<'a> SgRun<'a> {
             batch: 0,
             undone: 0,
         };
-        Ok(Self::with(settings, problem, streams, state))
+        Self::with(settings, problem, streams, state)
     }
 
     /// The run that saved `state`.

@@ -92,7 +92,7 @@ impl Inference for SgMcmc {
     ) -> Result<Box<dyn Stepwise + 'a>> {
         self.check()?;
         problem.row_sampled()?;
-        Ok(Box::new(SgRun::new(self.clone(), problem, streams)?))
+        Ok(Box::new(SgRun::new(self.clone(), problem, streams)))
     }
 
     fn resume<'a>(

@@ -37,6 +37,11 @@ const HEAT: f64 = 0.5;
 /// Standard deviations of the function that its mean may be away at half the step.
 const DISTANCE: f64 = 0.5;
 
+/// Whether a number is above a bound, or none.
+fn above(x: f64, bound: f64) -> bool {
+    x.is_nan() || x > bound
+}
+
 /// Whether draws can be used as the posterior.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -153,13 +158,13 @@ impl Report {
             ),
         }
         if let DrawnFrom::Nearly(near) = self.drawn_from {
-            if near.energy_error.is_some_and(|e| !(e < ENERGY_ERROR)) {
+            if near.energy_error.is_some_and(|e| above(e, ENERGY_ERROR)) {
                 doubt(
                     "steps are too long for mini-batches: their energy error is large".to_owned(),
                     "smaller steps, by a smaller `energy_error(..)`",
                 );
             }
-            if !(near.heat < HEAT) {
+            if above(near.heat, HEAT) {
                 doubt(
                     format!(
                         "the noise of the batches adds {:.2} to the temperature",

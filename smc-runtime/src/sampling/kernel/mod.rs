@@ -167,7 +167,7 @@ pub fn towards(aim: f64, found: f64) -> f64 {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a kernel: it does not implement `Kernel`",
     label = "not a `Kernel`",
-    note = "the kernels are `RandomWalk`, `Mala`, `Hmc`, `Chees`, `UnadjustedLangevin`, and your own that implement `Kernel`; there is no NUTS, `Chees` is nearest"
+    note = "the kernels are `RandomWalk`, `Mala`, `Hmc`, `Chees`, `UnadjustedLangevin`, `MiniBatches`, and your own that implement `Kernel`; there is no NUTS, `Chees` is nearest"
 )]
 pub trait Kernel: Debug + Send + Sync {
     /// Whether moves are exact, and how.

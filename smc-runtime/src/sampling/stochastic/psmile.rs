@@ -60,6 +60,31 @@ struct Memory {
     gradient: Option<Population>,
 }
 
+impl Memory {
+    /// At the first step.
+    fn begin(positions: &Population, target: &Target<'_>, heat: f64) -> Self {
+        let mut gradient = positions.zeros_like();
+        let terms = target.add_gradient(positions, &mut gradient);
+        let walker = |log: &f64| Walker {
+            own: 1.0,
+            log_density: *log / heat,
+            ..Walker::default()
+        };
+        let (n, dim) = (positions.len(), positions.dim() as f64);
+        let squares = gradient.squared_norms().into_iter();
+        let squares: Vec<f32> = squares.map(|s| (s / dim) as f32).collect();
+        let mut spread = gradient.zeros_like();
+        spread.fill(1.0);
+        spread.blend(&squares, &vec![0.0; n], &gradient);
+        Self {
+            steps: 0,
+            walkers: target.log_density(&terms).iter().map(walker).collect(),
+            moments: Some([gradient.zeros_like(), spread]),
+            gradient: Some(gradient),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Walker {
     /// Factor of the common step.
@@ -113,23 +138,7 @@ impl StochasticGradient for Psmile {
         let heat = stroke.temperature;
         let mut memory: Memory = std::mem::take(tuning.kernel_memory.of());
         if memory.gradient.is_none() {
-            let mut gradient = positions.zeros_like();
-            let terms = target.add_gradient(positions, &mut gradient);
-            let logs = target.log_density(&terms);
-            let walker = |log: &f64| Walker {
-                own: 1.0,
-                log_density: *log / heat,
-                ..Walker::default()
-            };
-            memory.walkers = logs.iter().map(walker).collect();
-            let dim = positions.dim() as f64;
-            let squares = gradient.squared_norms().into_iter();
-            let squares: Vec<f32> = squares.map(|s| (s / dim) as f32).collect();
-            let mut spread = gradient.zeros_like();
-            spread.fill(1.0);
-            spread.blend(&squares, &vec![0.0; n], &gradient);
-            memory.moments = Some([gradient.zeros_like(), spread]);
-            memory.gradient = Some(gradient);
+            memory = Memory::begin(positions, target, heat);
         }
         let (Some([mean, variance]), Some(gradient)) = (&mut memory.moments, &mut memory.gradient)
         else {
