@@ -90,7 +90,12 @@ impl Auto {
         match self.budget {
             Budget::Usual => {
                 let all = (HALF_A_MINUTE / (problem.dim() as f64 + OVERHEAD)) as u64;
-                (all, "the usual budget".to_owned())
+                let rows = problem.rows();
+                let moves = MOST_MOVES.min(MOVES_A_ROW * rows) * PARTICLES * LEAPFROGS;
+                (
+                    all.min((moves * rows) as u64),
+                    "the usual budget".to_owned(),
+                )
             }
             Budget::Gradients(all) => (all, "as asked for".to_owned()),
             Budget::Seconds(seconds) => {
@@ -108,6 +113,10 @@ impl Auto {
 /// Parameters × row-gradients of the usual budget, where each row costs as much as so many parameters besides.
 const HALF_A_MINUTE: f64 = 2e12;
 const OVERHEAD: f64 = 4e3;
+
+/// Moves of each particle that the usual budget is worth at the most: so many, and fewer where rows are few.
+const MOST_MOVES: usize = 2000;
+const MOVES_A_ROW: usize = 20;
 
 /// Rows that are timed together, as many as batches have.
 const TIMED_ROWS: usize = 256;

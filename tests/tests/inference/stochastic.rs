@@ -211,7 +211,7 @@ fn the_noise_of_batches_heats_as_a_probe_says() {
     let full = spread(&kernel, &problem, &problem, (1024, step, 200));
     let heated = |batch| spread(&kernel, &problem, &problem, (batch, step, 30)) / full - 1.0;
     let ratio = |batch| heated(batch) / found.heat(batch, 1024);
-    // A hundred and more steps a pass are as good as independent ones; sixteen are not.
+    // Where a pass ends its noise has summed to zero: a hundred and more steps have forgotten most of it, sixteen have not.
     let (small, large) = (ratio(8), ratio(64));
     assert!(
         (0.75..1.3).contains(&small),
