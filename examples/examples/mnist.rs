@@ -221,6 +221,9 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
         (Some(Scales::Scores), _) => Metric::Scores,
     };
     let steps = args.acceptance.map_or(Follow::aim(), Follow::to);
+    // A third of a budget is for exact moves, of which two are on the way to the posterior.
+    let passes = budget.map(|all| all as usize / (args.particles * rows).max(1));
+    let few = passes.map_or(AUTO_LEAPFROGS, |all| (all / 9).clamp(2, AUTO_LEAPFROGS));
     let recycle = args.final_moves > 0 || budget.is_some() || walks;
     let smc = smc()
         .particles(args.particles)
@@ -238,15 +241,21 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
     };
     match args.start {
         Start::Prior if walks => smc
-            .kernel(Hmc::leapfrogs(AUTO_LEAPFROGS))
+            .kernel(Hmc::leapfrogs(few))
             .warm(walk(args, budget), args.spread)
             .keep_walk(true),
         Start::Prior => smc,
         Start::Warm => {
             let members = ensemble().members(args.particles);
-            let passes = budget.map(|all| all / 2 / (args.particles * rows).max(1) as u64);
-            let epochs = args.epochs.or(passes.map(|all| (all as usize).max(1)));
+            let epochs = args.epochs.or(passes.map(|all| (all / 2).max(1)));
             let members = epochs.map_or(members.clone(), |epochs| members.epochs(epochs));
+            // A budget leaves room for few long moves on the way.
+            let smc = match budget {
+                Some(_) => smc
+                    .annealing(Tempering::stages(2))
+                    .kernel(Hmc::leapfrogs(few)),
+                None => smc,
+            };
             smc.warm(members, args.spread)
         }
     }

@@ -168,12 +168,14 @@ impl Algorithm {
                         .kernel(kernel),
                 )
             }
+            // Adam's updates cost as much as a third of its gradients.
             Self::Ensemble => {
                 let members = flags.size(16, 2);
-                Box::new(epochs(members, flags, passes(members)))
+                let passes = passes(members).map(|all| 3 * all / 4);
+                Box::new(epochs(members, flags, passes))
             }
             Self::Map => match passes(1) {
-                Some(passes) => Box::new(map().epochs((passes as usize).max(1))),
+                Some(passes) => Box::new(map().epochs((3 * passes as usize / 4).max(1))),
                 None => Box::new(map()),
             },
         }
