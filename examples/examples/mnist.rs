@@ -196,7 +196,7 @@ fn annealed(args: &Args, smc: Smc, policy: Policy, rows: usize) -> Smc {
 }
 
 /// Passes of the chains from the prior with `--annealing auto`, and the exact moves after them, unless there is a budget.
-const WALK: usize = 28;
+const WALK: usize = 24;
 const AUTO_LEAPFROGS: usize = 8;
 
 /// The chains by mini-batches that an automatic run begins with: two thirds of the budget, if there is one.
@@ -223,7 +223,7 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
     let steps = args.acceptance.map_or(Follow::aim(), Follow::to);
     // A third of a budget is for exact moves, of which two are on the way to the posterior.
     let passes = budget.map(|all| all as usize / (args.particles * rows).max(1));
-    let few = passes.map_or(AUTO_LEAPFROGS, |all| (all / 9).clamp(2, AUTO_LEAPFROGS));
+    let few = passes.map_or(AUTO_LEAPFROGS / 2, |all| (all / 9).clamp(2, AUTO_LEAPFROGS));
     let recycle = args.final_moves > 0 || budget.is_some() || walks;
     let smc = smc()
         .particles(args.particles)
