@@ -291,7 +291,8 @@ impl Stepwise for ChainsRun<'_> {
             nothing: "no draw yet: that was the warm-up",
         })?;
         let draws = Draws::chains(draws, self.settings.chains)?;
-        let disagreement = disagreement(self.problem.layout(), &draws);
+        let model = self.problem.model();
+        let disagreement = disagreement(model.layout(), model.hyperparameters(), &draws);
         let mut cautions: Vec<String> = disagreement.into_iter().collect();
         let Some(inexact) = self.state.inexact else {
             return Ok(Outcome { draws, cautions });
@@ -305,20 +306,24 @@ impl Stepwise for ChainsRun<'_> {
 }
 
 /// Whether the chains disagree on a single parameter, and where most. The weights of a network mean nothing one by one.
-fn disagreement(layout: &Layout, draws: &Draws) -> Option<String> {
+fn disagreement(layout: &Layout, hyperparameters: &[usize], draws: &Draws) -> Option<String> {
     /// The R-hat that Gelman and Rubin (1992) tolerate; today one asks for less.
     const TOLERABLE: f64 = 1.1;
-    let single = layout.blocks().iter().filter(|b| b.shape.is_empty());
-    let found = single.filter_map(|block| {
-        let values = draws.positions().coordinate(block.range.start);
-        Some((draws.r_hat(&values)?, &block.name))
-    });
-    let (worst, name) = found.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (worst > TOLERABLE).then(|| {
-        format!(
-            "R-hat of `{name}` is {worst:.2}: the chains disagree; take a longer warm-up, or longer trajectories"
-        )
-    })
+    let blocks = layout.blocks().iter().enumerate();
+    let found = blocks
+        .filter(|(_, b)| b.shape.is_empty())
+        .filter_map(|(number, block)| {
+            let values = draws.positions().coordinate(block.range.start);
+            Some((draws.r_hat(&values)?, number, &block.name))
+        });
+    let (worst, number, name) = found.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let advice = if hyperparameters.contains(&number) {
+        "the weights under it, which are many, hold it where it is; give it a value with `Fixed`, or take `smc()`, whose particles begin at all of its values"
+    } else {
+        "take a longer warm-up, or longer trajectories"
+    };
+    (worst > TOLERABLE)
+        .then(|| format!("R-hat of `{name}` is {worst:.2}: the chains disagree; {advice}"))
 }
 
 #[cfg(test)]
@@ -350,7 +355,7 @@ mod tests {
                 let at = positions.on_host().row_mut(i);
                 (at[0], at[1]) = (draw + weights * chain, draw + noise * chain);
             }
-            disagreement(&layout, &Draws::chains(positions, chains).unwrap())
+            disagreement(&layout, &[], &Draws::chains(positions, chains).unwrap())
         };
         assert_eq!(found(50.0, 0.0, 2), None);
         let told = found(0.0, 50.0, 2).unwrap();
