@@ -9,10 +9,11 @@ use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
 use crate::data::{DataView, Dataset, Features, Standardise, TargetScale};
 use crate::model::architecture::Architecture;
+use crate::model::check::GivenPrior;
 #[cfg(feature = "autodiff")]
 use crate::model::check::Takes;
 use crate::model::dist::{Likelihood, Predictive, Response, Term};
-use crate::model::layout::Layout;
+use crate::model::layout::{Block, Layout};
 use crate::model::nn::Rule;
 use crate::model::prior;
 #[cfg(feature = "autodiff")]
@@ -20,7 +21,7 @@ use crate::model::trial;
 use crate::model::{Model, settle};
 use crate::problem::density::Density;
 use crate::problem::population::Population;
-use crate::problem::{Counts, LayerVisitor, Segment, Sums, Way};
+use crate::problem::{Counts, Hyperparameter, LayerVisitor, Segment, Sums, Way};
 
 pub(crate) struct Common<M> {
     pub(crate) model: M,
@@ -31,8 +32,8 @@ pub(crate) struct Common<M> {
     /// For each field, whether it is a parameter beside the chain.
     pub(crate) parameters: Vec<bool>,
     pub(crate) predictive: Arc<dyn Predictive>,
-    /// Blocks that stand nowhere but in the priors of other parameters.
-    pub(crate) hyperparameters: Vec<usize>,
+    /// Parameters that stand nowhere but in the priors of others.
+    pub(crate) hyperparameters: Vec<Hyperparameter>,
     row_gradients: AtomicU64,
     row_values: AtomicU64,
 }
@@ -362,18 +363,36 @@ impl Share {
     }
 }
 
-/// Blocks of fields that priors of others name and the likelihood does not.
-fn hyperparameters<M: Model>(model: &M, layout: &Layout) -> Result<Vec<usize>> {
+/// Parameters that priors of others name and the likelihood does not.
+fn hyperparameters<M: Model>(model: &M, layout: &Layout) -> Result<Vec<Hyperparameter>> {
     let given = prior::given(|p| model.priors(p), layout)?;
     let terms = model.likelihood().terms();
     let in_likelihood = |field: usize| {
         let mut leaves = terms.iter().flat_map(Term::leaves);
         leaves.any(|leaf| *leaf == Term::Field(field))
     };
-    let named = |field: usize| given.iter().any(|prior| prior.named.contains(&field));
-    let blocks = layout.blocks().iter().enumerate();
-    let governing = blocks.filter(|(_, b)| named(b.field) && !in_likelihood(b.field));
-    Ok(governing.map(|(number, _)| number).collect())
+    let blocks = || layout.blocks().iter().enumerate();
+    let governed_by = |field: usize| {
+        let naming = given
+            .iter()
+            .filter(move |prior| prior.named.contains(&field));
+        let of = |prior: &GivenPrior| {
+            let (field, part) = (prior.field, prior.block.clone());
+            let is =
+                move |b: &Block| b.field == field && part.as_deref().is_none_or(|p| p == b.part());
+            blocks()
+                .filter(move |(_, b)| is(b))
+                .map(|(number, _)| number)
+                .collect::<Vec<_>>()
+        };
+        naming.flat_map(of).collect::<Vec<usize>>()
+    };
+    let all = blocks().filter(|(_, b)| !in_likelihood(b.field));
+    let all = all.map(|(block, b)| Hyperparameter {
+        block,
+        governs: governed_by(b.field),
+    });
+    Ok(all.filter(|h| !h.governs.is_empty()).collect())
 }
 
 /// Whether `order` holds each of `rows` rows once.

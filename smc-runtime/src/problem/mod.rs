@@ -14,10 +14,11 @@ pub mod population;
 mod predictor;
 pub mod rows;
 mod segment;
+mod steps;
 
 pub use batches::{Batches, Ring, RowSampled, blocks};
 pub use bound::Problem;
 pub use counts::Counts;
 pub use layered::{Layer, LayerVisitor, Layered, Tile, Way, visit};
-pub use predictor::{Arguments, Choice, Predictor};
+pub use predictor::{Arguments, Choice, Hyperparameter, Predictor};
 pub use segment::{Segment, Sums};

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::steps::{AdamStep, LangevinStep};
 use crate::base::exec;
 use crate::base::fingerprint::fingerprint;
 use crate::base::rng::{Purpose, Streams};
@@ -22,30 +23,6 @@ pub struct Population {
     particles: usize,
     dim: usize,
     values: Vec<f32>,
-}
-
-/// The numbers of one vector's step in [`Population::adam`]; bias corrections are part of `rate` and `epsilon`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamStep {
-    /// β₁ and β₂.
-    pub decay: [f32; 2],
-    /// Factor of the gradient.
-    pub scale: f32,
-    /// Length of a step whose direction is certain.
-    pub rate: f32,
-    /// ε.
-    pub epsilon: f32,
-}
-
-/// The numbers of one vector's step in [`Population::langevin`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LangevinStep {
-    /// What is left of the momentum.
-    pub keep: f32,
-    /// Factor of the gradient.
-    pub kick: f32,
-    /// Standard deviation of the noise.
-    pub noise: f32,
 }
 
 impl Population {
@@ -198,6 +175,23 @@ impl Population {
     /// Sets every element to `value`.
     pub fn fill(&mut self, value: f32) {
         self.update_rows(|_, row| row.fill(value));
+    }
+
+    /// Multiplies some coordinates of vector i by exp(`each[i]`), and adds `each[i]` to some.
+    pub fn rescale(&mut self, each: &[f64], times: &[Range<usize>], plus: &[Range<usize>]) {
+        self.update_rows(|i, row| {
+            let factor = each[i].exp() as f32;
+            for range in times {
+                for x in &mut row[range.clone()] {
+                    *x *= factor;
+                }
+            }
+            for range in plus {
+                for x in &mut row[range.clone()] {
+                    *x += each[i] as f32;
+                }
+            }
+        });
     }
 
     /// Sets some coordinates of every vector to zero.

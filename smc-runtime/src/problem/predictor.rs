@@ -44,6 +44,15 @@ impl Arguments {
     }
 }
 
+/// A parameter that stands nowhere but in the priors of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hyperparameter {
+    /// The number of its block in the layout.
+    pub block: usize,
+    /// The blocks whose priors name it.
+    pub governs: Vec<usize>,
+}
+
 /// A model with its sizes filled in, type erased: what a posterior keeps, so that it can predict when the training rows are
 /// gone.
 ///
@@ -64,9 +73,9 @@ pub trait Predictor: Send + Sync {
     /// p(θ).
     fn prior(&self) -> &dyn Density;
 
-    /// Numbers of the blocks of the layout that stand nowhere but in the priors of other parameters, such as a scale of weights:
-    /// together with what they govern they may have a density without a maximum.
-    fn hyperparameters(&self) -> &[usize] {
+    /// The parameters that stand nowhere but in the priors of others, such as a scale of weights: together with what they govern they
+    /// may have a density without a maximum.
+    fn hyperparameters(&self) -> &[Hyperparameter] {
         &[]
     }
 

@@ -8,6 +8,7 @@ mod columns;
 mod conformance;
 mod eight_schools;
 mod evidence;
+mod interweaved;
 mod logistic;
 mod mutants;
 mod optimise;

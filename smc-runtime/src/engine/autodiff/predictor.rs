@@ -22,7 +22,7 @@ use crate::model::tensor::{
 use crate::model::transform::Support;
 use crate::problem::density::Density;
 use crate::problem::population::Population;
-use crate::problem::{Arguments, Choice, Predictor};
+use crate::problem::{Arguments, Choice, Hyperparameter, Predictor};
 
 /// A model, differentiated by dfdx on device type `D`.
 pub(crate) struct AutodiffPredictor<M, D> {
@@ -179,7 +179,7 @@ impl<M: Model, D: Backend<f32>> Predictor for AutodiffPredictor<M, D> {
         &self.choice
     }
 
-    fn hyperparameters(&self) -> &[usize] {
+    fn hyperparameters(&self) -> &[Hyperparameter] {
         &self.common.hyperparameters
     }
 

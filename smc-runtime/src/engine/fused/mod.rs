@@ -37,7 +37,8 @@ use crate::numerics::isa::{Instructions, Isa};
 use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::problem::{
-    Arguments, Choice, Counts, Layer, Layered, Predictor, Problem, RowSampled, Segment, Sums,
+    Arguments, Choice, Counts, Hyperparameter, Layer, Layered, Predictor, Problem, RowSampled,
+    Segment, Sums,
 };
 
 /// A model computed by fused kernels.
@@ -106,7 +107,7 @@ impl<M: Model> Predictor for FusedPredictor<M> {
         &self.choice
     }
 
-    fn hyperparameters(&self) -> &[usize] {
+    fn hyperparameters(&self) -> &[Hyperparameter] {
         &self.common.hyperparameters
     }
 

@@ -14,10 +14,10 @@ use crate::infer::observe::{ChainsDetail, Detail, Step};
 use crate::infer::{DrawnFrom, Draws, Outcome, Stepwise, check_shape};
 use crate::model::layout::Layout;
 use crate::problem::population::Population;
-use crate::problem::{Counts, Problem};
+use crate::problem::{Counts, Hyperparameter, Problem};
 use crate::sampling::anneal::{Tempering, planned};
 use crate::sampling::cloud::{Cloud, Target};
-use crate::sampling::kernel::{At, Inexact, Moved, Tuning};
+use crate::sampling::kernel::{At, Exactness, Inexact, Interweaved, Moved, Tuning};
 use crate::sampling::known::Known;
 use crate::sampling::stage::Stage;
 use crate::sampling::weights::Weights;
@@ -113,11 +113,16 @@ impl<'a> ChainsRun<'a> {
     }
 
     fn with(
-        settings: Mcmc,
+        mut settings: Mcmc,
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
         state: ChainsState,
     ) -> Result<Self> {
+        // Chains that wait for the many weights under a scale would hardly move along it.
+        let invariant = settings.kernel.exactness() == Exactness::Invariant;
+        if invariant && !problem.model().hyperparameters().is_empty() {
+            settings.kernel = Arc::new(Interweaved::around(settings.kernel));
+        }
         let tempering = match settings.warmup / 2 {
             0 => None,
             stages => planned(&Tempering::stages(stages), problem.rows())?,
@@ -306,7 +311,11 @@ impl Stepwise for ChainsRun<'_> {
 }
 
 /// Whether the chains disagree on a single parameter, and where most. The weights of a network mean nothing one by one.
-fn disagreement(layout: &Layout, hyperparameters: &[usize], draws: &Draws) -> Option<String> {
+fn disagreement(
+    layout: &Layout,
+    hyperparameters: &[Hyperparameter],
+    draws: &Draws,
+) -> Option<String> {
     /// The R-hat that Gelman and Rubin (1992) tolerate; today one asks for less.
     const TOLERABLE: f64 = 1.1;
     let blocks = layout.blocks().iter().enumerate();
@@ -317,7 +326,7 @@ fn disagreement(layout: &Layout, hyperparameters: &[usize], draws: &Draws) -> Op
             Some((draws.r_hat(&values)?, number, &block.name))
         });
     let (worst, number, name) = found.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let advice = if hyperparameters.contains(&number) {
+    let advice = if hyperparameters.iter().any(|h| h.block == number) {
         "the weights under it, which are many, hold it where it is; give it a value with `Fixed`, or take `smc()`, whose particles begin at all of its values"
     } else {
         "take a longer warm-up, or longer trajectories"

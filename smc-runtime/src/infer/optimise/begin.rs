@@ -89,7 +89,7 @@ fn held_blocks(problem: &dyn Problem) -> impl Iterator<Item = &Block> {
     let governing = problem.model().hyperparameters().iter();
     let positive = |block: &&Block| block.support == Support::Positive && !block.range.is_empty();
     governing
-        .filter_map(|&number| blocks.get(number))
+        .filter_map(|h| blocks.get(h.block))
         .filter(positive)
 }
 

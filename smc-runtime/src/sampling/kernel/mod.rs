@@ -2,6 +2,7 @@
 
 mod chees;
 mod hmc;
+mod interweaved;
 mod langevin;
 mod leapfrog;
 mod mala;
@@ -13,6 +14,7 @@ mod tuning;
 
 pub use chees::{Chees, TrajectoryLength};
 pub use hmc::Hmc;
+pub use interweaved::Interweaved;
 pub use langevin::UnadjustedLangevin;
 pub use leapfrog::{Ends, Trajectory, leapfrog};
 pub use mala::Mala;
