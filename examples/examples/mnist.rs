@@ -12,7 +12,7 @@ use examples::{Flags, choice, exit, word};
 use models::DeepClassifier;
 use serde_json::json;
 use smc_runtime::data::read_idx;
-use smc_runtime::infer::{DrawnFrom, SgMcmc, Smc};
+use smc_runtime::infer::{DrawnFrom, Ensemble, SgMcmc, Smc};
 use smc_runtime::prelude::*;
 
 /// What does annealing the data buy on images? One classifier with one hidden layer, under every annealing policy and kernel,
@@ -199,12 +199,21 @@ fn annealed(args: &Args, smc: Smc, policy: Policy, rows: usize) -> Smc {
 const WALK: usize = 24;
 const AUTO_LEAPFROGS: usize = 8;
 
-/// The chains by mini-batches that an automatic run begins with: two thirds of the budget, if there is one.
-fn walk(args: &Args, budget: Option<u64>) -> SgMcmc {
+/// Chains by mini-batches, as long as a budget lasts, if there is one.
+fn chains(args: &Args, budget: Option<u64>) -> SgMcmc {
     let chains = sghmc().chains(args.particles).temperature(args.temperature);
     match budget {
-        Some(budget) => chains.gradients(budget / 3 * 2),
+        Some(budget) => chains.gradients(budget),
         None => chains.passes(args.flags.size(WALK, 4)),
+    }
+}
+
+/// An ensemble with so many epochs, if they are given.
+fn members(args: &Args, epochs: Option<usize>) -> Ensemble {
+    let members = ensemble().members(args.particles);
+    match epochs {
+        Some(epochs) => members.epochs(epochs),
+        None => members,
     }
 }
 
@@ -242,13 +251,11 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
     match args.start {
         Start::Prior if walks => smc
             .kernel(Hmc::leapfrogs(few))
-            .warm(walk(args, budget), args.spread)
+            .warm(chains(args, budget.map(|all| all / 3 * 2)), args.spread)
             .keep_walk(true),
         Start::Prior => smc,
         Start::Warm => {
-            let members = ensemble().members(args.particles);
             let epochs = args.epochs.or(passes.map(|all| (all / 2).max(1)));
-            let members = epochs.map_or(members.clone(), |epochs| members.epochs(epochs));
             // A budget leaves room for few long moves on the way.
             let smc = match budget {
                 Some(_) => smc
@@ -256,7 +263,7 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
                     .kernel(Hmc::leapfrogs(few)),
                 None => smc,
             };
-            smc.warm(members, args.spread)
+            smc.warm(members(args, epochs), args.spread)
         }
     }
 }
@@ -314,20 +321,10 @@ fn run(args: &Args) -> Result<()> {
     let algorithm: Box<dyn Inference> = match infer {
         Algorithm::Smc => Box::new(by_stages(args, rows, islands, budget)),
         Algorithm::Ensemble if args.epochs.is_some() || budget.is_none() => {
-            let members = ensemble().members(args.particles);
-            Box::new(
-                args.epochs
-                    .map_or(members.clone(), |epochs| members.epochs(epochs)),
-            )
+            Box::new(members(args, args.epochs))
         }
         Algorithm::Map if args.epochs.is_some() => Box::new(map().epochs(args.epochs.unwrap_or(1))),
-        Algorithm::Sghmc => {
-            let chains = sghmc().chains(args.particles).temperature(args.temperature);
-            Box::new(match budget {
-                Some(budget) => chains.gradients(budget),
-                None => chains.passes(args.flags.size(WALK, 4)),
-            })
-        }
+        Algorithm::Sghmc => Box::new(chains(args, budget)),
         _ => infer.settings(&args.flags, rows, dim, budget),
     };
     let posterior = run

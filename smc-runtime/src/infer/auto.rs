@@ -136,7 +136,6 @@ const EXACT_LEAPFROGS: usize = 8;
 
 /// What was chosen.
 struct Choice {
-    gradients: u64,
     algorithm: Box<dyn Inference>,
     said: Vec<String>,
 }
@@ -192,7 +191,6 @@ impl Choice {
             )
         };
         Self {
-            gradients,
             algorithm,
             said: vec![
                 chosen,
@@ -230,7 +228,7 @@ impl Inference for Auto {
         let choice = Choice::of(&*problem, gradients, &because);
         Ok(Box::new(AutoRun {
             inside: choice.algorithm.begin(problem, streams)?,
-            gradients: choice.gradients,
+            gradients,
             said: choice.said,
         }))
     }

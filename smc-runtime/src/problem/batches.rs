@@ -95,11 +95,6 @@ impl Batches {
         self.count
     }
 
-    /// Rows of an epoch.
-    pub fn rows(&self) -> usize {
-        self.rows.len
-    }
-
     /// The batches of an epoch, counted from 1, in the order in which they are taken; each stands for all rows. Those who cut
     /// rows at the same time for other vectors have different `partition`s.
     pub fn epoch(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::schedule::{Part, Schedule};
 use super::training::{Leave, Training};
+use super::update::{usual_batch, usual_rate};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -114,7 +115,7 @@ impl Adam {
         let (all, dim) = (problem.rows(), problem.dim());
         let held_out = (self.validation * all as f64) as usize;
         let rows = all - held_out;
-        let batch = self.batch.unwrap_or((rows / 32).clamp(32, 128));
+        let batch = self.batch.unwrap_or_else(|| usual_batch(rows));
         let sampled = problem.row_sampled()?;
         let parts = all.checked_div(held_out).unwrap_or(1).min(members).max(1);
         // Parts begin where an engine's grains do, if they have some.
@@ -142,9 +143,7 @@ impl Adam {
             .epochs
             .unwrap_or(updates(dim).div_ceil(batches).max(20));
         Ok(Schedule {
-            rate: self
-                .rate
-                .unwrap_or((2.0 / (dim as f64).sqrt()).clamp(1e-3, 1e-2)),
+            rate: self.rate.unwrap_or_else(|| usual_rate(dim)),
             patience: (held_out > 0).then(|| self.patience.unwrap_or((epochs / 4).max(10))),
             updates: epochs * batches,
             rows,

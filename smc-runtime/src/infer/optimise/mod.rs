@@ -12,4 +12,4 @@ mod update;
 pub(super) use begin::{begin, held};
 pub use ensemble::{Ensemble, ensemble};
 pub use map::{Map, map};
-pub(super) use update::adam_step;
+pub(super) use update::{adam_step, cosine, usual_batch, usual_rate};

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::update::cosine;
 use crate::problem::Batches;
 
 /// The settings for one problem.
@@ -27,7 +28,6 @@ pub(super) struct Part {
 impl Schedule {
     /// The rate of the update after `updates` of them: half a cosine over all.
     pub(super) fn rate_after(&self, updates: usize) -> f64 {
-        let turn = std::f64::consts::PI * updates as f64 / self.updates as f64;
-        0.5 * self.rate * (1.0 + turn.cos())
+        cosine(self.rate, updates as f64 / self.updates as f64)
     }
 }

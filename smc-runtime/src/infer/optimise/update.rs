@@ -1,4 +1,4 @@
-//! The numbers of one update of Adam.
+//! The numbers of Adam's updates, and what they are unless set.
 
 use crate::problem::population::AdamStep;
 
@@ -16,6 +16,21 @@ pub(crate) fn adam_step(rate: f64, updates: i32, rows: usize) -> AdamStep {
         rate: (rate * second.sqrt() / first) as f32,
         epsilon: (EPSILON * second.sqrt()) as f32,
     }
+}
+
+/// The learning rate at the start unless it is set: the more parameters move together, the less each may.
+pub(crate) fn usual_rate(dim: usize) -> f64 {
+    (2.0 / (dim as f64).sqrt()).clamp(1e-3, 1e-2)
+}
+
+/// Rows of a mini-batch unless they are set.
+pub(crate) fn usual_batch(rows: usize) -> usize {
+    (rows / 32).clamp(32, 128)
+}
+
+/// The rate after the share `done` of a plan that it begins at `first`: half a cosine to zero.
+pub(crate) fn cosine(first: f64, done: f64) -> f64 {
+    0.5 * first * (1.0 + (std::f64::consts::PI * done).cos())
 }
 
 #[cfg(test)]

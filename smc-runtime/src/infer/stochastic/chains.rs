@@ -11,12 +11,12 @@ use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::base::saved::Saved;
 use crate::infer::observe::{Detail, PassDetail, Step};
-use crate::infer::optimise::{begin, held};
+use crate::infer::optimise::{begin, cosine, held, usual_batch, usual_rate};
 use crate::infer::{DrawnFrom, Draws, Nearness, Outcome, Stepwise, check_shape};
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
 use crate::sampling::cloud::{Cloud, Target};
-use crate::sampling::kernel::towards;
+use crate::sampling::kernel::{Inexact, towards};
 use crate::sampling::reference::reference;
 use crate::sampling::stage::Stage;
 use crate::sampling::stochastic::{
@@ -34,8 +34,8 @@ struct SgState {
     approach: Option<Approach>,
     /// The draws so far, each of them of every chain.
     draws: Vec<Population>,
-    /// Energy error and heat of a row, as last probed.
-    found: Option<[f64; 2]>,
+    /// The error of steps, as last probed.
+    found: Option<Inexact>,
     /// Rows of the last batch.
     batch: usize,
     /// Steps of a chain that were taken back.
@@ -138,19 +138,15 @@ impl<'a> SgRun<'a> {
         let batch = match &self.settings.approach_batch {
             Some(batch) => batch.rows(&ahead),
             None => {
-                let first = (rows / 32).clamp(32, 128);
+                let first = usual_batch(rows);
                 GrowingBatch::between(first, 4 * first).rows(&ahead)
             }
         };
-        let first = (2.0 / (dim as f64).sqrt()).clamp(1e-3, 1e-2);
-        let first = self.settings.rate.unwrap_or(first);
+        let first = self.settings.rate.unwrap_or_else(|| usual_rate(dim));
         // A round is a share of the phase: the next one begins where it ends.
         let together = self.plan.together();
         let share = self.plan.share_of_a_round(self.state.rounds) / together as f64;
-        let rate = |within: f64| {
-            let turn = std::f64::consts::PI * (done + share * within);
-            0.5 * first * (1.0 + turn.cos())
-        };
+        let rate = |within: f64| cosine(first, done + share * within);
         let strokes: Vec<Stroke> = (0..together).map(|k| self.stroke(1.0, k)).collect();
         let target = Target::new(&*self.problem, &self.posterior);
         let state = &mut self.state;
@@ -191,7 +187,7 @@ impl<'a> SgRun<'a> {
         let target = Target::new(&*self.problem, &self.posterior);
         let state = &mut self.state;
         state.batch = batch;
-        state.found = Some([found.energy_error, found.heat(batch, rows)]);
+        state.found = Some(found.inexact(batch, rows));
         let walkers = &mut state.walkers;
         let mut passed = Passed::default();
         for stroke in strokes {
@@ -255,8 +251,8 @@ impl<'a> SgRun<'a> {
                 noise: matches!(phase, Phase::Sampling { .. }),
                 batch: state.batch,
                 step_size: state.walkers.tuning.step,
-                energy_error: state.found.map(|[error, _]| error),
-                heat: state.found.map(|[_, heat]| heat),
+                energy_error: state.found.map(|found| found.energy_error),
+                heat: state.found.map(|found| found.heat),
             }),
             counts: Counts::default(),
             seconds: 0.0,
@@ -300,12 +296,15 @@ impl Stepwise for SgRun<'_> {
             steps: state.rounds,
             nothing: "no draw yet: that was the approach",
         })?;
-        let [energy_error, heat] = state.found.unwrap_or([f64::NAN; 2]);
+        let found = state.found.unwrap_or(Inexact {
+            energy_error: f64::NAN,
+            heat: f64::NAN,
+        });
         let adapts = !self.settings.kernel.adapts_itself();
         let nearness = Nearness {
             temperature: self.settings.temperature,
-            energy_error: adapts.then_some(energy_error),
-            heat,
+            energy_error: adapts.then_some(found.energy_error),
+            heat: found.heat,
             finer: self.plan.at_half_the_step(),
             by_exact_moves: false,
         };

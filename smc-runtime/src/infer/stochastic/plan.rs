@@ -82,6 +82,13 @@ impl Plan {
         cycle * self.rounds / self.cycles
     }
 
+    /// The first round of the cycle that `round` belongs to, and how many the cycle has.
+    fn cycle_of(&self, round: usize) -> (usize, usize) {
+        let cycle = (0..self.cycles).find(|&c| round < self.cut(c + 1));
+        let cycle = cycle.unwrap_or(self.cycles - 1);
+        (self.cut(cycle), self.cut(cycle + 1) - self.cut(cycle))
+    }
+
     /// Rounds without noise of a cycle of so many.
     fn approaching(&self, all: usize) -> usize {
         ((self.approach * all as f64).round() as usize).min(all - 1)
@@ -119,17 +126,13 @@ impl Plan {
 
     /// The share that one round has of the approach that it belongs to.
     pub(super) fn share_of_a_round(&self, round: usize) -> f64 {
-        let cycle = (0..self.cycles).find(|&c| round < self.cut(c + 1));
-        let cycle = cycle.unwrap_or(self.cycles - 1);
-        let all = self.cut(cycle + 1) - self.cut(cycle);
+        let (_, all) = self.cycle_of(round);
         1.0 / self.approaching(all).max(1) as f64
     }
 
     /// What round number `round`, counted from 0, is for.
     pub(super) fn phase(&self, round: usize) -> Phase {
-        let cycle = (0..self.cycles).find(|&c| round < self.cut(c + 1));
-        let cycle = cycle.unwrap_or(self.cycles - 1);
-        let (first, all) = (self.cut(cycle), self.cut(cycle + 1) - self.cut(cycle));
+        let (first, all) = self.cycle_of(round);
         let (at, approaching) = (round - first, self.approaching(all));
         if at < approaching {
             return Phase::Approach(at as f64 / approaching as f64);

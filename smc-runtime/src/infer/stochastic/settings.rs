@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::sampling::adapt::{Metric, Scales};
-use crate::sampling::stochastic::{BatchByNoise, BatchSize, StochasticGradient};
+use crate::sampling::stochastic::{BatchByNoise, BatchSize, ENERGY_ERROR, StochasticGradient};
 
 /// The settings of Markov chains by stochastic gradients; see [`sghmc`](super::sghmc()).
 #[derive(Clone, Debug)]
@@ -37,9 +37,9 @@ impl SgMcmc {
             cycles: 1,
             rate: None,
             approach_batch: None,
-            batch: Arc::new(BatchByNoise::adding(0.01)),
+            batch: Arc::new(BatchByNoise::default()),
             scales: Arc::new(Metric::Information),
-            energy_error: 1e-4,
+            energy_error: ENERGY_ERROR,
             step: None,
             temperature: 1.0,
             draws: 40,

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Aim, At, Exactness, Inexact, Kernel, Moved, Proposal, Tuning};
+use super::{Aim, At, Exactness, Kernel, Moved, Proposal, Tuning};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Purpose;
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::stochastic::{
-    Ahead, BatchByNoise, BatchSize, StochasticGradient, Stroke, Walkers, pass, probe, subset,
+    Ahead, BatchByNoise, BatchSize, ENERGY_ERROR, StochasticGradient, Stroke, Walkers, pass, probe,
+    subset,
 };
 
 /// A move is one pass, or several, over the rows of the stage by a [`StochasticGradient`] kernel, from fresh momenta.
@@ -37,9 +38,9 @@ impl MiniBatches {
     pub fn of(kernel: impl StochasticGradient + 'static) -> Self {
         Self {
             kernel: Arc::new(kernel),
-            batch: Arc::new(BatchByNoise::adding(0.01)),
+            batch: Arc::new(BatchByNoise::default()),
             passes: 1,
-            energy_error: 1e-4,
+            energy_error: ENERGY_ERROR,
         }
     }
 
@@ -134,10 +135,7 @@ impl Kernel for MiniBatches {
                 .zip(&lost)
                 .map(|(j, lost)| if *lost { 0.0 } else { *j })
                 .collect(),
-            inexact: Some(Inexact {
-                energy_error: found.energy_error,
-                heat: found.heat(batch, rows),
-            }),
+            inexact: Some(found.inexact(batch, rows)),
             non_finite: undone + lost.iter().filter(|lost| **lost).count().min(particles),
             ..Moved::default()
         }

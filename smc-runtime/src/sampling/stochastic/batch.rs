@@ -103,6 +103,13 @@ pub struct BatchByNoise {
     least: usize,
 }
 
+impl Default for BatchByNoise {
+    /// Adding 0.01.
+    fn default() -> Self {
+        Self::adding(0.01)
+    }
+}
+
 impl BatchByNoise {
     /// Batches whose noise adds at most `share` to the temperature, as a mean over the coordinates.
     pub fn adding(share: f64) -> Self {

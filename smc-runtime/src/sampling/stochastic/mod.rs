@@ -29,6 +29,9 @@ use crate::base::rng::Streams;
 use crate::sampling::cloud::Target;
 use crate::sampling::kernel::Tuning;
 
+/// The energy error, E\[ΔH²\]/d of one leapfrog step, that steps follow unless another is set.
+pub(crate) const ENERGY_ERROR: f64 = 1e-4;
+
 /// How a step is made, whatever the kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stroke {

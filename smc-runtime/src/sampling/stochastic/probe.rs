@@ -4,7 +4,7 @@ use super::noise::roughness;
 use super::{StochasticGradient, Walkers};
 use crate::base::rng::{Purpose, Streams};
 use crate::sampling::cloud::{Cloud, Target};
-use crate::sampling::kernel::{At, Trajectory, leapfrog};
+use crate::sampling::kernel::{At, Inexact, Trajectory, leapfrog};
 use crate::sampling::stage::Stage;
 
 /// Rows of the subset.
@@ -23,6 +23,14 @@ impl Probe {
     /// The temperature that the noise of batches of `batch` of `rows` rows adds.
     pub fn heat(&self, batch: usize, rows: usize) -> f64 {
         self.heat_of_a_row * (1.0 / batch.max(1) as f64 - 1.0 / rows.max(1) as f64).max(0.0)
+    }
+
+    /// The error of steps on batches of `batch` of `rows` rows.
+    pub fn inexact(&self, batch: usize, rows: usize) -> Inexact {
+        Inexact {
+            energy_error: self.energy_error,
+            heat: self.heat(batch, rows),
+        }
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn langevin(
     noise: f64,
 ) -> Vec<f64> {
     let mut gradient = walkers.take_gradient();
-    let terms = walkers.add_gradient(target, &mut gradient);
+    let terms = target.add_gradient(&walkers.positions, &mut gradient);
     let each = LangevinStep {
         keep: keep as f32,
         kick: kick as f32,

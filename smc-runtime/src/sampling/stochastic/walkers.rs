@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::problem::population::Population;
-use crate::sampling::cloud::Target;
 use crate::sampling::kernel::Tuning;
-use crate::sampling::stage::Terms;
 
 /// Walkers, independent of each other but for their settings and mini-batches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,14 +39,5 @@ impl Walkers {
 
     pub(super) fn give_back(&mut self, zeros: Population) {
         self.gradient = Some(zeros);
-    }
-
-    /// The gradient of `target` where the walkers are, added to `gradient`, and the terms of its log-density.
-    pub(super) fn add_gradient(
-        &self,
-        target: &Target<'_>,
-        gradient: &mut Population,
-    ) -> Vec<Terms> {
-        target.add_gradient(&self.positions, gradient)
     }
 }
