@@ -289,7 +289,7 @@ fn run(args: &Args) -> Result<()> {
     let labels = train.targets().iter().chain(test.targets());
     let classes = labels.fold(0.0f32, |most, &y| most.max(y)) as usize + 1;
     let infer: Algorithm = choice("infer", &args.infer)?;
-    let widths = args.network.widths(5 * classes);
+    let widths = args.network.widths(5 * classes)?;
     let dim = parameters(train.columns(), &widths, classes);
     let islands = args.islands.unwrap_or(if dim > args.particles {
         args.particles.max(1)
@@ -325,7 +325,7 @@ fn run(args: &Args) -> Result<()> {
         }
         Algorithm::Map if args.epochs.is_some() => Box::new(map().epochs(args.epochs.unwrap_or(1))),
         Algorithm::Sghmc => Box::new(chains(args, budget)),
-        _ => infer.settings(&args.flags, rows, dim, budget),
+        _ => infer.within(args.budget, &args.flags, &run, (rows, dim))?,
     };
     let posterior = run
         .with_boxed(algorithm)

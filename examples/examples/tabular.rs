@@ -77,6 +77,10 @@ fn run(args: &Args) -> Result<()> {
         return Err(Error::config("features", 0, expected));
     }
     let classes = train.classes().len();
+    let mut network = args.network.clone();
+    if network.hidden.is_none() && network.activation.is_none() {
+        network.layers.get_or_insert_with(|| "auto".to_owned());
+    }
     if task == Task::Binary && classes != 2 {
         let expected = format!(
             "two classes, but the target has {classes}: {}",
@@ -98,8 +102,15 @@ fn run(args: &Args) -> Result<()> {
             test.rows()
         );
     }
+    let (network, budget) = if infer == Algorithm::Linear {
+        (network, args.budget)
+    } else {
+        network.chosen(&train, &args.flags, args.budget)?
+    };
     let score = Score {
         args,
+        network: &network,
+        budget,
         task,
         infer,
         train: &train,
@@ -109,7 +120,7 @@ fn run(args: &Args) -> Result<()> {
     match (task, infer) {
         (Task::Regression, Algorithm::Linear) => score.with(LinearRegression::default()),
         (_, Algorithm::Linear) => score.with(MultinomialRegression::sized(classes)),
-        _ => args.network.hand(classes, score),
+        _ => network.hand(classes, score),
     }
 }
 
@@ -174,6 +185,8 @@ fn graded(data: &Dataset, task: Task) -> Result<Dataset> {
 
 struct Score<'a> {
     args: &'a Args,
+    network: &'a NetworkFlags,
+    budget: BudgetFlags,
     task: Task,
     infer: Algorithm,
     train: &'a Dataset,
@@ -187,6 +200,8 @@ impl Use for Score<'_> {
     fn with<M: Infers>(self, model: M) -> Result<()> {
         let Self {
             args,
+            network,
+            budget,
             task,
             infer,
             train,
@@ -194,9 +209,8 @@ impl Use for Score<'_> {
             outputs,
         } = self;
         let run = args.flags.apply(Run::new(model, train));
-        let budget = args.budget.gradients(&run, infer.batch(train.rows()))?;
-        let size = parameters(train.columns(), &args.network.widths(50), outputs);
-        let settings = infer.settings(&args.flags, train.rows(), size, budget);
+        let size = parameters(train.columns(), &network.widths(50)?, outputs);
+        let settings = infer.within(budget, &args.flags, &run, (train.rows(), size))?;
         let run = run.with_boxed(settings).observe(Progress::bar("table"));
         let posterior = run.run()?;
         let (report, prediction) = (posterior.report(), posterior.predict(test)?);
@@ -204,7 +218,7 @@ impl Use for Score<'_> {
         eprintln!("{report}\n\n{scores}");
         let mut out = json!({
             "example": "tabular", "seed": args.flags.seed, "task": word(&task), "infer": word(&infer), "rows": train.rows(),
-            "test_rows": test.rows(), "features": train.columns(), "target_scale": prediction.target_scale().to_string(),
+            "test_rows": test.rows(), "features": train.columns(), "layers": network.widths(50)?, "activation": network.nonlinearity()?.to_string(), "target_scale": prediction.target_scale().to_string(),
             "seconds": report.seconds,
         });
         let mut add = |key: &str, value: Option<f64>| out[key] = Value::from(value);

@@ -45,6 +45,7 @@ struct Args {
 struct Outcome {
     scores: Scores,
     seconds: f64,
+    layers: String,
 }
 
 fn main() -> ExitCode {
@@ -113,8 +114,15 @@ fn read(args: &Args) -> Result<Option<(String, UciSet)>> {
 
 /// Learns from `train` and scores on `test`, on the original scale.
 fn fit(args: &Args, infer: Algorithm, train: &Dataset, test: &Dataset) -> Result<Outcome> {
+    let (network, budget) = if infer == Algorithm::Linear {
+        (args.network.clone(), args.budget)
+    } else {
+        args.network.chosen(train, &args.flags, args.budget)?
+    };
     let score = Score {
         args,
+        network: &network,
+        budget,
         infer,
         train,
         test,
@@ -122,11 +130,13 @@ fn fit(args: &Args, infer: Algorithm, train: &Dataset, test: &Dataset) -> Result
     if infer == Algorithm::Linear {
         return score.with(LinearRegression::default());
     }
-    args.network.hand(0, score)
+    network.hand(0, score)
 }
 
 struct Score<'a> {
     args: &'a Args,
+    network: &'a NetworkFlags,
+    budget: BudgetFlags,
     infer: Algorithm,
     train: &'a Dataset,
     test: &'a Dataset,
@@ -138,14 +148,20 @@ impl Use for Score<'_> {
     fn with<M: Infers>(self, model: M) -> Result<Outcome> {
         let (args, rows) = (self.args, self.train.rows());
         let run = args.flags.apply(Run::new(model, self.train));
-        let budget = args.budget.gradients(&run, self.infer.batch(rows))?;
-        let size = parameters(self.train.columns(), &args.network.widths(50), 1);
-        let settings = self.infer.settings(&args.flags, rows, size, budget);
+        let size = parameters(self.train.columns(), &self.network.widths(50)?, 1);
+        let settings = self
+            .infer
+            .within(self.budget, &args.flags, &run, (rows, size))?;
         let run = run.with_boxed(settings).observe(Progress::bar("split"));
         let posterior = run.run()?;
         Ok(Outcome {
             scores: posterior.predict(self.test)?.summary(),
             seconds: posterior.report().seconds,
+            layers: format!(
+                "{:?} {}",
+                self.network.widths(50)?,
+                self.network.nonlinearity()?
+            ),
         })
     }
 }
@@ -165,6 +181,7 @@ fn print(args: &Args, name: &str, infer: Algorithm, outcomes: &[Outcome]) {
     let (lppd, lppd_se) = mean(outcomes, |o| Some(o.scores.lppd));
     let (coverage, coverage_se) = mean(outcomes, |o| o.scores.coverage_90);
     let seconds: f64 = outcomes.iter().map(|o| o.seconds).sum();
+    let layers: Vec<&str> = outcomes.iter().map(|o| &*o.layers).collect();
     let error = |e: Option<f64>| e.map_or(String::new(), |e| format!(" ± {e:.3}"));
     eprintln!(
         "\n{name}, {}, mean ± standard error over {} splits, original scale: RMSE {rmse:.3}{}, LPPD {lppd:.3}{}, 90 % interval covers {:.1} %; {seconds:.1} s",
@@ -175,7 +192,7 @@ fn print(args: &Args, name: &str, infer: Algorithm, outcomes: &[Outcome]) {
         100.0 * coverage,
     );
     args.flags.print(&json!({
-        "example": "uci", "seed": args.flags.seed, "set": name, "infer": word(&infer), "splits": outcomes.len(), "layers": args.network.widths(50), "activation": args.network.activation, "noise": args.network.noise,
+        "example": "uci", "seed": args.flags.seed, "set": name, "infer": word(&infer), "splits": outcomes.len(), "layers": layers, "noise": args.network.noise,
         "scored_on": if args.validate.is_some() { "validation" } else { "test" }, "target_scale": "original",
         "rmse": rmse, "rmse_se": rmse_se, "lppd": lppd, "lppd_se": lppd_se, "coverage": coverage, "coverage_se": coverage_se,
         "seconds": seconds,

@@ -104,15 +104,34 @@ impl Algorithm {
     /// Rows that it takes the gradient of together: what a budget of seconds is timed on.
     pub fn batch(self, rows: usize) -> usize {
         match self {
-            Self::Ensemble | Self::Map | Self::Sghmc => (rows / 32).clamp(32, 128),
-            Self::Auto => 256,
-            Self::Linear | Self::Smc | Self::Mcmc => 2048,
+            Self::Ensemble | Self::Map => (rows / 32).clamp(32, 128),
+            Self::Sghmc => 2 * (rows / 32).clamp(32, 128),
+            Self::Auto | Self::Linear | Self::Smc | Self::Mcmc => 2048,
         }
+    }
+
+    /// The algorithm for `run`, a network of so many `parameters` on so many `rows`.
+    ///
+    /// # Errors
+    /// Those of [`BudgetFlags::gradients`].
+    pub fn within<M: Model>(
+        self,
+        budget: BudgetFlags,
+        flags: &Flags,
+        run: &Run<'_, M>,
+        (rows, parameters): (usize, usize),
+    ) -> Result<Box<dyn Inference>> {
+        // It turns seconds into gradients itself, by what it chooses.
+        if let (Self::Auto, Some(seconds)) = (self, budget.seconds) {
+            return Ok(Box::new(auto().seconds(seconds)));
+        }
+        let gradients = budget.gradients(run, self.batch(rows))?;
+        Ok(self.settings(flags, rows, parameters, gradients))
     }
 
     /// The algorithm for a network of so many `parameters` on so many `rows`, with `budget` row-gradients to spend if there is a
     /// budget.
-    pub fn settings(
+    fn settings(
         self,
         flags: &Flags,
         rows: usize,

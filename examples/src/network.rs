@@ -1,10 +1,11 @@
 //! The flags that say which network is meant, and the network.
 
 use clap::{Args, ValueEnum};
-use models::{DeepClassifier, DeepHeteroscedastic, DeepRegressor, Nonlinearity};
+use models::{DeepClassifier, DeepHeteroscedastic, DeepRegressor, Layers, Nonlinearity};
 use smc_runtime::prelude::*;
 
-use crate::choice;
+use crate::algorithm::BudgetFlags;
+use crate::{Flags, choice};
 
 /// The flags of a network with hidden layers.
 #[derive(Clone, Debug, Args)]
@@ -12,12 +13,13 @@ pub struct NetworkFlags {
     /// Hidden units of a network with one hidden layer; 50 unless given, on images five per class.
     #[arg(long, conflicts_with = "layers")]
     pub hidden: Option<usize>,
-    /// Units of every hidden layer, such as 16,16.
-    #[arg(long, value_delimiter = ',')]
-    pub layers: Vec<usize>,
-    /// The function between layers: tanh or relu.
-    #[arg(long, default_value = "tanh")]
-    pub activation: String,
+    /// Units of every hidden layer, such as 16,16; auto, on tables, for those of a few networks that predict rows held out of the
+    /// training rows best.
+    #[arg(long)]
+    pub layers: Option<String>,
+    /// The function between layers, tanh or relu; tanh unless layers are chosen.
+    #[arg(long)]
+    pub activation: Option<String>,
     /// The noise of a numeric target: shared, Student's t of one scale, or per-row, normal with a scale that is a function of the
     /// features.
     #[arg(long, default_value = "shared")]
@@ -50,12 +52,19 @@ pub trait Use {
 
 impl NetworkFlags {
     /// Units of every hidden layer; of one with `usual` units unless flags say otherwise.
-    pub fn widths(&self, usual: usize) -> Vec<usize> {
-        if self.layers.is_empty() {
-            vec![self.hidden.unwrap_or(usual)]
-        } else {
-            self.layers.clone()
-        }
+    ///
+    /// # Errors
+    /// If `--layers` is no list of numbers.
+    pub fn widths(&self, usual: usize) -> Result<Vec<usize>> {
+        let Some(layers) = &self.layers else {
+            return Ok(vec![self.hidden.unwrap_or(usual)]);
+        };
+        let width = |width: &str| {
+            let expected = "the units of every hidden layer, such as 16,16";
+            let parsed = width.trim().parse();
+            parsed.map_err(|_| Error::config("layers", layers.clone(), expected))
+        };
+        layers.split(',').map(width).collect()
     }
 
     /// The function between layers.
@@ -63,10 +72,43 @@ impl NetworkFlags {
     /// # Errors
     /// If there is none of that name.
     pub fn nonlinearity(&self) -> Result<Nonlinearity> {
-        Ok(match choice("activation", &self.activation)? {
+        let name = self.activation.as_deref().unwrap_or("tanh");
+        Ok(match choice("activation", name)? {
             Activation::Tanh => Nonlinearity::Tanh,
             Activation::Relu => Nonlinearity::Relu,
         })
+    }
+
+    /// The same flags with the layers that suit `data`, if they are to be chosen, and the budget that is left.
+    ///
+    /// # Errors
+    /// Those of [`Layers::chosen`].
+    pub fn chosen(
+        &self,
+        data: &Dataset,
+        flags: &Flags,
+        budget: BudgetFlags,
+    ) -> Result<(Self, BudgetFlags)> {
+        if self.layers.as_deref() != Some("auto") {
+            return Ok((self.clone(), budget));
+        }
+        let candidates = Layers::for_rows(data.rows()).len() as f64;
+        let each = budget.seconds.map(|all| CHOOSING * all / candidates);
+        let algorithm = match (each, flags.smoke) {
+            (Some(seconds), _) => auto().seconds(seconds),
+            (None, true) => auto().gradients(50_000),
+            (None, false) => auto(),
+        };
+        let chosen = Layers::chosen(data, algorithm, flags.seed)?;
+        eprintln!("{chosen}\n");
+        let widths: Vec<String> = chosen.layers.widths.iter().map(usize::to_string).collect();
+        let network = Self {
+            layers: Some(widths.join(",")),
+            activation: Some(chosen.layers.activation.to_string()),
+            ..self.clone()
+        };
+        let seconds = budget.seconds.map(|all| (1.0 - CHOOSING) * all);
+        Ok((network, BudgetFlags { seconds }))
     }
 
     /// Hands the network for a target with so many classes, or for a number where there is none, to `what`.
@@ -74,7 +116,7 @@ impl NetworkFlags {
     /// # Errors
     /// For flags that name no network, and those of `what`.
     pub fn hand<U: Use>(&self, classes: usize, what: U) -> Result<U::Gives> {
-        let (activation, widths) = (self.nonlinearity()?, self.widths(50));
+        let (activation, widths) = (self.nonlinearity()?, self.widths(50)?);
         match (classes, choice("noise", &self.noise)?) {
             (0, Noise::Shared) => what.with(DeepRegressor::sized(&widths)?.activation(activation)),
             (0, Noise::PerRow) => {
@@ -86,3 +128,6 @@ impl NetworkFlags {
         }
     }
 }
+
+/// Share of a budget of seconds in which layers are chosen.
+const CHOOSING: f64 = 0.4;

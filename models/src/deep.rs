@@ -58,6 +58,15 @@ pub enum Nonlinearity {
     Relu,
 }
 
+impl std::fmt::Display for Nonlinearity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Tanh => "tanh",
+            Self::Relu => "relu",
+        })
+    }
+}
+
 impl Field for Nonlinearity {
     const GIVES: Interval = Interval::REAL;
 

@@ -10,7 +10,7 @@
 //! | [`ArdRegressor`] | the same where it is to be learned which features matter |
 //! | [`LogisticRegression`], [`MultinomialRegression`] | two classes, three and more: the yardsticks |
 //! | [`MlpClassifier`] | classes, any boundary |
-//! | [`DeepRegressor`], [`DeepHeteroscedastic`], [`DeepClassifier`] | the networks above with hidden layers given by value |
+//! | [`DeepRegressor`], [`DeepHeteroscedastic`], [`DeepClassifier`] | the networks above with hidden layers given by value; [`Layers::chosen`] finds some that suit a table |
 //! | [`PoissonRegression`], [`NegativeBinomialRegression`] | counts |
 //! | [`EightSchools`] | groups that are alike, each measured with a known error |
 
@@ -19,6 +19,7 @@ mod deep;
 mod eight_schools;
 mod heteroscedastic_regressor;
 mod horseshoe_regression;
+mod layers;
 mod linear_regression;
 mod logistic_regression;
 mod mlp_classifier;
@@ -36,6 +37,7 @@ pub use deep::{
 pub use eight_schools::{EightSchools, EightSchoolsDraw};
 pub use heteroscedastic_regressor::{HeteroscedasticRegressor, HeteroscedasticRegressorDraw};
 pub use horseshoe_regression::{HorseshoeRegression, HorseshoeRegressionDraw};
+pub use layers::{Candidate, Chosen, Layers};
 pub use linear_regression::{LinearRegression, LinearRegressionDraw};
 pub use logistic_regression::{LogisticRegression, LogisticRegressionDraw};
 pub use mlp_classifier::{MlpClassifier, MlpClassifierDraw};

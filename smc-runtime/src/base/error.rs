@@ -103,11 +103,11 @@ pub enum Error {
         /// What it is now.
         found: String,
     },
-    /// No member of an ensemble has a finite log-density.
-    #[error("none of {members} members ever had a finite log-density: {advice}")]
+    /// Members or chains have gone where the log-density is not finite, or far too low, and nothing brought them back.
+    #[error("{what}: {advice}")]
     Diverged {
-        /// Number of members.
-        members: usize,
+        /// Which of them, and how.
+        what: String,
         /// What to try.
         advice: &'static str,
     },

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::optimise::usual_batch;
 use super::rate::rate;
-use super::{Cost, Inference, Outcome, Stepwise, sghmc, smc};
+use super::{Cost, Inference, Outcome, Smc, Stepwise, sghmc, smc};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -99,12 +100,15 @@ impl Auto {
             }
             Budget::Gradients(all) => (all, "as asked for".to_owned()),
             Budget::Seconds(seconds) => {
-                let a_second = rate(problem, TIMED_ROWS, 0);
-                let all = (seconds * a_second) as u64;
-                (
-                    all.max(1),
-                    format!("{seconds} s at {a_second:.1e} a second"),
-                )
+                let worth = |a_second: f64| (((seconds * a_second) as u64).max(1), a_second);
+                let exact = worth(rate(problem, TIMED_ROWS, 0));
+                let (all, a_second) = if Choice::is_small(problem, exact.0) {
+                    exact
+                } else {
+                    let mini = worth(rate(problem, BATCHES * usual_batch(problem.rows()), 0));
+                    if mini.0 < exact.0 { mini } else { exact }
+                };
+                (all, format!("{seconds} s at {a_second:.1e} a second"))
             }
         }
     }
@@ -118,8 +122,9 @@ const OVERHEAD: f64 = 4e3;
 const MOST_MOVES: usize = 2000;
 const MOVES_A_ROW: usize = 20;
 
-/// Rows that are timed together, as many as batches have.
-const TIMED_ROWS: usize = 256;
+/// Rows that are timed together where moves are exact, and usual batches where they are not, which grow.
+const TIMED_ROWS: usize = 2048;
+const BATCHES: usize = 2;
 
 /// Rows × parameters up to which a run from the prior by exact moves is the better choice.
 const SMALL: usize = 2_000_000;
@@ -140,30 +145,37 @@ struct Choice {
     said: Vec<String>,
 }
 
+/// Sequential Monte Carlo from the prior for few rows and parameters.
+fn annealed() -> Smc {
+    smc()
+        .particles(PARTICLES)
+        .islands(PARTICLES / 2)
+        .metric(Metric::Diagonal)
+        .kernel(Hmc::leapfrogs(LEAPFROGS))
+        .moves(2)
+        .annealing(SmoothDataAnnealing::geometric())
+        .recycle(true)
+}
+
 impl Choice {
+    /// Whether exact moves from the prior are the choice: there is little of it, and most of the budget is not for the way.
+    fn is_small(problem: &dyn Problem, gradients: u64) -> bool {
+        let size = problem.rows().saturating_mul(problem.dim());
+        let way = annealed().cost(problem);
+        size <= SMALL && way.is_some_and(|way| way.row_gradients < 0.35 * gradients as f64)
+    }
+
     fn of(problem: &dyn Problem, gradients: u64, because: &str) -> Self {
         let (rows, dim) = (problem.rows(), problem.dim());
-        let size = rows.saturating_mul(dim);
         let passes = gradients / (rows * PARTICLES).max(1) as u64;
-        let small = smc()
-            .particles(PARTICLES)
-            .islands(PARTICLES / 2)
-            .metric(Metric::Diagonal)
-            .kernel(Hmc::leapfrogs(LEAPFROGS))
-            .moves(2)
-            .annealing(SmoothDataAnnealing::geometric())
-            .recycle(true);
-        let annealing = small
-            .cost(problem)
-            .map_or(f64::INFINITY, |c| c.row_gradients);
         let sizes = format!("{rows} rows × {dim} parameters");
-        let (algorithm, chosen): (Box<dyn Inference>, String) = if size <= SMALL
-            && annealing < 0.7 * gradients as f64
-        {
+        let (algorithm, chosen): (Box<dyn Inference>, String) = if Self::is_small(
+            problem, gradients,
+        ) {
             let chosen = format!(
                 "sequential Monte Carlo from the prior, 8 islands of 2 particles: {sizes} are few enough for exact moves"
             );
-            (Box::new(small.spend(gradients)), chosen)
+            (Box::new(annealed().spend(gradients)), chosen)
         } else if passes >= 3 * EXACT_PASSES {
             let walk = gradients / 3 * 2;
             let exact = smc()

@@ -11,7 +11,7 @@ use crate::problem::density::{Density, Moments};
 use crate::problem::population::Population;
 use crate::problem::rows::RowSet;
 use crate::sampling::information::information;
-use crate::sampling::reference::reference;
+use crate::sampling::reference::{governing, reference};
 
 /// q0(θ) = (1/M) Σ_m N(θ | c_m, diag s²): equally likely Gaussians around M centres, which share their standard
 /// deviations. It is normalised, so a run that begins at it has an evidence.
@@ -71,7 +71,8 @@ impl Gaussians {
 /// standard deviations times `spread`.
 ///
 /// The information is B/(B−1)·Σ_b (g_b − ḡ)² over the gradients g_b of up to B = 64 blocks of rows, so this costs one
-/// gradient of all rows. The prior's precision is one over its variance in the block.
+/// gradient of all rows. The prior's precision is one over its variance in the block; a scale's
+/// has what the parameters under it tell beside it.
 ///
 /// # Errors
 /// As [`Gaussians::new`]; if the centres do not have the problem's parameters; if `spread` is not positive and finite.
@@ -91,7 +92,7 @@ pub fn around(problem: &dyn Problem, centres: Population, spread: f64) -> Result
             "a positive, finite number is needed",
         ));
     }
-    let reference = reference(problem);
+    let (reference, governing) = (reference(problem), governing(problem));
     let all = RowSet::from(0..problem.rows()).segments(1.0);
     let equal = vec![1.0 / centres.len().max(1) as f64; centres.len()];
     let information = information(problem, &all, &centres, &equal);
@@ -103,7 +104,7 @@ pub fn around(problem: &dyn Problem, centres: Population, spread: f64) -> Result
             1.0
         };
         for i in block.range.clone() {
-            let precision = 1.0 / usable + information[i];
+            let precision = 1.0 / usable + governing[i] + information[i];
             let own = if precision.is_finite() {
                 1.0 / precision
             } else {

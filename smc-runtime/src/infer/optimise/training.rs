@@ -190,7 +190,7 @@ impl Stepwise for Training<'_> {
         let sound = Population::concat(&sound).filter(|sound| !sound.is_empty());
         let Some(positions) = sound else {
             return Err(Error::Diverged {
-                members: asked,
+                what: format!("none of {asked} members ever had a finite log-density"),
                 advice: "try a smaller rate, smaller prior scales or standardised data",
             });
         };

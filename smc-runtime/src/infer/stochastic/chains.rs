@@ -40,6 +40,8 @@ struct SgState {
     batch: usize,
     /// Steps of a chain that were taken back.
     undone: usize,
+    /// Chains that had not arrived when an approach ended.
+    gathered: usize,
 }
 
 /// The chains of a run.
@@ -54,6 +56,17 @@ pub(super) struct SgRun<'a> {
 
 /// Steps taken back, for each chain, after which a run has diverged.
 const MOST_UNDONE: usize = 50;
+
+/// A chain has not arrived, or is lost, where its log-density is so much, and so much for each parameter, below the middle of the
+/// chains, or below the end of the approach: noise takes half of one for each at temperature 1.
+const LOST: f64 = 100.0;
+const LOST_EACH: f64 = 5.0;
+
+/// Passes with noise in which scales are learned: after one, two, four and so on.
+const LEARNING: usize = 16;
+
+/// How far ahead of the end of the approach scales are learned, in scales.
+const AHEAD: f32 = 0.25;
 
 /// Probes at most before the first step with noise.
 const PROBES: usize = 30;
@@ -82,6 +95,7 @@ impl<'a> SgRun<'a> {
             found: None,
             batch: 0,
             undone: 0,
+            gathered: 0,
         };
         Self::with(settings, problem, streams, state)
     }
@@ -163,35 +177,36 @@ impl<'a> SgRun<'a> {
         Ok(passed)
     }
 
-    /// With noise. Scales and steps are found where the approach has ended.
-    fn sample(&mut self, done: f64, first: bool, halved: bool, kept: bool) -> Result<Passed> {
+    /// With noise. Scales and steps are found where the approach has ended, and again in the first rounds: where a network fits all
+    /// rows, they tell it less than a few steps away.
+    fn sample(&mut self, done: f64, at: usize, halved: bool, kept: bool) -> Result<Passed> {
         let rows = self.problem.rows();
-        if first {
+        if at == 0 {
             self.settle();
         }
-        let found = self.probe();
-        let adapts = !self.settings.kernel.adapts_itself() && self.settings.step.is_none();
-        if adapts && !first {
-            self.state.walkers.tuning.step *=
-                towards(self.settings.energy_error, found.energy_error).clamp(0.8, 1.25);
-        }
-        let ahead = Ahead {
-            rows,
-            done,
-            heat_of_a_row: Some(found.heat_of_a_row),
-        };
-        let batch = self.settings.batch.rows(&ahead).min(rows);
-        let factor = if halved { 0.5 } else { 1.0 };
-        let strokes = (0..self.plan.together()).map(|k| self.stroke(factor, k));
-        let strokes: Vec<Stroke> = strokes.collect();
-        let target = Target::new(&*self.problem, &self.posterior);
-        let state = &mut self.state;
-        state.batch = batch;
-        state.found = Some(found.inexact(batch, rows));
-        let walkers = &mut state.walkers;
-        let mut passed = Passed::default();
-        for stroke in strokes {
-            passed += pass(&*self.settings.kernel, walkers, &target, batch, stroke)?;
+        let (mut passed, mut lost) = (Passed::default(), 0);
+        for within in 0..self.plan.together() {
+            let passes = at * self.plan.together() + within;
+            let learns = passes < LEARNING && passes.is_power_of_two();
+            if learns {
+                self.learn();
+            }
+            let early = passes < LEARNING;
+            if within == 0 || early || lost > 0 {
+                let bounds = if early || lost > 0 {
+                    [0.5, 1.5]
+                } else {
+                    [0.8, 1.25]
+                };
+                self.adapt(done, passes > 0, bounds);
+            }
+            let factor = if halved { 0.5 } else { 1.0 };
+            let stroke = self.stroke(factor, within);
+            let target = Target::new(&*self.problem, &self.posterior);
+            let (walkers, batch) = (&mut self.state.walkers, self.state.batch.min(rows));
+            let now = pass(&*self.settings.kernel, walkers, &target, batch, stroke)?;
+            lost = now.undone;
+            passed += now;
         }
         if kept {
             self.state.draws.push(self.state.walkers.positions.clone());
@@ -199,33 +214,118 @@ impl<'a> SgRun<'a> {
         Ok(passed)
     }
 
+    /// Probes the step, follows the energy error within `bounds` if it `follows`, and takes batches that suit it.
+    fn adapt(&mut self, done: f64, follows: bool, bounds: [f64; 2]) {
+        let rows = self.problem.rows();
+        let found = self.probe();
+        let adapts = !self.settings.kernel.adapts_itself() && self.settings.step.is_none();
+        if adapts && follows {
+            let walkers = &mut self.state.walkers;
+            walkers.slow_down(&found.apart);
+            walkers.tuning.step *=
+                towards(self.settings.energy_error, found.energy_error).clamp(bounds[0], bounds[1]);
+        }
+        let ahead = Ahead {
+            rows,
+            done,
+            heat_of_a_row: Some(found.heat_of_a_row),
+        };
+        self.state.batch = self.settings.batch.rows(&ahead).min(rows);
+        self.state.found = Some(found.inexact(self.state.batch, rows));
+    }
+
+    /// Scales where the chains are, none more than twice what it was: they may not have come far yet.
+    fn learn(&mut self) {
+        let before = self.state.walkers.tuning.scale.clone();
+        self.learn_at(self.state.walkers.positions.clone());
+        self.no_more_than(before.iter().map(|scale| 2.0 * scale));
+    }
+
+    fn no_more_than(&mut self, scales: impl Iterator<Item = f32>) {
+        let now = self.state.walkers.tuning.scale.iter_mut();
+        for (scale, most) in now.zip(scales) {
+            *scale = scale.min(most);
+        }
+    }
+
+    /// Scales at `positions`.
+    fn learn_at(&mut self, positions: Population) {
+        let some = subset(&self.posterior);
+        let target = Target::new(&*self.problem, &some);
+        let equal = Weights::uniform(positions.len());
+        let mut cloud = Cloud::without_terms(positions);
+        let tuning = &mut self.state.walkers.tuning;
+        self.settings
+            .scales
+            .learn(tuning, &target, &mut cloud, &equal);
+    }
+
+    /// The smaller of the scales where the chains are and where noise will take them: rows that a network fits tell nothing of it
+    /// there, and all of it a little farther on.
+    fn learn_ahead(&mut self, noise: &Population) {
+        self.learn_at(self.state.walkers.positions.clone());
+        let here = self.state.walkers.tuning.scale.clone();
+        let mut ahead = self.state.walkers.positions.clone();
+        ahead.axpy(AHEAD, &here, noise);
+        self.learn_at(ahead);
+        self.no_more_than(here.into_iter());
+    }
+
     /// The end of the approach: scales where the chains are, and the step that goes with them.
     fn settle(&mut self) {
         self.state.approach = None;
-        let some = subset(&self.posterior);
-        let target = Target::new(&*self.problem, &some);
+        self.gather();
         let walkers = &mut self.state.walkers;
-        let mut cloud = Cloud::without_terms(walkers.positions.clone());
-        let equal = Weights::uniform(walkers.positions.len());
-        let scales = &self.settings.scales;
-        scales.learn(&mut walkers.tuning, &target, &mut cloud, &equal);
         let mut noise = walkers.positions.zeros_like();
         noise.fill_normal(self.streams, Purpose::Propose, 0, 0);
         walkers.momenta = walkers.positions.zeros_like();
+        self.learn_ahead(&noise);
         if self.settings.kernel.adapts_itself() || self.settings.step.is_some() {
             return;
         }
         for _ in 0..PROBES {
-            let found = self.probe().energy_error;
-            let factor = towards(self.settings.energy_error, found);
+            let found = self.probe();
+            let factor = towards(self.settings.energy_error, found.energy_error);
             self.state.walkers.tuning.step *= factor;
-            if (factor - 1.0).abs() < 0.05 {
+            self.state.walkers.slow_down(&found.apart);
+            if (factor - 1.0).abs() < 0.05 && found.apart.is_empty() {
                 break;
             }
         }
-        let step = self.state.walkers.tuning.step as f32;
+        let walkers = &mut self.state.walkers;
+        // The first steps are careful ones.
+        walkers.tuning.step *= 0.5;
+        let steps = walkers.tuning.steps(walkers.positions.len());
         // Fresh momenta of the kinetic energy ½|v|²/ε².
-        self.state.walkers.momenta.add_scaled(step, &noise);
+        walkers
+            .momenta
+            .blend(&vec![0.0; steps.len()], &steps, &noise);
+    }
+
+    /// Chains that have not arrived go on from where the best ones are, as particles of no weight would.
+    fn gather(&mut self) {
+        let all = Target::new(&*self.problem, &self.posterior);
+        let walkers = &mut self.state.walkers;
+        let mut logs = all.log_density(&all.value(&walkers.positions));
+        let heat = self.settings.temperature.max(1.0);
+        let far = LOST + LOST_EACH * heat * self.problem.dim() as f64;
+        let mut best: Vec<usize> = (0..logs.len()).collect();
+        best.sort_by(|&a, &b| logs[b].total_cmp(&logs[a]));
+        best.retain(|&i| logs[i].is_finite());
+        let middle = best.get(logs.len() / 2).map_or(f64::INFINITY, |&i| logs[i]);
+        let arrived = |log: f64| log >= middle - far;
+        let lost: Vec<usize> = (0..logs.len()).filter(|&i| !arrived(logs[i])).collect();
+        if middle.is_finite() {
+            let places = best.iter().copied().cycle().take(lost.len());
+            let places: Vec<usize> = places.collect();
+            let there = walkers.positions.gather(&places);
+            walkers.positions.scatter(&lost, &there);
+            for (&i, place) in lost.iter().zip(places) {
+                logs[i] = logs[place];
+            }
+            self.state.gathered += lost.len();
+        }
+        self.state.walkers.lost_below(&logs, far);
     }
 
     fn probe(&self) -> Probe {
@@ -270,16 +370,19 @@ impl Stepwise for SgRun<'_> {
             Phase::Approach(done) => self.approach(done)?,
             Phase::Sampling {
                 done,
-                first,
+                at,
                 halved,
                 kept,
-            } => self.sample(done, first, halved, kept)?,
+            } => self.sample(done, at, halved, kept)?,
         };
         self.state.rounds += 1;
         self.state.undone += passed.undone;
         if self.state.undone > MOST_UNDONE * self.settings.chains {
             return Err(Error::Diverged {
-                members: self.settings.chains,
+                what: format!(
+                    "{} steps of {} chains led where the log-density is not finite or far too low",
+                    self.state.undone, self.settings.chains
+                ),
                 advice: "try a smaller rate, smaller prior scales or standardised data",
             });
         }
@@ -313,6 +416,12 @@ impl Stepwise for SgRun<'_> {
             "draws by {} on mini-batches, whose errors nothing corrects: there is no evidence; `smc().warm(sghmc(), 0.3)` goes on exactly",
             self.settings.kernel.name()
         )];
+        if state.gathered > 0 {
+            cautions.push(format!(
+                "{} of {} chains had not come near the others when the approach ended, and went on from where the best were",
+                state.gathered, self.settings.chains
+            ));
+        }
         if self.settings.temperature != 1.0 {
             let side = if self.settings.temperature < 1.0 {
                 "colder"

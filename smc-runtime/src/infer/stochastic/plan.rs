@@ -10,7 +10,8 @@ pub(super) struct Plan {
     /// Passes of a round.
     together: usize,
     cycles: usize,
-    approach: f64,
+    /// Share of the passes, if it is set.
+    approach: Option<f64>,
     draws: usize,
 }
 
@@ -23,8 +24,8 @@ pub(super) enum Phase {
     Sampling {
         /// How much of the phase is done when it begins.
         done: f64,
-        /// Whether it is the first of its cycle.
-        first: bool,
+        /// Rounds of its phase before it.
+        at: usize,
         /// Whether the step is halved.
         halved: bool,
         /// Whether where it ends is kept.
@@ -33,7 +34,7 @@ pub(super) enum Phase {
 }
 
 /// Rows that a round has, about, most passes of one, and fewest rounds of a cycle before passes are taken together.
-const TOGETHER: usize = 8192;
+const TOGETHER: usize = 32_768;
 const MOST_TOGETHER: usize = 32;
 const FEWEST: usize = 20;
 
@@ -41,6 +42,10 @@ const FEWEST: usize = 20;
 const ROWS: usize = 2_000_000;
 const LEAST: usize = 40;
 const MOST: usize = 10_000;
+
+/// Share of the passes without noise, and most of them, unless it is set.
+const APPROACH: f64 = 0.6;
+const MOST_APPROACH: usize = 600;
 
 impl Plan {
     pub(super) fn of(settings: &SgMcmc, problem: &dyn Problem) -> Self {
@@ -91,7 +96,12 @@ impl Plan {
 
     /// Rounds without noise of a cycle of so many.
     fn approaching(&self, all: usize) -> usize {
-        ((self.approach * all as f64).round() as usize).min(all - 1)
+        let most = match self.approach {
+            Some(_) => all - 1,
+            None => (all - 1).min(MOST_APPROACH.div_ceil(self.together)),
+        };
+        let share = self.approach.unwrap_or(APPROACH);
+        ((share * all as f64).round() as usize).min(most)
     }
 
     /// Passes with noise.
@@ -143,7 +153,7 @@ impl Plan {
         let kept = |at: usize| (at + 1) * draws / sampling > at * draws / sampling;
         Phase::Sampling {
             done: at as f64 / sampling as f64,
-            first: at == 0,
+            at,
             halved: 3 * at >= 2 * sampling && sampling > 2,
             kept: kept(at),
         }
@@ -160,7 +170,7 @@ mod tests {
             rounds: 40,
             together: 1,
             cycles: 2,
-            approach: 0.4,
+            approach: Some(0.4),
             draws: 6,
         };
         assert_eq!((plan.sampled(), plan.kept()), (24, 6));
@@ -168,14 +178,14 @@ mod tests {
         assert_eq!(plan.phase(24), Phase::Approach(0.5));
         let first = Phase::Sampling {
             done: 0.0,
-            first: true,
+            at: 0,
             halved: false,
             kept: false,
         };
         assert_eq!(plan.phase(8), first);
         let last = Phase::Sampling {
             done: 11.0 / 12.0,
-            first: false,
+            at: 11,
             halved: true,
             kept: true,
         };

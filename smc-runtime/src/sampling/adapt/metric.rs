@@ -9,7 +9,7 @@ use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::information::information;
 use crate::sampling::kernel::Tuning;
-use crate::sampling::reference::block_means;
+use crate::sampling::reference::{block_means, governing};
 use crate::sampling::weights::Weights;
 
 /// Where the scales s of a kernel come from; the metric is diag(1/s²). All are computed from the weighted cloud, whose
@@ -38,7 +38,8 @@ pub enum Metric {
     /// narrow, their gradients say so and their variances do not.
     Scores,
     /// Every coordinate has its own scale, one over the root of the precision β/v + (1 − β)/s² + I: v is the prior's variance
-    /// in the block, s² that of a warm start while β < 1, and I the stage's empirical Fisher information at the particles.
+    /// in the block, s² that of a warm start while β < 1, and I the stage's empirical Fisher information at the particles; the
+    /// precision of a scale in the prior of others counts what those tell of it beside 1/v.
     /// For networks of tens of thousands of parameters: unlike squared gradients it is right as soon as the run begins,
     /// and wherever the particles are. It costs one gradient of the stage's rows at every stage.
     Information,
@@ -147,6 +148,7 @@ fn informed(tuning: &mut Tuning, target: &Target<'_>, positions: &Population, we
     let (problem, stage) = (target.problem, target.stage);
     let rows = stage.segments();
     let information = information(problem, &rows, positions, &weights.normalised());
+    let governing = governing(problem);
     let bridge = target.start.filter(|_| stage.beta() < 1.0);
     let start = bridge.map(Density::local_variance);
     let blocks = problem.layout().blocks().iter().zip(tuning.reference());
@@ -155,7 +157,8 @@ fn informed(tuning: &mut Tuning, target: &Target<'_>, positions: &Population, we
         set(&mut tuning.scale[range.clone()], |i| {
             let i = range.start + i;
             let start = start.as_ref().map_or(0.0, |variance| 1.0 / variance[i]);
-            1.0 / (stage.beta() / reference + (1.0 - stage.beta()) * start + information[i])
+            let prior = stage.beta() * (1.0 / reference + governing[i]);
+            1.0 / (prior + (1.0 - stage.beta()) * start + information[i])
         });
     }
 }

@@ -11,7 +11,7 @@ use crate::sampling::cloud::Target;
 pub struct Passed {
     /// Steps made.
     pub steps: usize,
-    /// Steps of a walker that were taken back, because its log-density was not finite.
+    /// Steps of a walker that were taken back, because its log-density was not finite or too low.
     pub undone: usize,
 }
 
@@ -25,7 +25,8 @@ impl std::ops::AddAssign for Passed {
 /// Moves the walkers once over the rows of `target`, in batches of about `batch` that all of them share: a seeded partition of the
 /// rows, another one at every pass. `stroke` says how; its step is counted from there.
 ///
-/// A walker whose log-density is not finite goes back to where it began the pass, at rest, and the step is halved for all.
+/// A walker whose log-density is not finite, or whose mean over the pass is [too low](Walkers::lost_below), goes back to where it
+/// began the pass, at rest, with half of its step.
 ///
 /// # Errors
 /// If the problem gives no mini-batches.
@@ -40,6 +41,7 @@ pub fn pass(
     let sampled = target.problem.row_sampled()?;
     let batches = sampled.batches(Ring::first(rows, rows), batch);
     let safe = walkers.positions.clone();
+    let mut sums = vec![0.0; safe.len()];
     let mut passed = Passed::default();
     for segments in batches.epoch(stroke.streams, 0, stroke.pass) {
         let stage = target.stage.part(&places(&segments));
@@ -50,15 +52,20 @@ pub fn pass(
         let step = stroke.step + passed.steps;
         let logs = kernel.step(walkers, &some, &Stroke { step, ..stroke });
         passed.steps += 1;
-        let lost = (0..logs.len()).filter(|&i| !logs[i].is_finite());
-        let lost: Vec<usize> = lost.collect();
-        if !lost.is_empty() {
-            passed.undone += lost.len();
-            walkers.positions.scatter(&lost, &safe.gather(&lost));
-            walkers.momenta.clear_some(&lost);
-            walkers.tuning.step *= 0.5;
+        for (sum, log) in sums.iter_mut().zip(&logs) {
+            *sum += if log.is_finite() { *log } else { 0.0 };
         }
+        let lost: Vec<usize> = (0..logs.len()).filter(|&i| !logs[i].is_finite()).collect();
+        passed.undone += lost.len();
+        walkers.take_back(&lost, &safe);
     }
+    let means: Vec<f64> = sums
+        .iter()
+        .map(|s| s / passed.steps.max(1) as f64)
+        .collect();
+    let lost = walkers.lost(&means);
+    passed.undone += lost.len();
+    walkers.take_back(&lost, &safe);
     Ok(passed)
 }
 

@@ -10,11 +10,17 @@ use crate::sampling::stage::Stage;
 /// Rows of the subset.
 const ROWS: usize = 2048;
 
+/// Times the median error.
+const APART: f64 = 1000.0;
+
 /// What was found.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
-    /// E\[ΔH²\]/d of one leapfrog step of the present size; infinite where a log-density was not finite.
+    /// E\[ΔH²\]/d of one leapfrog step of the present size, over the walkers but those apart; infinite where more than half had
+    /// a log-density that is not finite.
     pub energy_error: f64,
+    /// Walkers whose own error is more than so many times the median's that their step is too long where they are.
+    pub apart: Vec<usize>,
     /// Temperature that the noise of batches of one row would add, as a mean over the coordinates: ε²·N·mean(s²I)/(2α).
     pub heat_of_a_row: f64,
 }
@@ -61,17 +67,23 @@ pub fn probe(
         draw: 0,
     };
     let errors = leapfrog(target, &mut cloud, at, &trajectory).minus_errors;
-    let (walkers, dim) = (errors.len() as f64, positions.dim() as f64);
-    let square: f64 = errors.iter().map(|e| e * e).sum::<f64>() / walkers / dim;
+    let dim = positions.dim() as f64;
+    let squares = errors.iter().map(|e| e * e / dim);
+    let squares = squares.map(|s| if s.is_finite() { s } else { f64::INFINITY });
+    let squares: Vec<f64> = squares.collect();
+    let middle = squares.len() / 2;
+    let mut sorted = squares.clone();
+    sorted.sort_by(f64::total_cmp);
+    let most = APART * sorted.get(middle).copied().unwrap_or(0.0);
+    let (together, apart): (Vec<usize>, Vec<usize>) =
+        (0..squares.len()).partition(|&i| squares[i] <= most);
+    let sum: f64 = together.iter().map(|&i| squares[i]).sum();
     let rows = target.stage.scale_of_a_row() * target.stage.cost() as f64;
     let rough = roughness(target, positions, &tuning.scale);
     let heat = tuning.step.powi(2) * rows * rough / (2.0 * kernel.friction());
     Probe {
-        energy_error: if square.is_finite() {
-            square
-        } else {
-            f64::INFINITY
-        },
+        energy_error: sum / together.len().max(1) as f64,
+        apart,
         heat_of_a_row: if heat.is_finite() {
             heat
         } else {

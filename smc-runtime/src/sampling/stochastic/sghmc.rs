@@ -45,9 +45,12 @@ impl StochasticGradient for Sghmc {
 
     fn step(&self, walkers: &mut Walkers, target: &Target<'_>, stroke: &Stroke) -> Vec<f64> {
         let keep = 1.0 - self.friction;
-        let step = walkers.tuning.step * stroke.factor;
-        let noise = (stroke.temperature * (1.0 - keep * keep)).sqrt() * step;
-        langevin(walkers, target, stroke, keep, step * step, noise)
+        let noise = (stroke.temperature * (1.0 - keep * keep)).sqrt();
+        langevin(walkers, target, stroke, |step| LangevinStep {
+            keep: keep as f32,
+            kick: (step * step) as f32,
+            noise: (noise * step) as f32,
+        })
     }
 
     fn check(&self) -> Result<()> {
@@ -59,23 +62,17 @@ impl StochasticGradient for Sghmc {
     }
 }
 
-/// v ← keep·v + kick·s∘ĝ + noise·ξ, θ ← θ + s∘v.
+/// v ← keep·v + kick·s∘ĝ + noise·ξ, θ ← θ + s∘v, with the numbers that `at` gives for the step size of each walker.
 pub(super) fn langevin(
     walkers: &mut Walkers,
     target: &Target<'_>,
     stroke: &Stroke,
-    keep: f64,
-    kick: f64,
-    noise: f64,
+    at: impl Fn(f64) -> LangevinStep,
 ) -> Vec<f64> {
     let mut gradient = walkers.take_gradient();
     let terms = target.add_gradient(&walkers.positions, &mut gradient);
-    let each = LangevinStep {
-        keep: keep as f32,
-        kick: kick as f32,
-        noise: noise as f32,
-    };
-    let each = vec![each; walkers.positions.len()];
+    let steps = walkers.tuning.steps(walkers.positions.len()).into_iter();
+    let each: Vec<LangevinStep> = steps.map(|e| at(f64::from(e) * stroke.factor)).collect();
     let at = (stroke.streams, stroke.pass, stroke.step);
     let (positions, momenta) = (&mut walkers.positions, &mut walkers.momenta);
     positions.langevin(momenta, &mut gradient, &walkers.tuning.scale, &each, at);

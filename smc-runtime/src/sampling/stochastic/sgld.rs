@@ -2,6 +2,7 @@
 
 use super::sghmc::langevin;
 use super::{StochasticGradient, Stroke, Walkers};
+use crate::problem::population::LangevinStep;
 use crate::sampling::cloud::Target;
 
 /// Langevin dynamics without momenta (M. Welling, Y. W. Teh, *Bayesian learning via stochastic gradient Langevin dynamics*, ICML
@@ -22,8 +23,11 @@ impl StochasticGradient for Sgld {
     }
 
     fn step(&self, walkers: &mut Walkers, target: &Target<'_>, stroke: &Stroke) -> Vec<f64> {
-        let step = walkers.tuning.step * stroke.factor;
-        let noise = stroke.temperature.sqrt() * step;
-        langevin(walkers, target, stroke, 0.0, 0.5 * step * step, noise)
+        let noise = stroke.temperature.sqrt();
+        langevin(walkers, target, stroke, |step| LangevinStep {
+            keep: 0.0,
+            kick: (0.5 * step * step) as f32,
+            noise: (noise * step) as f32,
+        })
     }
 }

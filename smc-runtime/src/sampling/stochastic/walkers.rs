@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::problem::population::Population;
 use crate::sampling::kernel::Tuning;
 
+/// The least factor of a walker's own on the step.
+const SLOWEST: f64 = 1.0 / 256.0;
+
 /// Walkers, independent of each other but for their settings and mini-batches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Walkers {
@@ -14,6 +17,8 @@ pub struct Walkers {
     pub momenta: Population,
     /// Step size, scales, and what the kernel remembers.
     pub tuning: Tuning,
+    /// Log-densities below which each of them is lost; none before they are known.
+    floor: Vec<f64>,
     /// Zero between steps.
     #[serde(skip)]
     gradient: Option<Population>,
@@ -26,8 +31,44 @@ impl Walkers {
             momenta: positions.zeros_like(),
             positions,
             tuning,
+            floor: Vec::new(),
             gradient: None,
         }
+    }
+
+    /// From here on a walker whose log-density falls by more than `by` under `logs`, that of each, is lost.
+    pub fn lost_below(&mut self, logs: &[f64], by: f64) {
+        self.floor = logs.iter().map(|log| log - by).collect();
+    }
+
+    /// The walkers that are lost at `logs`.
+    pub(super) fn lost(&self, logs: &[f64]) -> Vec<usize> {
+        let floor = |i: usize| self.floor.get(i).copied().unwrap_or(f64::NEG_INFINITY);
+        let lost = |i: &usize| !logs[*i].is_finite() || logs[*i] < floor(*i);
+        (0..logs.len()).filter(lost).collect()
+    }
+
+    /// Takes `lost` walkers back to where they are in `safe`, at rest, with half of their step.
+    pub(super) fn take_back(&mut self, lost: &[usize], safe: &Population) {
+        if lost.is_empty() {
+            return;
+        }
+        self.positions.scatter(lost, &safe.gather(lost));
+        self.slow_down(lost);
+    }
+
+    /// Halves the step of some walkers, which begin anew at rest.
+    pub fn slow_down(&mut self, some: &[usize]) {
+        if some.is_empty() {
+            return;
+        }
+        self.momenta.clear_some(some);
+        self.tuning.step_apart(self.positions.len());
+        let mut factors = self.tuning.factors().to_vec();
+        for &i in some {
+            factors[i] = (0.5 * factors[i]).max(SLOWEST);
+        }
+        self.tuning.set_factors(factors);
     }
 
     /// A population of zeros in the shape of the positions, kept from step to step: whoever takes it gives it
