@@ -97,7 +97,7 @@ impl SgMcmc {
         self
     }
 
-    /// Where the scales come from that the step is in units of, once, when the approach has ended: by
+    /// Where the scales come from that the step is in units of, when the approach has ended and in the first passes after it: by
     /// [`Metric::Information`](crate::sampling::adapt::Metric::Information) unless set.
     pub fn metric(mut self, scales: impl Scales + 'static) -> Self {
         self.scales = Arc::new(scales);
