@@ -102,11 +102,7 @@ fn run(args: &Args) -> Result<()> {
             test.rows()
         );
     }
-    let (network, budget) = if infer == Algorithm::Linear {
-        (network, args.budget)
-    } else {
-        network.chosen(&train, &args.flags, args.budget)?
-    };
+    let (network, budget) = network.chosen(infer, &train, &args.flags, args.budget)?;
     let score = Score {
         args,
         network: &network,

@@ -114,11 +114,9 @@ fn read(args: &Args) -> Result<Option<(String, UciSet)>> {
 
 /// Learns from `train` and scores on `test`, on the original scale.
 fn fit(args: &Args, infer: Algorithm, train: &Dataset, test: &Dataset) -> Result<Outcome> {
-    let (network, budget) = if infer == Algorithm::Linear {
-        (args.network.clone(), args.budget)
-    } else {
-        args.network.chosen(train, &args.flags, args.budget)?
-    };
+    let (network, budget) = args
+        .network
+        .chosen(infer, train, &args.flags, args.budget)?;
     let score = Score {
         args,
         network: &network,

@@ -103,9 +103,11 @@ pub fn parameters(features: usize, hidden: &[usize], outputs: usize) -> usize {
 impl Algorithm {
     /// Rows that it takes the gradient of together: what a budget of seconds is timed on.
     pub fn batch(self, rows: usize) -> usize {
+        let first = (rows / 32).clamp(32, 128);
         match self {
-            Self::Ensemble | Self::Map => (rows / 32).clamp(32, 128),
-            Self::Sghmc => 2 * (rows / 32).clamp(32, 128),
+            Self::Ensemble | Self::Map => first,
+            // They grow.
+            Self::Sghmc => 2 * first,
             Self::Auto | Self::Linear | Self::Smc | Self::Mcmc => 2048,
         }
     }

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use models::{DeepClassifier, DeepHeteroscedastic, DeepRegressor, Layers, Nonlinearity};
 use smc_runtime::prelude::*;
 
-use crate::algorithm::BudgetFlags;
+use crate::algorithm::{Algorithm, BudgetFlags};
 use crate::{Flags, choice};
 
 /// The flags of a network with hidden layers.
@@ -79,18 +79,29 @@ impl NetworkFlags {
         })
     }
 
-    /// The same flags with the layers that suit `data`, if they are to be chosen, and the budget that is left.
+    /// The same flags with the layers that suit `data`, if they are to be chosen, and the budget that is left; a linear model has none.
     ///
     /// # Errors
     /// Those of [`Layers::chosen`].
     pub fn chosen(
         &self,
+        infer: Algorithm,
         data: &Dataset,
         flags: &Flags,
         budget: BudgetFlags,
     ) -> Result<(Self, BudgetFlags)> {
         if self.layers.as_deref() != Some("auto") {
             return Ok((self.clone(), budget));
+        }
+        if infer == Algorithm::Linear {
+            let layers = None;
+            return Ok((
+                Self {
+                    layers,
+                    ..self.clone()
+                },
+                budget,
+            ));
         }
         let candidates = Layers::for_rows(data.rows()).len() as f64;
         let each = budget.seconds.map(|all| CHOOSING * all / candidates);
@@ -131,3 +142,30 @@ impl NetworkFlags {
 
 /// Share of a budget of seconds in which layers are chosen.
 const CHOOSING: f64 = 0.4;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Both {
+        #[command(flatten)]
+        flags: Flags,
+        #[command(flatten)]
+        network: NetworkFlags,
+    }
+
+    #[test]
+    fn a_linear_model_has_no_layers_to_choose() {
+        let Both { flags, network } = Both::parse_from(["example", "--layers", "auto"]);
+        assert!(network.widths(50).is_err());
+        let data = crate::wine().unwrap();
+        let budget = BudgetFlags { seconds: Some(1.0) };
+        let chosen = network.chosen(Algorithm::Linear, &data, &flags, budget);
+        let (network, left) = chosen.unwrap();
+        assert_eq!(network.widths(50).unwrap(), [50]);
+        assert_eq!(left.seconds, Some(1.0));
+    }
+}

@@ -131,18 +131,28 @@ impl Layers {
         let logs = if classes > 0 {
             let model = DeepClassifier::sized(&self.widths, classes)?;
             let model = model.activation(self.activation);
-            let run = Run::new(model, train).seed(seed).with(algorithm);
-            run.run()?.predict(rest)?.log_densities()
+            densities(model, train, rest, algorithm, seed)?
         } else {
             let model = DeepRegressor::sized(&self.widths)?.activation(self.activation);
-            let run = Run::new(model, train).seed(seed).with(algorithm);
-            run.run()?.predict(rest)?.log_densities()
+            densities(model, train, rest, algorithm, seed)?
         };
         let n = logs.len() as f64;
         let mean = logs.iter().sum::<f64>() / n;
         let squares = logs.iter().map(|l| (l - mean).powi(2)).sum::<f64>();
         Ok((mean, (squares / n.max(2.0) / (n - 1.0).max(1.0)).sqrt()))
     }
+}
+
+/// Log predictive density of every row of `rest`.
+fn densities<M: Infers>(
+    model: M,
+    train: &Dataset,
+    rest: &Dataset,
+    algorithm: Auto,
+    seed: u64,
+) -> Result<Vec<f64>> {
+    let posterior = Run::new(model, train).seed(seed).with(algorithm).run()?;
+    Ok(posterior.predict(rest)?.log_densities())
 }
 
 impl fmt::Display for Layers {

@@ -180,30 +180,25 @@ impl<'a> SgRun<'a> {
     /// With noise. Scales and steps are found where the approach has ended, and again in the first rounds: where a network fits all
     /// rows, they tell it less than a few steps away.
     fn sample(&mut self, done: f64, at: usize, halved: bool, kept: bool) -> Result<Passed> {
-        let rows = self.problem.rows();
         if at == 0 {
             self.settle();
         }
         let (mut passed, mut lost) = (Passed::default(), 0);
         for within in 0..self.plan.together() {
             let passes = at * self.plan.together() + within;
-            let learns = passes < LEARNING && passes.is_power_of_two();
-            if learns {
+            let early = passes < LEARNING;
+            if early && passes.is_power_of_two() {
                 self.learn();
             }
-            let early = passes < LEARNING;
-            if within == 0 || early || lost > 0 {
-                let bounds = if early || lost > 0 {
-                    [0.5, 1.5]
-                } else {
-                    [0.8, 1.25]
-                };
-                self.adapt(done, passes > 0, bounds);
+            if early || lost > 0 {
+                self.adapt(done, passes > 0, [0.5, 1.5]);
+            } else if within == 0 {
+                self.adapt(done, true, [0.8, 1.25]);
             }
             let factor = if halved { 0.5 } else { 1.0 };
             let stroke = self.stroke(factor, within);
             let target = Target::new(&*self.problem, &self.posterior);
-            let (walkers, batch) = (&mut self.state.walkers, self.state.batch.min(rows));
+            let (walkers, batch) = (&mut self.state.walkers, self.state.batch);
             let now = pass(&*self.settings.kernel, walkers, &target, batch, stroke)?;
             lost = now.undone;
             passed += now;

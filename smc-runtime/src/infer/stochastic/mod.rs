@@ -24,8 +24,8 @@ use plan::Plan;
 /// takes every chain from its draw of the prior to where the posterior is, on batches that grow, at a rate that falls to zero. Then
 /// scales are taken from the rows' [information](crate::sampling::adapt::Metric::Information), again after one, two, four and eight
 /// passes, and kept; noise is added, and the chains are sampled on batches as large as it takes for their noise to add 0.01 to the
-/// temperature; the step follows the energy error on a fixed subset of the rows. The last third is made at half the step, and the report says how far that took the
-/// predictions.
+/// temperature; the step follows the energy error on a fixed subset of the rows. The last third is made at half the step, and the
+/// report says how far that took the predictions.
 ///
 /// Draws are not exact and carry no evidence; they are a start for exact moves: `smc().warm(sghmc(), 0.3)`.
 ///

@@ -41,11 +41,11 @@ impl Walkers {
         self.floor = logs.iter().map(|log| log - by).collect();
     }
 
-    /// The walkers that are lost at `logs`.
+    /// The walkers that are lost at `logs`; none before it is known what is too low.
     pub(super) fn lost(&self, logs: &[f64]) -> Vec<usize> {
-        let floor = |i: usize| self.floor.get(i).copied().unwrap_or(f64::NEG_INFINITY);
-        let lost = |i: &usize| !logs[*i].is_finite() || logs[*i] < floor(*i);
-        (0..logs.len()).filter(lost).collect()
+        let pairs = logs.iter().zip(&self.floor).enumerate();
+        let lost = pairs.filter(|(_, (log, floor))| log < floor);
+        lost.map(|(i, _)| i).collect()
     }
 
     /// Takes `lost` walkers back to where they are in `safe`, at rest, with half of their step.
