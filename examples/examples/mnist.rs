@@ -11,6 +11,7 @@ use examples::uci::file;
 use examples::{Flags, choice, exit, word};
 use models::DeepClassifier;
 use serde_json::json;
+use smc_runtime::base::scores::auroc;
 use smc_runtime::data::read_idx;
 use smc_runtime::infer::{DrawnFrom, Ensemble, SgMcmc, Smc};
 use smc_runtime::prelude::*;
@@ -34,6 +35,10 @@ struct Args {
     /// Score on this fraction of the training rows, held out, in place of the test rows: for choosing settings.
     #[arg(long)]
     validate: Option<f64>,
+    /// Classes that are left out of the training rows, such as 8,9: how well uncertainty tells test rows of theirs from others is
+    /// scored beside the rest.
+    #[arg(long, value_delimiter = ',')]
+    ood: Vec<usize>,
     #[command(flatten)]
     network: NetworkFlags,
     #[command(flatten)]
@@ -84,7 +89,7 @@ struct Args {
     /// Temperature of the chains of sghmc: below 1 they are colder than the posterior.
     #[arg(long, default_value_t = 1.0)]
     temperature: f64,
-    /// The algorithm: auto, sghmc, smc, mcmc, ensemble or map.
+    /// The algorithm: auto, sghmc, smc, mcmc, ensemble, map, score-vi, mean-field, ivon or evon.
     #[arg(long, default_value = "smc")]
     infer: String,
 }
@@ -153,6 +158,44 @@ fn read(folder: &Path, part: &str, rows: Option<usize>) -> Result<Dataset> {
         Some(rows) => data.select(&(0..rows).collect::<Vec<_>>()),
         None => Ok(data),
     }
+}
+
+/// The rows of other classes than those left out, and the rows to score that are of one of these.
+fn apart(args: &Args, train: Dataset, test: Dataset) -> Result<(Dataset, Dataset, Option<Dataset>)> {
+    if args.ood.is_empty() {
+        return Ok((train, test, None));
+    }
+    let left_out = |y: f32| args.ood.contains(&(y as usize));
+    let part = |data: &Dataset, wanted: bool| {
+        let rows = data.targets().iter().enumerate();
+        let rows: Vec<usize> = rows.filter(|(_, y)| left_out(**y) == wanted).map(|(i, _)| i).collect();
+        if rows.is_empty() {
+            let expected = "classes that leave rows of both kinds";
+            return Err(Error::config("ood", format!("{:?}", args.ood), expected));
+        }
+        data.select(&rows)
+    };
+    let last = args.ood.iter().copied().min().unwrap_or_default();
+    if train.targets().iter().any(|&y| !left_out(y) && y as usize > last) {
+        let expected = "the last classes, so that those that are left are counted from 0";
+        return Err(Error::config("ood", format!("{:?}", args.ood), expected));
+    }
+    let strange = part(&test, true)?;
+    Ok((part(&train, false)?, part(&test, false)?, Some(strange)))
+}
+
+/// How well entropy and mutual information tell strange rows from others.
+fn told_apart<M: Model>(posterior: &Posterior<M>, test: &Dataset, strange: &Dataset) -> Result<[Option<f64>; 2]> {
+    let (known, other) = (posterior.predict(test.inputs())?, posterior.predict(strange.inputs())?);
+    let is_strange: Vec<bool> = (0..known.rows() + other.rows()).map(|i| i >= known.rows()).collect();
+    let of = |known: Option<Vec<f64>>, other: Option<Vec<f64>>| {
+        let scores: Vec<f64> = known?.into_iter().chain(other?).collect();
+        auroc(&scores, &is_strange)
+    };
+    Ok([
+        of(known.entropy(), other.entropy()),
+        of(known.mutual_information(), other.mutual_information()),
+    ])
 }
 
 /// Rows to learn from and rows to score.
@@ -286,6 +329,7 @@ fn run(args: &Args) -> Result<()> {
         return Ok(());
     };
     let (train, test) = prepare(args, &folder)?;
+    let (train, test, strange) = apart(args, train, test)?;
     let labels = train.targets().iter().chain(test.targets());
     let classes = labels.fold(0.0f32, |most, &y| most.max(y)) as usize + 1;
     let infer: Algorithm = choice("infer", &args.infer)?;
@@ -317,7 +361,11 @@ fn run(args: &Args) -> Result<()> {
     } else {
         infer.batch(rows)
     };
-    let budget = args.budget.gradients(&run, batch)?;
+    let fit = args.budget.fit.fit(infer, &args.flags, args.budget.seconds);
+    let budget = match fit {
+        Some(_) => None,
+        None => args.budget.gradients(&run, batch)?,
+    };
     let algorithm: Box<dyn Inference> = match infer {
         Algorithm::Smc => Box::new(by_stages(args, rows, islands, budget)),
         Algorithm::Ensemble if args.epochs.is_some() || budget.is_none() => {
@@ -333,6 +381,14 @@ fn run(args: &Args) -> Result<()> {
         .run()?;
     let (report, scores) = (posterior.report(), posterior.predict(&test)?);
     eprintln!("{report}\n{}", scores.summary());
+    let [by_entropy, by_information] = match &strange {
+        Some(strange) => told_apart(&posterior, &test, strange)?,
+        None => [None, None],
+    };
+    let (bound, k) = match posterior.drawn_from() {
+        DrawnFrom::Fitted(fitted) => (Some(fitted.elbo), fitted.pareto_k),
+        _ => (None, None),
+    };
     let smc = infer == Algorithm::Smc;
     let exact = match posterior.drawn_from() {
         DrawnFrom::Posterior => !report.points,
@@ -344,6 +400,7 @@ fn run(args: &Args) -> Result<()> {
         "annealing": smc.then(|| word(&policy(args))), "kernel": smc.then(|| word(&args.kernel)), "start": word(&args.start),
         "seconds": report.seconds, "row_gradients": report.counts.row_gradients,
         "accuracy": scores.accuracy(), "nll": scores.nll(), "ece": scores.calibration_error(), "brier": scores.brier(),
+        "auroc_entropy": by_entropy, "auroc_mutual_information": by_information, "elbo": bound, "pareto_k": k,
         "log_evidence": posterior.log_evidence(), "ess_min": report.ess_min(), "cess_min": report.cess_min(),
         "ancestors": report.ancestors(), "acceptance": report.acceptance(), "stages": report.steps.len(),
     }));

@@ -5,6 +5,7 @@ use smc_runtime::infer::Smc;
 use smc_runtime::prelude::*;
 
 use crate::Flags;
+use crate::fit::FitFlags;
 
 /// What `--infer` offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,6 +24,18 @@ pub enum Algorithm {
     Ensemble,
     /// One mode.
     Map,
+    /// Score-based variational inference.
+    ScoreVi,
+    /// The evidence bound of independent coordinates, by Adam.
+    MeanField,
+    /// The same by online Newton steps.
+    Ivon,
+    /// Those in the eigenbases of Kronecker factors.
+    Evon,
+    /// Gaussian score matching.
+    Gsm,
+    /// Batch and match.
+    Bam,
 }
 
 /// The flag that limits a run.
@@ -31,6 +44,9 @@ pub struct BudgetFlags {
     /// About how many seconds a run may take, predictions apart: a short timing turns them into gradients, which are what is spent.
     #[arg(long)]
     pub seconds: Option<f64>,
+    /// The flags of fits.
+    #[command(flatten)]
+    pub fit: FitFlags,
 }
 
 impl BudgetFlags {
@@ -108,7 +124,7 @@ impl Algorithm {
             Self::Ensemble | Self::Map => first,
             // They grow.
             Self::Sghmc => 2 * first,
-            Self::Auto | Self::Linear | Self::Smc | Self::Mcmc => 2048,
+            _ => 2048,
         }
     }
 
@@ -126,6 +142,10 @@ impl Algorithm {
         // It turns seconds into gradients itself, by what it chooses.
         if let (Self::Auto, Some(seconds)) = (self, budget.seconds) {
             return Ok(Box::new(auto().seconds(seconds)));
+        }
+        // They time themselves.
+        if let Some(fit) = budget.fit.fit(self, flags, budget.seconds) {
+            return Ok(fit);
         }
         let gradients = budget.gradients(run, self.batch(rows))?;
         Ok(self.settings(flags, rows, parameters, gradients))
@@ -195,7 +215,8 @@ impl Algorithm {
                 let passes = passes(members).map(|all| 3 * all / 4);
                 Box::new(epochs(members, flags, passes))
             }
-            Self::Map => match passes(1) {
+            // The last of all but the fits, which are not made here.
+            _ => match passes(1) {
                 Some(passes) => Box::new(map().epochs((3 * passes as usize / 4).max(1))),
                 None => Box::new(map()),
             },

@@ -3,6 +3,7 @@
 pub mod algorithm;
 pub mod cases;
 pub mod curve;
+pub mod fit;
 pub mod network;
 pub mod picture;
 pub mod uci;

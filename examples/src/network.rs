@@ -119,7 +119,7 @@ impl NetworkFlags {
             ..self.clone()
         };
         let seconds = budget.seconds.map(|all| (1.0 - CHOOSING) * all);
-        Ok((network, BudgetFlags { seconds }))
+        Ok((network, BudgetFlags { seconds, ..budget }))
     }
 
     /// Hands the network for a target with so many classes, or for a number where there is none, to `what`.
@@ -162,7 +162,10 @@ mod tests {
         let Both { flags, network } = Both::parse_from(["example", "--layers", "auto"]);
         assert!(network.widths(50).is_err());
         let data = crate::wine().unwrap();
-        let budget = BudgetFlags { seconds: Some(1.0) };
+        let budget = BudgetFlags {
+            seconds: Some(1.0),
+            fit: crate::fit::FitFlags::default(),
+        };
         let chosen = network.chosen(Algorithm::Linear, &data, &flags, budget);
         let (network, left) = chosen.unwrap();
         assert_eq!(network.widths(50).unwrap(), [50]);

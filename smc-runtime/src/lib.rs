@@ -55,6 +55,7 @@ pub mod __private;
 pub mod base;
 pub mod data;
 pub mod engine;
+pub mod family;
 pub mod infer;
 pub mod layers;
 pub mod model;

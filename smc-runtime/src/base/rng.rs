@@ -41,6 +41,10 @@ pub enum Purpose {
     Check = 14,
     /// Rows that a feature's column is shuffled among.
     Shuffle = 15,
+    /// What a member of several independent runs draws.
+    Member = 16,
+    /// Draws that a fitted density is judged by.
+    Judge = 17,
 }
 
 /// The root of all streams of a run.
@@ -94,6 +98,14 @@ impl Streams {
     /// ```
     pub fn branch(&self, purpose: Purpose) -> Self {
         let mut stream = self.stream(purpose, 0, 0, 0);
+        Self::new((u64::from(stream.word()) << 32) | u64::from(stream.word()))
+    }
+}
+
+impl Streams {
+    /// The streams of member number `member` of several independent runs.
+    pub fn member(&self, member: usize) -> Self {
+        let mut stream = self.stream(Purpose::Member, 0, member, 0);
         Self::new((u64::from(stream.word()) << 32) | u64::from(stream.word()))
     }
 }

@@ -51,6 +51,22 @@ pub enum DrawnFrom {
     Prior,
     /// The posterior, but for the errors of moves by mini-batches, which nothing corrects, or at another temperature.
     Nearly(Nearness),
+    /// A density that was fitted to the posterior.
+    Fitted(Fitted),
+}
+
+/// What is known of a density that was fitted to a posterior.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fitted {
+    /// E_q\[log p(θ) + Σ ℓ_i(θ) − log q(θ)\] over all rows, from draws: the evidence's lower bound, and no evidence.
+    pub elbo: f64,
+    /// Its standard error.
+    pub elbo_error: f64,
+    /// Pareto k of the importance weights p/q (A. Vehtari et al., *Pareto smoothed importance sampling*, JMLR 2024): above 0.7 they do not bear the
+    /// density out. `None` with too few draws.
+    pub pareto_k: Option<f64>,
+    /// Draws that both were found from.
+    pub draws: usize,
 }
 
 /// What was found of the errors of moves by mini-batches.
@@ -277,8 +293,11 @@ impl Draws {
         }
     }
 
-    /// Takes log-evidences to another scale of the targets, on which all are larger by `shift`.
+    /// Takes log-evidences and their bounds to another scale of the targets, on which all are larger by `shift`.
     pub(crate) fn shift_evidence(&mut self, shift: f64) {
+        if let DrawnFrom::Fitted(fitted) = &mut self.drawn_from {
+            fitted.elbo += shift;
+        }
         if let Form::Cloud {
             log_evidence: Some(log_evidence),
             islands,

@@ -48,8 +48,21 @@ pub enum Detail {
     Epoch(EpochDetail),
     /// A pass over the rows by stochastic gradients.
     Pass(PassDetail),
+    /// A pass over the rows by an algorithm that fits a density.
+    Fit(FitDetail),
     /// Nothing.
     None,
+}
+
+/// A pass over the rows by an algorithm that fits a density.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitDetail {
+    /// Rows of a batch, about.
+    pub batch: usize,
+    /// The mean log-likelihood of a row during the pass, under draws of the density.
+    pub log_likelihood: f64,
+    /// That of the rows held out after it, if some are.
+    pub held_out: Option<f64>,
 }
 
 /// A pass over the rows by stochastic gradients.
@@ -137,7 +150,7 @@ impl Step {
             | Detail::Chains(ChainsDetail { step_size, .. })
             | Detail::Pass(PassDetail { step_size, .. }) => Some(*step_size),
             Detail::Epoch(EpochDetail { rate, .. }) => Some(*rate),
-            Detail::None => None,
+            Detail::Fit(_) | Detail::None => None,
         }
     }
 }

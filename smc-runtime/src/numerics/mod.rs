@@ -5,6 +5,7 @@
 // be compiled with it.
 #![allow(clippy::needless_range_loop, clippy::inline_always)]
 
+pub(crate) mod dense;
 pub(crate) mod isa;
 pub(crate) mod lane;
 pub(crate) mod math;

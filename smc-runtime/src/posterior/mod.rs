@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
+use crate::base::rng::{Purpose, Streams};
 use crate::data::{Dataset, Features, Seen, Shift, Standardise};
 use crate::infer::{DrawnFrom, Draws, Form};
 use crate::model::layout::Layout;
@@ -151,9 +152,20 @@ impl<M: Model> Posterior<M> {
     }
 
     /// The parameters in a table: mean, standard deviation, quantiles, effective sample size and, where it means something,
-    /// R-hat.
+    /// R-hat. Of a fitted density it is that of ten thousand draws, fewer where parameters are many, the same ones whenever it is asked
+    /// for.
     pub fn summary(&self) -> Summary {
-        Summary::of(self.predictor.architecture(), self.layout(), &self.draws)
+        const NUMBERS: usize = 1 << 24;
+        const DRAWS: usize = 10_000;
+        let of = |draws: &Draws| Summary::of(self.predictor.architecture(), self.layout(), draws);
+        match (self.form(), self.drawn_from()) {
+            (Form::Density(density), DrawnFrom::Fitted(_)) => {
+                let draws = (NUMBERS / density.dim().max(1)).clamp(self.len(), DRAWS.max(self.len()));
+                let streams = Streams::new(0).branch(Purpose::Reference);
+                of(&Draws::of(density.clone(), streams, draws))
+            }
+            _ => of(&self.draws),
+        }
     }
 
     /// Names, shapes and places of the parameters; prints as a table.

@@ -1,6 +1,9 @@
 //! Normalised densities on unconstrained coordinates that can be sampled: a prior, where a run begins, what a run leaves.
 
 use std::fmt::Debug;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::population::Population;
 use crate::base::rng::{Purpose, Streams};
@@ -74,9 +77,55 @@ pub trait Density: Debug + Send + Sync {
     fn local_variance(&self) -> Vec<f64> {
         self.moments().variance
     }
+
+    /// The numbers that it is, from which [`rebuild`](crate::family::rebuild) makes it again; `None` where they are not all.
+    fn numbers(&self) -> Option<Numbers> {
+        None
+    }
+
+    /// The same with all standard deviations around its modes times `factor`; `None` where that has no meaning.
+    fn widened(&self, factor: f64) -> Option<Arc<dyn Density>> {
+        let _ = factor;
+        None
+    }
 }
 
 const _: fn(&dyn Density) = |_| ();
+
+/// A density as data: a name, sizes, and named arrays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Numbers {
+    /// The family's name.
+    pub family: String,
+    /// Whole numbers, whose meaning is the family's.
+    pub sizes: Vec<usize>,
+    /// Its arrays.
+    pub arrays: Vec<Array>,
+    /// The densities that it is made of, if it is made of others.
+    pub parts: Vec<Numbers>,
+}
+
+/// A named array of a [density](Numbers).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Array {
+    /// Its name.
+    pub name: String,
+    /// Sizes, the last one running fastest.
+    pub shape: Vec<usize>,
+    /// Numbers, as many as the product of the sizes.
+    pub values: Vec<f32>,
+}
+
+impl Array {
+    /// An array of that name.
+    pub fn new(name: impl Into<String>, shape: &[usize], values: &[f32]) -> Self {
+        Self {
+            name: name.into(),
+            shape: shape.to_vec(),
+            values: values.to_vec(),
+        }
+    }
+}
 
 /// The first two moments of every coordinate.
 #[derive(Clone, Debug, PartialEq)]

@@ -190,18 +190,24 @@ impl Smc {
 
     /// Begins at this density, such as [Gaussians](crate::sampling::start::Gaussians), in place of the prior; every stage of the policy is then
     /// [bridged](crate::sampling::stage::Stage::bridged).
-    pub fn start(mut self, start: impl Density + 'static) -> Self {
-        self.start = Some(Arc::new(start));
+    pub fn start(self, start: impl Density + 'static) -> Self {
+        self.start_at(Arc::new(start))
+    }
+
+    pub(super) fn start_at(mut self, start: Arc<dyn Density>) -> Self {
+        self.start = Some(start);
         self
     }
 
     /// Begins at [Gaussians around](crate::sampling::start::around) what another algorithm found, with standard deviations times
-    /// `spread`: the members of an ensemble, or the ends of chains, as those by mini-batches ([`sghmc`](crate::infer::sghmc())).
+    /// `spread`: the members of an ensemble, or the ends of chains, as those by mini-batches ([`sghmc`](crate::infer::sghmc())). Where
+    /// it fitted a density ([`score_vi`](crate::infer::score_vi())), a run begins at that, its standard deviations times `spread`.
     ///
     /// ```
     /// use smc_runtime::prelude::*;
     /// let around_chains = smc().particles(16).warm(sghmc().chains(16), 0.3).keep_walk(true);
     /// let around_members = smc().warm(ensemble().members(8), 0.3);
+    /// let at_a_density = smc().warm(score_vi(), 1.0);
     /// ```
     pub fn warm(mut self, algorithm: impl Inference + 'static, spread: f64) -> Self {
         self.warm = Some(Warm {

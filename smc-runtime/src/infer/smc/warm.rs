@@ -1,4 +1,4 @@
-//! A run from a warm start: first another algorithm, then annealing from around what it found.
+//! A run from a warm start: first another algorithm, then annealing from around what it found, or from the density that it fitted.
 
 use std::sync::Arc;
 
@@ -9,8 +9,10 @@ use super::settings::{Smc, Warm};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
+use crate::family::rebuild;
 use crate::infer::observe::Step;
-use crate::infer::{DrawnFrom, Outcome, Stepwise};
+use crate::infer::{DrawnFrom, Form, Outcome, Stepwise};
+use crate::problem::density::{Density, Numbers};
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
 use crate::sampling::anneal::{Plan, planned};
@@ -34,7 +36,7 @@ enum Phase<'a> {
     /// The algorithm that finds where to begin.
     Finding(Box<dyn Stepwise + 'a>),
     /// The annealing from around what it found.
-    Annealing(Population, Box<SmcRun<'a>>),
+    Annealing(Found, Box<SmcRun<'a>>),
     /// Between the two; no step ever ends here.
     Between,
 }
@@ -43,7 +45,42 @@ enum Phase<'a> {
 enum State {
     /// With the row-gradients spent.
     Finding(Saved, u64),
-    Annealing(Population, Saved),
+    Annealing(SavedFound, Saved),
+}
+
+/// What was found.
+#[derive(Clone)]
+enum Found {
+    /// Points, or ends of chains.
+    Centres(Population),
+    /// A density.
+    Density(Arc<dyn Density>),
+}
+
+/// The same as it is saved.
+#[derive(Serialize, Deserialize)]
+enum SavedFound {
+    Centres(Population),
+    Density(Numbers),
+}
+
+impl Found {
+    fn of(found: &Outcome) -> Self {
+        match found.draws.form() {
+            Form::Density(density) => Self::Density(density.clone()),
+            _ => Self::Centres(found.draws.ends()),
+        }
+    }
+
+    fn save(&self) -> Result<SavedFound> {
+        Ok(match self {
+            Self::Centres(centres) => SavedFound::Centres(centres.clone()),
+            Self::Density(density) => SavedFound::Density(density.numbers().ok_or_else(|| {
+                let why = "the density that the run began at has no numbers that it could be made of again";
+                Error::lacks("a state to save", why)
+            })?),
+        })
+    }
 }
 
 impl<'a> WarmRun<'a> {
@@ -91,19 +128,37 @@ impl<'a> WarmRun<'a> {
                 let problem = run.problem.clone();
                 Phase::Finding(warm.algorithm.resume(problem, streams, &state)?)
             }
-            State::Annealing(centres, state) => {
-                let settings = run.around(&centres)?;
+            State::Annealing(found, state) => {
+                let found = match found {
+                    SavedFound::Centres(centres) => Found::Centres(centres),
+                    SavedFound::Density(numbers) => Found::Density(rebuild(&numbers)?),
+                };
+                let settings = run.around(&found)?;
                 let annealing = SmcRun::resume(settings, run.problem.clone(), streams, &state)?;
-                Phase::Annealing(centres, Box::new(annealing))
+                Phase::Annealing(found, Box::new(annealing))
             }
         };
         Ok(run)
     }
 
-    /// The settings with the start around `centres`.
-    fn around(&self, centres: &Population) -> Result<Smc> {
-        let start = start::around(&*self.problem, centres.clone(), self.spread)?;
-        Ok(self.settings.clone().start(start))
+    /// The settings with the start around what was found: Gaussians around centres, a density as wide as asked for.
+    fn around(&self, found: &Found) -> Result<Smc> {
+        let settings = self.settings.clone();
+        match found {
+            Found::Centres(centres) => {
+                let start = start::around(&*self.problem, centres.clone(), self.spread)?;
+                Ok(settings.start(start))
+            }
+            Found::Density(density) if self.spread == 1.0 => Ok(settings.start_at(density.clone())),
+            Found::Density(density) => match density.widened(self.spread) {
+                Some(wide) => Ok(settings.start_at(wide)),
+                None => Err(Error::config(
+                    "spread",
+                    self.spread,
+                    "the density that was found has no other width than 1",
+                )),
+            },
+        }
     }
 
     fn spent(&self) -> u64 {
@@ -111,14 +166,14 @@ impl<'a> WarmRun<'a> {
     }
 
     fn anneal(&mut self, found: &Outcome) -> Result<()> {
-        let centres = found.draws.ends();
-        let settings = self.around(&centres)?;
+        let begins = Found::of(found);
+        let settings = self.around(&begins)?;
         let mut run = SmcRun::new(settings, self.problem.clone(), self.streams)?;
         run.state.spent = self.planned.unwrap_or_else(|| self.spent());
         if self.settings.keep_walk {
             run.keep(found)?;
         }
-        self.phase = Phase::Annealing(centres, Box::new(run));
+        self.phase = Phase::Annealing(begins, Box::new(run));
         Ok(())
     }
 }
@@ -157,8 +212,8 @@ impl Stepwise for WarmRun<'_> {
     fn state(&self) -> Result<Saved> {
         match &self.phase {
             Phase::Finding(finding) => Saved::of(&State::Finding(finding.state()?, self.spent())),
-            Phase::Annealing(centres, run) => {
-                Saved::of(&State::Annealing(centres.clone(), run.state()?))
+            Phase::Annealing(found, run) => {
+                Saved::of(&State::Annealing(found.save()?, run.state()?))
             }
             Phase::Between => Err(Error::lacks(
                 "a state to save",

@@ -44,6 +44,15 @@ impl Report {
                 near.heat
             ));
         }
+        if let DrawnFrom::Fitted(fitted) = self.drawn_from {
+            let k = fitted.pareto_k.map_or_else(String::new, |k| {
+                format!("; Pareto k of its importance weights {k:.2}")
+            });
+            lines.push(format!(
+                "  density     ELBO {:.1} ± {:.1}, a lower bound and no evidence, from {} draws{k}",
+                fitted.elbo, fitted.elbo_error, fitted.draws
+            ));
+        }
         lines.extend(
             self.acceptance()
                 .map(|all| match self.acceptance_at_the_end() {

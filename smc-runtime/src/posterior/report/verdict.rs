@@ -37,6 +37,9 @@ const HEAT: f64 = 0.5;
 /// Standard deviations of the function that its mean may be away at half the step.
 const DISTANCE: f64 = 0.5;
 
+/// Pareto k of importance weights above which their mean cannot be trusted.
+const PARETO_K: f64 = 0.7;
+
 /// Whether a number is above a bound, or none.
 fn above(x: f64, bound: f64) -> bool {
     x.is_nan() || x > bound
@@ -111,7 +114,7 @@ impl Report {
                     "draws at temperature {temperature}, the posterior's being 1"
                 ));
             }
-            DrawnFrom::Posterior | DrawnFrom::Nearly(_) => {}
+            DrawnFrom::Posterior | DrawnFrom::Nearly(_) | DrawnFrom::Fitted(_) => {}
         }
         let doubts = self.doubts();
         if doubts.is_empty() {
@@ -152,6 +155,8 @@ impl Report {
                 "more moves, or more draws",
             ),
             Some(_) => {}
+            // A density shows what it missed by its importance weights.
+            None if matches!(self.drawn_from, DrawnFrom::Fitted(_)) => {}
             None => doubt(
                 "there is nothing to compare: one population or chain, or single particles, show nothing of what they missed".to_owned(),
                 "take four islands or chains",
@@ -172,6 +177,24 @@ impl Report {
                     ),
                     "larger batches, or smaller steps",
                 );
+            }
+        }
+        if let DrawnFrom::Fitted(fitted) = self.drawn_from {
+            match fitted.pareto_k {
+                Some(k) if !above(k, PARETO_K) => {}
+                Some(k) => doubt(
+                    format!(
+                        "importance weights do not bear the density out: their Pareto k is {k:.2}, {PARETO_K} at the most is good"
+                    ),
+                    "it may still predict well; `smc().warm(.., 1.0)` around it goes on exactly",
+                ),
+                None => doubt(
+                    format!(
+                        "{} draws are too few to say how near the density is to the posterior",
+                        fitted.draws
+                    ),
+                    "more draws",
+                ),
             }
         }
         if let Some(distance) = self.finer_distance.filter(|d| *d > DISTANCE) {

@@ -1,0 +1,90 @@
+//! Fits of a density by name, with the flags that they take.
+
+use clap::Args;
+use smc_runtime::infer::Variational;
+use smc_runtime::prelude::*;
+
+use crate::Flags;
+use crate::algorithm::Algorithm;
+
+/// The flags of algorithms that fit a density.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct FitFlags {
+    /// Passes of a fit over the rows, in place of what gives 14000 updates.
+    #[arg(long)]
+    pub passes: Option<usize>,
+    /// Rows of a fit's mini-batch, in place of what the rows suggest.
+    #[arg(long)]
+    pub batch: Option<usize>,
+    /// Independent coordinates for score-vi, in place of Kronecker covariances.
+    #[arg(long)]
+    pub diagonal: bool,
+    /// So many independent fits, mixed, in place of one.
+    #[arg(long, conflicts_with = "components")]
+    pub modes: Option<usize>,
+    /// A mixture of so many fits, grown one after the other.
+    #[arg(long)]
+    pub components: Option<usize>,
+}
+
+/// The settings that all fits by mini-batches have, from flags and a budget of seconds.
+macro_rules! settled {
+    ($fit:expr, $flags:expr, $all:expr, $seconds:expr) => {{
+        let mut fit = $fit;
+        if let Some(rows) = $flags.batch {
+            fit = fit.batch(rows);
+        }
+        fit = match ($flags.passes, $seconds, $all.smoke) {
+            (Some(passes), _, _) => fit.passes(passes),
+            (None, Some(seconds), _) => fit.seconds(seconds),
+            (None, None, true) => fit.passes(20),
+            (None, None, false) => fit,
+        };
+        fit
+    }};
+}
+
+impl FitFlags {
+    /// The fit that `algorithm` names, if it names one.
+    pub fn fit(
+        self,
+        algorithm: Algorithm,
+        flags: &Flags,
+        seconds: Option<f64>,
+    ) -> Option<Box<dyn Inference>> {
+        // Fits of a mixture share the seconds.
+        let each = seconds.map(|all| all / self.modes.or(self.components).unwrap_or(1).max(1) as f64);
+        Some(match algorithm {
+            Algorithm::ScoreVi if self.diagonal => {
+                self.several(settled!(score_vi().diagonal(), self, flags, each))
+            }
+            Algorithm::ScoreVi => self.several(settled!(score_vi(), self, flags, each)),
+            Algorithm::MeanField => self.several(settled!(mean_field(), self, flags, each)),
+            Algorithm::Ivon => self.several(settled!(ivon(), self, flags, each)),
+            Algorithm::Evon => self.several(settled!(evon(), self, flags, each)),
+            Algorithm::Gsm => {
+                let gsm = gsm().iterations(self.passes.unwrap_or(flags.size(200, 5)));
+                match self.batch {
+                    Some(rows) => self.several(gsm.batch(rows)),
+                    None => self.several(gsm),
+                }
+            }
+            Algorithm::Bam => {
+                let bam = bam().iterations(self.passes.unwrap_or(flags.size(200, 5)));
+                match self.batch {
+                    Some(rows) => self.several(bam.batch(rows)),
+                    None => self.several(bam),
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    fn several(self, fit: impl Variational + 'static) -> Box<dyn Inference> {
+        match (self.modes, self.components) {
+            (Some(k), _) => Box::new(modes(fit, k)),
+            (_, Some(components)) => Box::new(boosted(fit, components)),
+            _ => Box::new(fit),
+        }
+    }
+}

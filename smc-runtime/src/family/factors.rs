@@ -1,0 +1,253 @@
+//! Kronecker factors of a network's layers, from mini-batches, and the bases that they give.
+
+use serde::{Deserialize, Serialize};
+
+use super::basis::Basis;
+use crate::base::exec;
+use crate::numerics::dense::{View, eigenvectors, orthonormal, product};
+use crate::problem::population::Population;
+use crate::problem::rows::RowSet;
+use crate::problem::{Layer, LayerVisitor, Layered, Segment, Sums, Tile, Way, visit};
+
+/// Sides with more units have no factor: its basis would cost more than it brings.
+const MOST: usize = 1024;
+
+/// What is left of the running means after an update.
+const KEPT: f32 = 0.95;
+
+/// Pieces in which a walk is shared out, whatever the number of threads.
+const PIECES: usize = 4;
+
+/// Rows that tell the factor of the features.
+const FEATURE_ROWS: usize = 8192;
+
+/// The two factors of every affine layer, A = E\[x xᵀ\] of its inputs, a 1 for the bias at their end, and H = E\[g gᵀ\] of
+/// g = ∂ℓ/∂z, the derivatives of a row's log-likelihood by its outputs (J. Martens, R. Grosse, *Optimizing neural networks with
+/// Kronecker-factored approximate curvature*, ICML 2015): running means over mini-batches, of the inputs of the first layer once. The
+/// information of a layer's weights is about N·H ⊗ A.
+///
+/// A side of more than 1024 units has no factor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Factors {
+    layers: Vec<[Option<Factor>; 2]>,
+    updates: usize,
+}
+
+/// One factor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Factor {
+    size: usize,
+    /// size × size; empty before the first update.
+    mean: Vec<f32>,
+    /// Whether it is known and updated no more.
+    fixed: bool,
+}
+
+/// Adds up x xᵀ and g gᵀ over the tiles that it sees.
+struct Watch {
+    /// Of every layer: the sizes of its factors, 0 where there is none to update, and whether it has a bias.
+    layers: Vec<([usize; 2], bool)>,
+    sums: Vec<[Vec<f32>; 2]>,
+    /// One over the weight of the segment that a row is in.
+    scale: f32,
+    buffer: Vec<f32>,
+}
+
+impl Watch {
+    fn new(layers: Vec<([usize; 2], bool)>, scale: f32) -> Self {
+        let sums = layers.iter().map(|(sizes, _)| sizes.map(|n| vec![0.0; n * n]));
+        Self {
+            sums: sums.collect(),
+            layers,
+            scale,
+            buffer: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, layer: usize, side: usize, rows: &[f32], columns: usize) {
+        let (sizes, _) = self.layers[layer];
+        let n = sizes[side];
+        if n == 0 || rows.is_empty() {
+            return;
+        }
+        self.buffer.clear();
+        for row in rows.chunks(columns.max(1)) {
+            self.buffer.extend_from_slice(row);
+            // The input of a bias.
+            self.buffer.resize(self.buffer.len() + n - columns, 1.0);
+        }
+        let x = View::new(&self.buffer, self.buffer.len() / n, n);
+        product(x.t(), x, &mut self.sums[layer][side], true);
+    }
+}
+
+impl LayerVisitor for Watch {
+    fn forward(&mut self, at: &Tile, inputs: &[f32], _: &mut [f32]) {
+        let ([a, _], bias) = self.layers[at.layer];
+        if a > 0 {
+            self.add(at.layer, 0, inputs, a - usize::from(bias));
+        }
+    }
+
+    fn backward(&mut self, at: &Tile, _: &[f32], dz: &[f32]) {
+        let ([_, h], _) = self.layers[at.layer];
+        if h > 0 {
+            let own: Vec<f32> = dz.iter().map(|g| g * self.scale).collect();
+            self.add(at.layer, 1, &own, h);
+        }
+    }
+}
+
+impl Factors {
+    /// No update yet, but for the factor of the features, from some of `rows` rows.
+    pub fn new(layered: &dyn Layered, dim: usize, rows: usize) -> Self {
+        let factor = |size: usize| {
+            (size <= MOST).then(|| Factor {
+                size,
+                mean: Vec::new(),
+                fixed: false,
+            })
+        };
+        let of = |l: &Layer| [factor(l.inputs + usize::from(l.bias.is_some())), factor(l.outputs)];
+        let mut factors = Self {
+            layers: layered.layers().iter().map(of).collect(),
+            updates: 0,
+        };
+        let first = match factors.layers.first_mut() {
+            Some([Some(first), _]) => first,
+            _ => return factors,
+        };
+        let mut wanted: Vec<([usize; 2], bool)> = layered
+            .layers()
+            .iter()
+            .map(|l| ([0, 0], l.bias.is_some()))
+            .collect();
+        wanted[0].0[0] = first.size;
+        let some = rows.min(FEATURE_ROWS);
+        let segments = RowSet::from(0..some).segments(1.0);
+        let watches = (0..PIECES).map(|_| Watch::new(wanted.clone(), 1.0));
+        let at = Population::zeros(1, dim);
+        let (_, watches) = visit(layered, &at, &segments, Way::Forward, watches.collect());
+        first.mean = mean_of(&watches, 0, 0, some);
+        first.fixed = true;
+        factors
+    }
+
+    /// Sides without a factor, because they have too many units.
+    pub fn lacking(&self) -> usize {
+        self.layers.iter().flatten().filter(|f| f.is_none()).count()
+    }
+
+    /// Walks over a mini-batch at `theta`, one vector: adds the gradient of its weighted log-likelihood, and updates the running means.
+    pub fn update(
+        &mut self,
+        layered: &dyn Layered,
+        theta: &Population,
+        segments: &[Segment],
+        gradient: &mut Population,
+    ) -> Sums {
+        let size = |f: &Option<Factor>| f.as_ref().filter(|f| !f.fixed).map_or(0, |f| f.size);
+        let with_bias = layered.layers().iter().map(|l| l.bias.is_some());
+        let wanted: Vec<([usize; 2], bool)> = self
+            .layers
+            .iter()
+            .zip(with_bias)
+            .map(|(f, bias)| (f.each_ref().map(size), bias))
+            .collect();
+        let rows = segments.iter().map(|s| s.rows.len()).sum();
+        let weight = segments.first().map_or(1.0, |s| s.weight);
+        let scale = if weight > 0.0 { 1.0 / weight as f32 } else { 0.0 };
+        let watches = (0..PIECES).map(|_| Watch::new(wanted.clone(), scale));
+        let way = Way::Gradient(gradient);
+        let (sums, watches) = visit(layered, theta, segments, way, watches.collect());
+        self.updates += 1;
+        let share = (1.0 - KEPT).max(1.0 / self.updates as f32);
+        for (layer, sides) in self.layers.iter_mut().enumerate() {
+            for (side, factor) in sides.iter_mut().enumerate() {
+                let Some(factor) = factor.as_mut().filter(|f| !f.fixed) else {
+                    continue;
+                };
+                let now = mean_of(&watches, layer, side, rows);
+                if now.iter().any(|x| !x.is_finite()) {
+                    continue;
+                }
+                if factor.mean.is_empty() {
+                    factor.mean = now;
+                    continue;
+                }
+                for (mean, now) in factor.mean.iter_mut().zip(now) {
+                    *mean += share * (now - *mean);
+                }
+            }
+        }
+        sums
+    }
+
+    /// The eigenvectors of the features' factor, which is known from the beginning.
+    pub(super) fn of_features(&self, basis: &mut Basis) {
+        if let Some([Some(first), _]) = self.layers.first()
+            && first.fixed
+        {
+            let [_, right] = basis.sides(0);
+            *right = eigenvectors(&first.mean, first.size);
+        }
+    }
+
+    /// A step of orthogonal iteration from the bases of now towards the eigenvectors: Q of the decomposition F Q = Q' R. Each costs
+    /// as much as a few products; sides are shared out among threads.
+    pub(super) fn renew(&self, basis: &mut Basis) {
+        let mut sides = Vec::new();
+        for (layer, factors) in self.layers.iter().enumerate() {
+            for (side, factor) in factors.iter().enumerate() {
+                if let Some(factor) = factor
+                    && !factor.fixed
+                    && !factor.mean.is_empty()
+                {
+                    // Of the two factors A has the inputs, which are on the right.
+                    let before = basis.sides(layer)[1 - side].take();
+                    sides.push((layer, 1 - side, factor, before));
+                }
+            }
+        }
+        let renewed = exec::map(sides.len(), |k| {
+            let (_, _, factor, before) = &sides[k];
+            factor.iterate(before.as_deref())
+        });
+        for ((layer, side, _, before), now) in sides.into_iter().zip(renewed) {
+            *basis.sides(layer)[side] = now.or(before);
+        }
+    }
+}
+
+impl Factor {
+    fn iterate(&self, before: Option<&[f32]>) -> Option<Vec<f32>> {
+        const RIDGE: f32 = 1e-6;
+        let n = self.size;
+        let mut ridged = self.mean.clone();
+        let trace: f32 = (0..n).map(|i| self.mean[i * n + i]).sum();
+        if !(trace > 0.0) {
+            return None;
+        }
+        for i in 0..n {
+            ridged[i * n + i] += RIDGE * trace;
+        }
+        let Some(before) = before else {
+            return orthonormal(&ridged, n);
+        };
+        let mut along = vec![0.0; n * n];
+        product(View::new(&ridged, n, n), View::new(before, n, n), &mut along, false);
+        orthonormal(&along, n)
+    }
+}
+
+/// The mean over rows of what some watches added up.
+fn mean_of(watches: &[Watch], layer: usize, side: usize, rows: usize) -> Vec<f32> {
+    let share = 1.0 / rows.max(1) as f32;
+    let mut mean = vec![0.0; watches.first().map_or(0, |w| w.sums[layer][side].len())];
+    for watch in watches {
+        for (m, s) in mean.iter_mut().zip(&watch.sums[layer][side]) {
+            *m += share * s;
+        }
+    }
+    mean
+}

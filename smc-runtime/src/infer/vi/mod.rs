@@ -1,0 +1,102 @@
+//! Variational inference: a density fitted to the posterior, from mini-batches at the cost of training. One file for each rule; what
+//! they share is a run that goes pass by pass.
+
+mod bam;
+mod bound;
+mod boosted;
+mod gsm;
+mod ivon;
+mod judge;
+mod matrix;
+mod mean_field;
+mod modes;
+mod natural;
+mod plan;
+mod run;
+mod score_vi;
+mod start;
+
+pub use bam::{Bam, bam};
+pub use boosted::{Boosted, boosted};
+pub use gsm::{Gsm, gsm};
+pub use ivon::{Ivon, evon, ivon};
+pub use mean_field::{MeanField, mean_field};
+pub use modes::{Modes, modes};
+pub use score_vi::{ScoreVi, score_vi};
+
+use std::sync::Arc;
+
+use super::{Inference, Stepwise};
+use crate::base::error::Result;
+use crate::base::rng::Streams;
+use crate::base::saved::Saved;
+use crate::problem::Problem;
+use crate::problem::density::Density;
+
+/// An algorithm that fits a density: what [`modes`] and [`boosted`] take.
+pub trait Variational: Inference {
+    /// A fit, before its first step.
+    ///
+    /// # Errors
+    /// Those of [`Inference::begin`].
+    fn fit<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+    ) -> Result<Box<dyn Fitting + 'a>>;
+
+    /// The fit that saved `state`.
+    ///
+    /// # Errors
+    /// Those of [`Inference::resume`].
+    fn refit<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: &Saved,
+    ) -> Result<Box<dyn Fitting + 'a>>;
+}
+
+const _: fn(&dyn Variational) = |_| ();
+
+/// A fit under way.
+pub trait Fitting: Stepwise {
+    /// The density that it has come to.
+    ///
+    /// # Errors
+    /// If its numbers are no longer those of a density.
+    fn density(&self) -> Result<Arc<dyn Density>>;
+}
+
+const _: fn(&dyn Fitting) = |_| ();
+
+/// What an algorithm has that fits one density: `begin` and `resume` are those of the fit.
+macro_rules! inference_of_a_fit {
+    ($name:literal) => {
+        fn name(&self) -> &'static str {
+            $name
+        }
+
+        fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
+            self.passes.cost(problem, 1)
+        }
+
+        fn begin<'a>(
+            &self,
+            problem: Arc<dyn Problem + 'a>,
+            streams: Streams,
+        ) -> Result<Box<dyn Stepwise + 'a>> {
+            Ok(self.fit(problem, streams)?)
+        }
+
+        fn resume<'a>(
+            &self,
+            problem: Arc<dyn Problem + 'a>,
+            streams: Streams,
+            state: &Saved,
+        ) -> Result<Box<dyn Stepwise + 'a>> {
+            Ok(self.refit(problem, streams, state)?)
+        }
+    };
+}
+use inference_of_a_fit;

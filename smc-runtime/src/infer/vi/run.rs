@@ -1,0 +1,301 @@
+//! A fit that goes pass by pass: progress, states and early stopping are the same for every rule.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Fitting;
+use super::judge::{held_out, leave};
+use super::plan::Plan;
+use crate::base::error::{Error, Result};
+use crate::base::rng::{Purpose, Streams};
+use crate::base::saved::Saved;
+use crate::infer::observe::{Detail, FitDetail, Step};
+use crate::infer::{Outcome, Stepwise, check_shape};
+use crate::problem::density::Density;
+use crate::problem::{Counts, Problem, Segment};
+
+/// Updates in a row that led to numbers that are not finite, after which a fit is given up.
+const MOST_UNDONE: usize = 50;
+
+/// How the numbers of a density follow batches.
+pub(super) trait Rule: Send {
+    /// The numbers, and what they remember.
+    type Numbers: Clone + Serialize + DeserializeOwned + Send;
+
+    /// Number of coordinates.
+    fn dim(numbers: &Self::Numbers) -> usize;
+
+    /// An update by a batch; the log-likelihood that it had, weighted to stand for all rows. Where that is not finite, nothing changed.
+    fn update(&self, numbers: &mut Self::Numbers, at: &Batch<'_>) -> Result<f64>;
+
+    /// The density that the numbers are.
+    fn density(&self, numbers: &Self::Numbers) -> Result<Arc<dyn Density>>;
+}
+
+/// A batch.
+pub(super) struct Batch<'a> {
+    pub(super) problem: &'a dyn Problem,
+    pub(super) streams: Streams,
+    pub(super) segments: &'a [Segment],
+    /// Its rows.
+    pub(super) rows: usize,
+    /// Updates before it.
+    pub(super) number: usize,
+    /// The share of all updates that is done.
+    pub(super) done: f64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct State<N> {
+    /// Passes in all.
+    planned: usize,
+    passes: usize,
+    updates: usize,
+    undone: usize,
+    in_a_row: usize,
+    numbers: N,
+    /// The best so far by the rows held out, and the passes since.
+    best: Option<(f64, N)>,
+    stale: usize,
+}
+
+/// The run.
+pub(super) struct Fit<'a, R: Rule> {
+    rule: R,
+    plan: Plan,
+    problem: Arc<dyn Problem + 'a>,
+    streams: Streams,
+    chosen: Vec<String>,
+    cautions: Vec<String>,
+    state: State<R::Numbers>,
+}
+
+/// The share of a budget of seconds that is for passes; the rest is for judging the density.
+const USED: f64 = 0.93;
+
+/// What a pass takes, by some updates that are forgotten.
+fn seconds_of_a_pass<R: Rule>(
+    rule: &R,
+    plan: &Plan,
+    problem: &dyn Problem,
+    numbers: &R::Numbers,
+) -> Result<f64> {
+    const LONG: f64 = 0.3;
+    const FEWEST: usize = 20;
+    let mut numbers = numbers.clone();
+    let streams = Streams::new(0).branch(Purpose::Trial);
+    let (mut made, mut epoch) = (0, 0);
+    let mut since = Instant::now();
+    loop {
+        epoch += 1;
+        for segments in plan.batches.epoch(streams, 0, epoch) {
+            let batch = Batch {
+                problem,
+                streams,
+                rows: segments.iter().map(|s| s.rows.len()).sum(),
+                segments: &segments,
+                number: made,
+                done: 0.0,
+            };
+            rule.update(&mut numbers, &batch)?;
+            made += 1;
+            // The first ones find caches cold and pages untouched.
+            if made == FEWEST {
+                since = Instant::now();
+            }
+            let elapsed = since.elapsed().as_secs_f64();
+            if made > FEWEST && (elapsed > LONG || made > 100 * FEWEST) {
+                let each = elapsed / (made - FEWEST) as f64;
+                return Ok(each * plan.batches.count() as f64);
+            }
+        }
+    }
+}
+
+impl<'a, R: Rule> Fit<'a, R> {
+    /// Before the first pass.
+    ///
+    /// # Errors
+    /// Those of an update, where passes are yet to be timed.
+    pub(super) fn new(
+        rule: R,
+        mut plan: Plan,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        numbers: R::Numbers,
+    ) -> Result<Self> {
+        let mut chosen = Vec::new();
+        if let Some(seconds) = plan.seconds {
+            let each = seconds_of_a_pass(&rule, &plan, &*problem, &numbers)?;
+            plan.passes = ((USED * seconds / each) as usize).max(1);
+            chosen.push(format!(
+                "{} passes, {seconds} s at {each:.3} s each; `passes({})` repeats the run",
+                plan.passes, plan.passes
+            ));
+        }
+        Ok(Self {
+            rule,
+            problem,
+            streams,
+            chosen,
+            cautions: Vec::new(),
+            state: State {
+                planned: plan.passes,
+                passes: 0,
+                updates: 0,
+                undone: 0,
+                in_a_row: 0,
+                numbers,
+                best: None,
+                stale: 0,
+            },
+            plan,
+        })
+    }
+
+    pub(super) fn resume(
+        rule: R,
+        mut plan: Plan,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: &Saved,
+    ) -> Result<Self> {
+        let state: State<R::Numbers> = state.read()?;
+        let text = |dim: usize| format!("a density of {dim} parameters");
+        check_shape(&text(problem.dim()), &text(R::dim(&state.numbers)))?;
+        plan.passes = state.planned;
+        Ok(Self {
+            rule,
+            plan,
+            problem,
+            streams,
+            chosen: Vec::new(),
+            cautions: Vec::new(),
+            state,
+        })
+    }
+
+    /// With what was chosen and why, and words of caution on what is left.
+    pub(super) fn saying(mut self, chosen: Vec<String>, cautions: Vec<String>) -> Self {
+        self.chosen.extend(chosen);
+        self.cautions = cautions;
+        self
+    }
+
+    fn is_over(&self) -> bool {
+        let stopped = self.plan.judged.is_some() && self.state.stale >= self.plan.patience();
+        self.state.passes == self.plan.passes || stopped
+    }
+
+    /// Updates by every batch of a pass; the mean log-likelihood of a row, and the updates that were undone.
+    fn pass(&mut self) -> Result<(f64, usize)> {
+        let all = self.plan.updates();
+        let (mut sum, mut made, before) = (0.0, 0, self.state.undone);
+        let number = self.state.passes + 1;
+        for segments in self.plan.batches.epoch(self.streams, 0, number) {
+            let state = &mut self.state;
+            let batch = Batch {
+                problem: &*self.problem,
+                streams: self.streams,
+                rows: segments.iter().map(|s| s.rows.len()).sum(),
+                segments: &segments,
+                number: state.updates,
+                done: state.updates as f64 / all as f64,
+            };
+            let log = self.rule.update(&mut state.numbers, &batch)?;
+            state.updates += 1;
+            if log.is_finite() {
+                sum += log / self.problem.rows() as f64;
+                made += 1;
+                state.in_a_row = 0;
+                continue;
+            }
+            state.undone += 1;
+            state.in_a_row += 1;
+            if state.in_a_row == MOST_UNDONE {
+                return Err(Error::Diverged {
+                    what: format!(
+                        "{MOST_UNDONE} updates in a row, the last of {}, met log-densities or gradients that are not finite",
+                        state.updates
+                    ),
+                    advice: "try smaller prior scales or standardised data",
+                });
+            }
+        }
+        Ok((sum / f64::from(made.max(1)), self.state.undone - before))
+    }
+
+    fn judge(&mut self) -> Result<Option<f64>> {
+        let Some(rows) = &self.plan.judged else {
+            return Ok(None);
+        };
+        let density = self.rule.density(&self.state.numbers)?;
+        let score = held_out(&*self.problem, &*density, rows.clone(), self.streams);
+        self.state.stale += 1;
+        let best = self.state.best.as_ref();
+        if score.is_finite() && best.is_none_or(|(best, _)| score > *best) {
+            self.state.best = Some((score, self.state.numbers.clone()));
+            self.state.stale = 0;
+        }
+        Ok(Some(score / rows.len() as f64))
+    }
+}
+
+impl<R: Rule> Fitting for Fit<'_, R> {
+    fn density(&self) -> Result<Arc<dyn Density>> {
+        let best = self.state.best.as_ref().map(|(_, numbers)| numbers);
+        self.rule.density(best.unwrap_or(&self.state.numbers))
+    }
+}
+
+impl<R: Rule> Stepwise for Fit<'_, R> {
+    fn chosen(&self) -> Vec<String> {
+        self.chosen.clone()
+    }
+
+    fn step(&mut self) -> Result<Option<Step>> {
+        if self.is_over() {
+            return Ok(None);
+        }
+        let (log_likelihood, undone) = self.pass()?;
+        self.state.passes += 1;
+        let held_out = self.judge()?;
+        let updates = self.plan.batches.count();
+        let done = self.state.passes as f64 / self.plan.passes as f64;
+        Ok(Some(Step {
+            step: self.state.passes,
+            done: if self.is_over() { 1.0 } else { done },
+            rows: self.plan.rows as f64,
+            touched: self.plan.rows,
+            all_rows: self.problem.rows(),
+            moves: updates,
+            non_finite: undone,
+            proposals: updates,
+            detail: Detail::Fit(FitDetail {
+                batch: self.plan.batch,
+                log_likelihood,
+                held_out,
+            }),
+            counts: Counts::default(),
+            seconds: 0.0,
+        }))
+    }
+
+    fn state(&self) -> Result<Saved> {
+        Saved::of(&self.state)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Outcome> {
+        if self.state.passes == 0 {
+            return Err(Error::Stopped {
+                steps: 0,
+                nothing: "no density yet",
+            });
+        }
+        let density = self.density()?;
+        leave(&*self.problem, density, self.streams, self.plan.leaves, self.cautions)
+    }
+}
