@@ -21,16 +21,25 @@ const PIECES: usize = 4;
 /// Rows that tell the factor of the features.
 const FEATURE_ROWS: usize = 8192;
 
+/// Features up to which their weighted factor follows the mini-batches as the others do.
+const FEW: usize = 256;
+
 /// The two factors of every affine layer, A = E\[x xᵀ\] of its inputs, a 1 for the bias at their end, and H = E\[g gᵀ\] of
 /// g = ∂ℓ/∂z, the derivatives of a row's log-likelihood by its outputs (J. Martens, R. Grosse, *Optimizing neural networks with
 /// Kronecker-factored approximate curvature*, ICML 2015): running means over mini-batches, of the inputs of the first layer once. The
 /// information of a layer's weights is about N·H ⊗ A.
+///
+/// [Weighted](Self::weighted) ones are E\[|g|² x xᵀ\] and E\[|x|² g gᵀ\], the means of GᵀG and G Gᵀ over the gradients G = g xᵀ of single rows:
+/// what is told by rows with a large gradient counts more. Their eigenvectors are the better basis for a fit (SOAP's, N. Vyas et al., ICLR
+/// 2025, with single rows for batches): on logistic regression, where H is one number, E\[g² x xᵀ\] is the information itself, and
+/// E\[x xᵀ\] is not.
 ///
 /// A side of more than 1024 units has no factor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Factors {
     layers: Vec<[Option<Factor>; 2]>,
     updates: usize,
+    weighted: bool,
 }
 
 /// One factor.
@@ -50,50 +59,72 @@ struct Watch {
     sums: Vec<[Vec<f32>; 2]>,
     /// One over the weight of the segment that a row is in.
     scale: f32,
+    weighted: bool,
     buffer: Vec<f32>,
 }
 
 impl Watch {
-    fn new(layers: Vec<([usize; 2], bool)>, scale: f32) -> Self {
+    fn new(layers: Vec<([usize; 2], bool)>, scale: f32, weighted: bool) -> Self {
         let sums = layers.iter().map(|(sizes, _)| sizes.map(|n| vec![0.0; n * n]));
         Self {
             sums: sums.collect(),
             layers,
             scale,
+            weighted,
             buffer: Vec::new(),
         }
     }
 
-    fn add(&mut self, layer: usize, side: usize, rows: &[f32], columns: usize) {
+    /// Adds Σ x xᵀ of some rows, a 1 at the end of each where the factor has one more, times the squares of `each` if there are some.
+    fn add(&mut self, layer: usize, side: usize, rows: &[f32], columns: usize, each: Option<&[f32]>) {
         let (sizes, _) = self.layers[layer];
         let n = sizes[side];
         if n == 0 || rows.is_empty() {
             return;
         }
         self.buffer.clear();
-        for row in rows.chunks(columns.max(1)) {
-            self.buffer.extend_from_slice(row);
-            // The input of a bias.
-            self.buffer.resize(self.buffer.len() + n - columns, 1.0);
+        for (i, row) in rows.chunks(columns.max(1)).enumerate() {
+            let factor = each.map_or(1.0, |each| each[i]);
+            self.buffer.extend(row.iter().map(|x| factor * x));
+            self.buffer.resize(self.buffer.len() + n - columns, factor);
         }
         let x = View::new(&self.buffer, self.buffer.len() / n, n);
         product(x.t(), x, &mut self.sums[layer][side], true);
     }
 }
 
+/// |x| of every row, with `more` added to its square.
+fn sizes(rows: &[f32], columns: usize, more: f32) -> Vec<f32> {
+    let size = |row: &[f32]| (row.iter().map(|x| x * x).sum::<f32>() + more).sqrt();
+    rows.chunks(columns.max(1)).map(size).collect()
+}
+
 impl LayerVisitor for Watch {
     fn forward(&mut self, at: &Tile, inputs: &[f32], _: &mut [f32]) {
         let ([a, _], bias) = self.layers[at.layer];
-        if a > 0 {
-            self.add(at.layer, 0, inputs, a - usize::from(bias));
+        if a > 0 && !self.weighted {
+            self.add(at.layer, 0, inputs, a - usize::from(bias), None);
         }
     }
 
-    fn backward(&mut self, at: &Tile, _: &[f32], dz: &[f32]) {
-        let ([_, h], _) = self.layers[at.layer];
+    fn backward(&mut self, at: &Tile, inputs: &[f32], dz: &[f32]) {
+        let ([a, h], bias) = self.layers[at.layer];
+        if a == 0 && h == 0 {
+            return;
+        }
+        let own: Vec<f32> = dz.iter().map(|g| g * self.scale).collect();
+        if !self.weighted {
+            return self.add(at.layer, 1, &own, h, None);
+        }
+        let rows = at.rows.len().max(1);
+        let (columns, outputs) = (inputs.len() / rows, own.len() / rows);
+        if a > 0 {
+            let each = sizes(&own, outputs, 0.0);
+            self.add(at.layer, 0, inputs, columns, Some(&each));
+        }
         if h > 0 {
-            let own: Vec<f32> = dz.iter().map(|g| g * self.scale).collect();
-            self.add(at.layer, 1, &own, h);
+            let each = sizes(inputs, columns, f32::from(u8::from(bias)));
+            self.add(at.layer, 1, &own, outputs, Some(&each));
         }
     }
 }
@@ -101,6 +132,15 @@ impl LayerVisitor for Watch {
 impl Factors {
     /// No update yet, but for the factor of the features, from some of `rows` rows.
     pub fn new(layered: &dyn Layered, dim: usize, rows: usize) -> Self {
+        Self::of(layered, dim, rows, false)
+    }
+
+    /// The weighted ones: the factor of the features is not weighted, and known from the beginning, where they are more than 256.
+    pub fn weighted(layered: &dyn Layered, dim: usize, rows: usize) -> Self {
+        Self::of(layered, dim, rows, true)
+    }
+
+    fn of(layered: &dyn Layered, dim: usize, rows: usize, weighted: bool) -> Self {
         let factor = |size: usize| {
             (size <= MOST).then(|| Factor {
                 size,
@@ -112,9 +152,10 @@ impl Factors {
         let mut factors = Self {
             layers: layered.layers().iter().map(of).collect(),
             updates: 0,
+            weighted,
         };
         let first = match factors.layers.first_mut() {
-            Some([Some(first), _]) => first,
+            Some([Some(first), _]) if !weighted || first.size > FEW => first,
             _ => return factors,
         };
         let mut wanted: Vec<([usize; 2], bool)> = layered
@@ -125,7 +166,7 @@ impl Factors {
         wanted[0].0[0] = first.size;
         let some = rows.min(FEATURE_ROWS);
         let segments = RowSet::from(0..some).segments(1.0);
-        let watches = (0..PIECES).map(|_| Watch::new(wanted.clone(), 1.0));
+        let watches = (0..PIECES).map(|_| Watch::new(wanted.clone(), 1.0, false));
         let at = Population::zeros(1, dim);
         let (_, watches) = visit(layered, &at, &segments, Way::Forward, watches.collect());
         first.mean = mean_of(&watches, 0, 0, some);
@@ -157,7 +198,7 @@ impl Factors {
         let rows = segments.iter().map(|s| s.rows.len()).sum();
         let weight = segments.first().map_or(1.0, |s| s.weight);
         let scale = if weight > 0.0 { 1.0 / weight as f32 } else { 0.0 };
-        let watches = (0..PIECES).map(|_| Watch::new(wanted.clone(), scale));
+        let watches = (0..PIECES).map(|_| Watch::new(wanted.clone(), scale, self.weighted));
         let way = Way::Gradient(gradient);
         let (sums, watches) = visit(layered, theta, segments, way, watches.collect());
         self.updates += 1;

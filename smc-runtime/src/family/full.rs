@@ -15,7 +15,7 @@ use crate::problem::population::Population;
 const MOST: usize = 4096;
 
 /// The family of normal densities with any covariance, for models of at most 4096 parameters. φ is the mean and the rows of a lower
-/// triangular L, θ = mean + L z, the logarithms of its diagonal in the place of the diagonal.
+/// triangle: θ_i = mean_i + s_i (z_i + Σ_{j<i} a_ij z_j), the logarithm of s_i on the diagonal: all but the mean has no unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Full;
 
@@ -174,10 +174,11 @@ fn lower(numbers: &[f32], n: usize) -> Vec<f64> {
     let mut lower = vec![0.0; n * n];
     for i in 0..n {
         let own = &numbers[n + row(i)..][..=i];
+        let scale = f64::from(own[i]).exp();
         for (l, x) in lower[i * n..].iter_mut().zip(own) {
-            *l = f64::from(*x);
+            *l = scale * f64::from(*x);
         }
-        lower[i * n + i] = f64::from(own[i]).exp();
+        lower[i * n + i] = scale;
     }
     lower
 }
@@ -204,7 +205,7 @@ impl Family for Full {
         for (i, x) in theta.iter_mut().enumerate() {
             let own = &numbers[n + row(i)..][..=i];
             let below: f32 = own.iter().zip(noise).take(i).map(|(l, z)| l * z).sum();
-            *x = numbers[i] + below + own[i].exp() * noise[i];
+            *x = numbers[i] + own[i].exp() * (below + noise[i]);
         }
     }
 
@@ -220,11 +221,14 @@ impl Family for Full {
         let n = slope.len();
         gradient[..n].copy_from_slice(slope);
         for (i, r) in slope.iter().enumerate() {
-            let own = &mut gradient[n + row(i)..][..=i];
-            for (g, z) in own.iter_mut().zip(noise) {
-                *g = r * z;
+            let own = &numbers[n + row(i)..][..=i];
+            let scale = own[i].exp();
+            let below: f32 = own.iter().zip(noise).take(i).map(|(a, z)| a * z).sum();
+            let by = &mut gradient[n + row(i)..][..=i];
+            for (g, z) in by.iter_mut().zip(noise) {
+                *g = r * scale * z;
             }
-            own[i] *= numbers[n + row(i) + i].exp();
+            by[i] = r * scale * (below + noise[i]);
         }
     }
 

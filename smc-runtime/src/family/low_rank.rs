@@ -12,7 +12,7 @@ use crate::problem::density::{Array, Density, Moments, Numbers};
 use crate::problem::population::Population;
 
 /// The family of normal densities with covariance F Fᵀ + diag s², F of `rank` columns: correlations in a few directions at a cost that
-/// is linear in the parameters. φ is the means, the logarithms of s, and F row after row.
+/// is linear in the parameters. φ is the means, the logarithms of s, and row after row of F in units of s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LowRank {
     /// Columns of F.
@@ -188,6 +188,14 @@ fn parts(numbers: &[f32], dim: usize) -> (&[f32], &[f32], &[f32]) {
     (mean, logs, factor)
 }
 
+/// Standard deviations, and the factors in the units of the parameters.
+fn scaled(logs: &[f32], units: &[f32], rank: usize) -> (Vec<f32>, Vec<f32>) {
+    let sd: Vec<f32> = logs.iter().map(|l| l.exp().max(f32::MIN_POSITIVE)).collect();
+    let factor = units.iter().enumerate().map(|(at, f)| sd[at / rank] * f);
+    let factor = factor.collect();
+    (sd, factor)
+}
+
 impl Family for LowRank {
     /// F begins small and uneven: where all of it is zero its columns never part.
     fn begin(&self, mean: &[f32], sd: &[f32]) -> Result<Vec<f32>> {
@@ -200,8 +208,7 @@ impl Family for LowRank {
         let mut stream = Streams::new(0).stream(Purpose::Start, 0, 0, 0);
         let uneven = stream.normals(mean.len() * self.rank);
         let scale = SMALL / (self.rank as f32).sqrt();
-        let factor = uneven.iter().enumerate();
-        let factor = factor.map(|(at, z)| scale * sd[at / self.rank] * z);
+        let factor = uneven.iter().map(|z| scale * z);
         let logs = sd.iter().map(|s| s.ln());
         Ok(mean.iter().copied().chain(logs).chain(factor).collect())
     }
@@ -216,15 +223,16 @@ impl Family for LowRank {
         let at = theta.iter_mut().zip(mean).zip(logs).zip(own);
         for ((((x, m), l), e), f) in at.zip(factor.chunks(self.rank)) {
             let shift: f32 = f.iter().zip(along).map(|(f, z)| f * z).sum();
-            *x = m + l.exp() * e + shift;
+            *x = m + l.exp() * (e + shift);
         }
     }
 
     fn score(&self, numbers: &[f32], noise: &[f32], score: &mut [f32]) {
         let dim = score.len();
-        let (_, logs, factor) = parts(numbers, dim);
+        let (_, logs, units) = parts(numbers, dim);
         let (own, along) = noise.split_at(dim);
-        let sd: Vec<f32> = logs.iter().map(|l| l.exp().max(f32::MIN_POSITIVE)).collect();
+        let (sd, factor) = scaled(logs, units, self.rank);
+        let factor = &factor[..];
         let Some(inner) = capacitance(&sd, factor, self.rank) else {
             return score.fill(f32::NAN);
         };
@@ -239,25 +247,27 @@ impl Family for LowRank {
 
     fn pull(&self, numbers: &[f32], noise: &[f32], slope: &[f32], gradient: &mut [f32]) {
         let dim = slope.len();
-        let (_, logs, _) = parts(numbers, dim);
+        let (_, logs, units) = parts(numbers, dim);
         let (own, along) = noise.split_at(dim);
         let (by_mean, rest) = gradient.split_at_mut(dim);
         let (by_log, by_factor) = rest.split_at_mut(dim);
         by_mean.copy_from_slice(slope);
-        for (((g, l), e), r) in by_log.iter_mut().zip(logs).zip(own).zip(slope) {
-            *g = r * e * l.exp();
-        }
-        for (row, r) in by_factor.chunks_mut(self.rank).zip(slope) {
-            for (g, z) in row.iter_mut().zip(along) {
-                *g = r * z;
+        let rows = by_factor.chunks_mut(self.rank).zip(units.chunks(self.rank));
+        let coordinates = by_log.iter_mut().zip(logs).zip(own).zip(slope);
+        for ((((g, l), e), r), (by_row, row)) in coordinates.zip(rows) {
+            let scale = r * l.exp();
+            let shift: f32 = row.iter().zip(along).map(|(f, z)| f * z).sum();
+            *g = scale * (e + shift);
+            for (g, z) in by_row.iter_mut().zip(along) {
+                *g = scale * z;
             }
         }
     }
 
     fn density(&self, numbers: &[f32], dim: usize) -> Result<Arc<dyn Density>> {
-        let (mean, logs, factor) = parts(numbers, dim);
-        let sd = logs.iter().map(|l| l.exp().max(f32::MIN_POSITIVE)).collect();
-        let density = LowRankNormal::new(mean.to_vec(), sd, factor.to_vec(), self.rank)?;
+        let (mean, logs, units) = parts(numbers, dim);
+        let (sd, factor) = scaled(logs, units, self.rank);
+        let density = LowRankNormal::new(mean.to_vec(), sd, factor, self.rank)?;
         Ok(Arc::new(density))
     }
 }

@@ -60,18 +60,21 @@ impl At {
 
 impl Turned {
     /// Around `mean`, one vector, with the standard deviation `sd` of every coordinate; in the eigenbasis of Kronecker factors where
-    /// there are layers. `widest` says of all coordinates, one range after the other, what their standard deviation may be at the most;
+    /// there are some. `widest` says of all coordinates, one range after the other, what their standard deviation may be at the most;
     /// the coordinates of a layer that is turned share the largest of theirs.
     pub fn new(
         rows: usize,
         mean: &Population,
         sd: &[f32],
         widest: Vec<(Range<usize>, f32)>,
-        layered: Option<&dyn Layered>,
+        kronecker: Option<(&dyn Layered, Factors)>,
     ) -> Self {
         let dim = mean.dim();
-        let factors = layered.map(|layered| Factors::new(layered, dim, rows));
-        let mut basis = Basis::of(layered.map_or(&[], |layered| layered.layers()));
+        let (layers, factors) = match kronecker {
+            Some((layered, factors)) => (layered.layers(), Some(factors)),
+            None => (&[][..], None),
+        };
+        let mut basis = Basis::of(layers);
         if let Some(factors) = &factors {
             factors.of_features(&mut basis);
         }
@@ -82,7 +85,7 @@ impl Turned {
             .into_iter()
             .map(|(range, sd)| (range, 1.0 / (n * sd * sd)))
             .collect();
-        for layer in layered.map_or(&[][..], |layered| layered.layers()) {
+        for layer in layers {
             let of_layer = |range: &Range<usize>| *range == layer.weight || Some(range) == layer.bias.as_ref();
             let own = least.iter().filter(|(range, _)| of_layer(range));
             let lowest = own.map(|(_, least)| *least).fold(f32::INFINITY, f32::min);

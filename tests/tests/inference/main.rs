@@ -20,4 +20,5 @@ mod reproducibility;
 mod scales;
 mod starts;
 mod stochastic;
+mod variational;
 mod verdict;

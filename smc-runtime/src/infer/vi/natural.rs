@@ -8,7 +8,7 @@ use super::run::{Batch, Rule};
 use super::start::{start, widest};
 use crate::base::error::Result;
 use crate::base::rng::Streams;
-use crate::family::{At, Turned};
+use crate::family::{At, Factors, Turned};
 use crate::problem::density::Density;
 use crate::problem::{Layered, Problem};
 
@@ -29,6 +29,8 @@ pub(super) enum Coordinates {
     Own,
     /// The eigenbases of Kronecker factors, an error for a network that has none.
     Kronecker,
+    /// Those of weighted factors.
+    WeightedKronecker,
     /// The same for a network that has some, otherwise those of the model.
     KroneckerIfAny,
 }
@@ -38,7 +40,7 @@ impl Coordinates {
     pub(super) fn layered(self, problem: &dyn Problem) -> Result<(Option<&dyn Layered>, Vec<String>)> {
         let layered = match self {
             Self::Own => return Ok((None, Vec::new())),
-            Self::Kronecker => return Ok((Some(problem.layered()?), Vec::new())),
+            Self::Kronecker | Self::WeightedKronecker => return Ok((Some(problem.layered()?), Vec::new())),
             Self::KroneckerIfAny => problem.layered(),
         };
         Ok(match layered {
@@ -56,7 +58,15 @@ impl Coordinates {
     ) -> Result<(Turned, Vec<String>)> {
         let (layered, mut chosen) = self.layered(problem)?;
         let (mean, sd) = start(problem, streams);
-        let turned = Turned::new(problem.rows(), &mean, &sd, widest(problem), layered);
+        let rows = problem.rows();
+        let kronecker = layered.map(|layered| {
+            let factors = match self {
+                Self::WeightedKronecker => Factors::weighted(layered, problem.dim(), rows),
+                _ => Factors::new(layered, problem.dim(), rows),
+            };
+            (layered, factors)
+        });
+        let turned = Turned::new(rows, &mean, &sd, widest(problem), kronecker);
         if turned.lacking() > 0 {
             chosen.push(format!(
                 "coordinates as they are on {} sides of layers, which have more than 1024 units",
@@ -76,8 +86,8 @@ pub(super) struct Now {
     pub(super) noise: f32,
     /// Share of the rates, which falls.
     pub(super) rate: f32,
-    /// What the running mean is divided by.
-    pub(super) grown: f32,
+    /// One over what the running mean is to be divided by after this update, and before it: there it is 0 at the first.
+    pub(super) grown: [f32; 2],
 }
 
 /// A rule for one coordinate.
@@ -132,7 +142,10 @@ impl<F: Formula> Rule for Natural<F> {
             rows: rows as f32,
             noise: (rows / at.rows as f64).sqrt() as f32,
             rate: falling(at.done, LEAST) as f32,
-            grown: 1.0 - KEPT.powi(at.number.saturating_add(1).min(1000) as i32),
+            grown: [at.number.saturating_add(1), at.number].map(|updates| {
+                let of_all = 1.0 - KEPT.powi(updates.min(1000) as i32);
+                if updates == 0 { 0.0 } else { 1.0 / of_all }
+            }),
         };
         let formula = self.formula;
         numbers.update(gradient, &noise, move |coordinate| formula.coordinate(coordinate, now));

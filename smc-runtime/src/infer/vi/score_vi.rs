@@ -122,8 +122,9 @@ impl ScoreVi {
 ///
 /// For N(m, v), v = 1/(Nα), θ = m + √v ε and the slope g of the mean loss of a row, with f = g ε/√v, c = ε² and u the factor of the
 /// precision, the loss in u is c u² − 2u f/α + κ(c·0 + u/… − ln u)/…: its stationary point is the positive root of
-/// 2c u² − q u − κ/2 = 0 with q = 2f/α − κ/2. A slope is taken less that of the density itself, α √v ε: its expectation is zero, and so
-/// is what is left where the density is the posterior.
+/// 2c u² − q u − κ/2 = 0 with q = 2f/α − κ/2. Both estimates are taken less what is known of them, whose expectation is zero: a slope
+/// less that of the density itself, α √v ε, and f with the running mean of slopes taken from g. Nothing is left of their noise where the
+/// density is the posterior.
 #[derive(Clone, Copy)]
 struct Proximal {
     rates: [f32; 2],
@@ -136,14 +137,15 @@ impl Formula for Proximal {
         let [rho_m, rho_a] = self.rates.map(|rho| rho * now.rate);
         let (kappa_m, kappa_a) = (2.0 * (1.0 - rho_m) / rho_m, 4.0 / rho_a);
         let limit = self.trust * now.noise;
-        let most = limit / (now.rows * sd);
-        let slope = at.slope.max(-most).min(most) - alpha * sd * e;
-        let curvature = (at.slope * e / (sd * alpha)).max(-limit);
+        // Both without what is known of them: noise is left where that is wrong alone.
+        let curvature = (at.slope - at.momentum * now.grown[1]) * e / (sd * alpha);
+        let momentum = KEPT * at.momentum + (1.0 - KEPT) * (at.slope - alpha * sd * e);
         let c = e * e;
-        let u = root(2.0 * curvature - 0.5 * kappa_a, c, kappa_a);
+        let u = root(2.0 * curvature.max(-limit) - 0.5 * kappa_a, c, kappa_a);
         let precision = (alpha * u.clamp(0.5, 2.0)).max(at.least);
-        let momentum = KEPT * at.momentum + (1.0 - KEPT) * slope;
-        let mean = at.mean - 2.0 * momentum / now.grown / (2.0 * precision + kappa_m * alpha);
+        let most = limit / (now.rows * sd);
+        let slope = (momentum * now.grown[0]).max(-most).min(most);
+        let mean = at.mean - 2.0 * slope / (2.0 * precision + kappa_m * alpha);
         (mean, precision, momentum)
     }
 }
