@@ -161,14 +161,21 @@ fn read(folder: &Path, part: &str, rows: Option<usize>) -> Result<Dataset> {
 }
 
 /// The rows of other classes than those left out, and the rows to score that are of one of these.
-fn apart(args: &Args, train: Dataset, test: Dataset) -> Result<(Dataset, Dataset, Option<Dataset>)> {
+fn apart(
+    args: &Args,
+    train: Dataset,
+    test: Dataset,
+) -> Result<(Dataset, Dataset, Option<Dataset>)> {
     if args.ood.is_empty() {
         return Ok((train, test, None));
     }
     let left_out = |y: f32| args.ood.contains(&(y as usize));
     let part = |data: &Dataset, wanted: bool| {
         let rows = data.targets().iter().enumerate();
-        let rows: Vec<usize> = rows.filter(|(_, y)| left_out(**y) == wanted).map(|(i, _)| i).collect();
+        let rows: Vec<usize> = rows
+            .filter(|(_, y)| left_out(**y) == wanted)
+            .map(|(i, _)| i)
+            .collect();
         if rows.is_empty() {
             let expected = "classes that leave rows of both kinds";
             return Err(Error::config("ood", format!("{:?}", args.ood), expected));
@@ -176,7 +183,11 @@ fn apart(args: &Args, train: Dataset, test: Dataset) -> Result<(Dataset, Dataset
         data.select(&rows)
     };
     let last = args.ood.iter().copied().min().unwrap_or_default();
-    if train.targets().iter().any(|&y| !left_out(y) && y as usize > last) {
+    if train
+        .targets()
+        .iter()
+        .any(|&y| !left_out(y) && y as usize > last)
+    {
         let expected = "the last classes, so that those that are left are counted from 0";
         return Err(Error::config("ood", format!("{:?}", args.ood), expected));
     }
@@ -185,9 +196,18 @@ fn apart(args: &Args, train: Dataset, test: Dataset) -> Result<(Dataset, Dataset
 }
 
 /// How well entropy and mutual information tell strange rows from others.
-fn told_apart<M: Model>(posterior: &Posterior<M>, test: &Dataset, strange: &Dataset) -> Result<[Option<f64>; 2]> {
-    let (known, other) = (posterior.predict(test.inputs())?, posterior.predict(strange.inputs())?);
-    let is_strange: Vec<bool> = (0..known.rows() + other.rows()).map(|i| i >= known.rows()).collect();
+fn told_apart<M: Model>(
+    posterior: &Posterior<M>,
+    test: &Dataset,
+    strange: &Dataset,
+) -> Result<[Option<f64>; 2]> {
+    let (known, other) = (
+        posterior.predict(test.inputs())?,
+        posterior.predict(strange.inputs())?,
+    );
+    let is_strange: Vec<bool> = (0..known.rows() + other.rows())
+        .map(|i| i >= known.rows())
+        .collect();
     let of = |known: Option<Vec<f64>>, other: Option<Vec<f64>>| {
         let scores: Vec<f64> = known?.into_iter().chain(other?).collect();
         auroc(&scores, &is_strange)

@@ -53,7 +53,8 @@ impl FitFlags {
         seconds: Option<f64>,
     ) -> Option<Box<dyn Inference>> {
         // Fits of a mixture share the seconds.
-        let each = seconds.map(|all| all / self.modes.or(self.components).unwrap_or(1).max(1) as f64);
+        let each =
+            seconds.map(|all| all / self.modes.or(self.components).unwrap_or(1).max(1) as f64);
         Some(match algorithm {
             Algorithm::ScoreVi if self.diagonal => {
                 self.several(settled!(score_vi().diagonal(), self, flags, each))

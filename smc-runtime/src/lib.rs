@@ -29,12 +29,13 @@
 //!
 //! | floor | room | holds | knows nothing of |
 //! |---|---|---|---|
-//! | 10 | `testing` (feature) | the conformance kit for layers, models, policies and kernels of one's own | |
-//! | 9 | [`run`] | one inference set up step by step; progress; the algorithm that a model names for itself | |
-//! | 8 | [`posterior`] | what comes out: typed draws, [predictions](posterior::predict), [summary](posterior::summary), [report](posterior::report) | how it was sampled |
-//! | 7 | [`infer`] | [`Inference`](infer::Inference), draws, steps and their [observers](infer::observe); one file or folder for each algorithm | models' types, files |
-//! | 6 | [`sampling`] | what particle methods are made of: [weights](sampling::weights), [stages](sampling::stage), [clouds](sampling::cloud), [starts](sampling::start), and policies, one trait each: [`anneal`](sampling::anneal), [`kernel`](sampling::kernel), [`adapt`](sampling::adapt), [`moves`](sampling::moves), [`resample`](sampling::resample) | engines |
-//! | 5 | [`engine`] | implementations of the contract: fused kernels, and dfdx on CPU and CUDA | samplers |
+//! | 11 | `testing` (feature) | the conformance kit for layers, models, policies and kernels of one's own | |
+//! | 10 | [`run`] | one inference set up step by step; progress; the algorithm that a model names for itself | |
+//! | 9 | [`posterior`] | what comes out: typed draws, [predictions](posterior::predict), [summary](posterior::summary), [report](posterior::report) | how it was sampled |
+//! | 8 | [`infer`] | [`Inference`](infer::Inference), draws, steps and their [observers](infer::observe); one file or folder for each algorithm | models' types, files |
+//! | 7 | [`sampling`] | what particle methods are made of: [weights](sampling::weights), [stages](sampling::stage), [clouds](sampling::cloud), [starts](sampling::start), and policies, one trait each: [`anneal`](sampling::anneal), [`kernel`](sampling::kernel), [`adapt`](sampling::adapt), [`moves`](sampling::moves), [`resample`](sampling::resample) | engines |
+//! | 6 | [`engine`] | implementations of the contract: fused kernels, and dfdx on CPU and CUDA | samplers |
+//! | 5 | [`family`] | densities that are fitted to posteriors, one file each, and the [Kronecker factors](family::Factors) of a network | engines, samplers |
 //! | 4 | [`problem`] | the contracts: a [`Predictor`](problem::Predictor) without data, a [`Problem`](problem::Problem) bound to rows, what only some can do ([`Layered`](problem::Layered), [`RowSampled`](problem::RowSampled)), and [where parameter vectors live](problem::population) | engines, samplers |
 //! | 3 | [`model`] | what a user declares and what it offers: [layers and parameters](model::nn), [distributions](model::dist), [priors](model::prior), the [rules](model::check) of the language, the parameters and the network as data ([`layout`](model::layout), [`architecture`](model::architecture)), [tensor expressions](model::tensor) and [fused forms](model::fused) | data files, engines, samplers |
 //! | 2 | [`data`] | a table, checked at the door; readers, standardisation and splits | models |

@@ -44,7 +44,10 @@ impl Place {
 
     fn gather(&self, theta: &[f32]) -> Vec<f32> {
         let mut matrix = Vec::with_capacity(self.outputs * self.columns());
-        for (o, row) in theta[self.weight.clone()].chunks(self.inputs.max(1)).enumerate() {
+        for (o, row) in theta[self.weight.clone()]
+            .chunks(self.inputs.max(1))
+            .enumerate()
+        {
             matrix.extend_from_slice(row);
             matrix.extend(self.bias.iter().map(|b| theta[b.start + o]));
         }
@@ -53,7 +56,8 @@ impl Place {
 
     fn scatter(&self, matrix: &[f32], theta: &mut [f32]) {
         for (o, row) in matrix.chunks(self.columns()).enumerate() {
-            theta[self.weight.start + o * self.inputs..][..self.inputs].copy_from_slice(&row[..self.inputs]);
+            theta[self.weight.start + o * self.inputs..][..self.inputs]
+                .copy_from_slice(&row[..self.inputs]);
             if let Some(bias) = &self.bias {
                 theta[bias.start + o] = row[self.inputs];
             }
@@ -87,7 +91,9 @@ impl Basis {
 
     /// Whether nothing is turned.
     pub fn is_trivial(&self) -> bool {
-        self.layers.iter().all(|l| l.left.is_none() && l.right.is_none())
+        self.layers
+            .iter()
+            .all(|l| l.left.is_none() && l.right.is_none())
     }
 
     /// The two bases of a layer.
@@ -138,12 +144,20 @@ impl Basis {
                 let now = now.as_ref().filter(|_| now != old)?;
                 let mut between = vec![0.0; n * n];
                 match old {
-                    Some(old) => product(View::new(now, n, n).t(), View::new(old, n, n), &mut between, false),
+                    Some(old) => product(
+                        View::new(now, n, n).t(),
+                        View::new(old, n, n),
+                        &mut between,
+                        false,
+                    ),
                     None => between = transposed(now, n),
                 }
                 Some(between)
             };
-            let (by_left, by_right) = (turned(left, &old.left, rows), turned(right, &old.right, columns));
+            let (by_left, by_right) = (
+                turned(left, &old.left, rows),
+                turned(right, &old.right, columns),
+            );
             if by_left.is_none() && by_right.is_none() {
                 continue;
             }
@@ -169,8 +183,14 @@ impl Basis {
         for (number, Turn { place, left, right }) in self.layers.iter().enumerate() {
             let bias = place.bias.as_ref().map_or(0, |b| b.start + 1);
             sizes.extend([place.outputs, place.inputs, place.weight.start, bias]);
-            for (name, side, n) in [("outputs", left, place.outputs), ("inputs", right, place.columns())] {
-                arrays.extend(side.iter().map(|s| Array::new(format!("layer {number} {name}"), &[n, n], s)));
+            for (name, side, n) in [
+                ("outputs", left, place.outputs),
+                ("inputs", right, place.columns()),
+            ] {
+                arrays.extend(
+                    side.iter()
+                        .map(|s| Array::new(format!("layer {number} {name}"), &[n, n], s)),
+                );
             }
         }
         (sizes, arrays)
@@ -188,11 +208,15 @@ impl Basis {
         }
         let mut layers = Vec::new();
         for (number, &[outputs, inputs, weight, bias]) in sizes.iter().enumerate() {
-            let end = outputs.checked_mul(inputs).and_then(|n| n.checked_add(weight));
+            let end = outputs
+                .checked_mul(inputs)
+                .and_then(|n| n.checked_add(weight));
             let inside = |end: Option<usize>| end.is_some_and(|end| end <= dim);
             let after = bias.checked_add(outputs).map(|end| end.saturating_sub(1));
             if !inside(end) || (bias > 0 && !inside(after)) {
-                return Err(wrong(format!("layer {number} of {outputs} × {inputs} at {weight}")));
+                return Err(wrong(format!(
+                    "layer {number} of {outputs} × {inputs} at {weight}"
+                )));
             }
             let place = Place {
                 outputs,
@@ -205,7 +229,9 @@ impl Basis {
                 let there = numbers.arrays.iter().any(|a| a.name == name);
                 let side = there.then(|| numbers.array(&name)).transpose()?;
                 match side {
-                    Some(side) if side.len() != n * n => Err(wrong(format!("{} numbers in `{name}`", side.len()))),
+                    Some(side) if side.len() != n * n => {
+                        Err(wrong(format!("{} numbers in `{name}`", side.len())))
+                    }
                     side => Ok(side.map(<[f32]>::to_vec)),
                 }
             };

@@ -46,7 +46,11 @@ impl DiagonalNormal {
 impl fmt::Debug for DiagonalNormal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let print = print_of(&[&self.mean, &self.sd]);
-        write!(f, "a diagonal normal of {} coordinates ({print:016x})", self.mean.len())
+        write!(
+            f,
+            "a diagonal normal of {} coordinates ({print:016x})",
+            self.mean.len()
+        )
     }
 }
 
@@ -69,7 +73,11 @@ impl Density for DiagonalNormal {
         let constant = -logs - self.mean.len() as f64 * HALF_LN_TAU;
         if let Some(gradient) = gradient {
             gradient.on_host().map_rows(|i, g| {
-                let at = g.iter_mut().zip(thetas.row(i)).zip(&self.mean).zip(&self.sd);
+                let at = g
+                    .iter_mut()
+                    .zip(thetas.row(i))
+                    .zip(&self.mean)
+                    .zip(&self.sd);
                 for (((g, x), m), s) in at {
                     *g -= (x - m) / (s * s);
                 }
@@ -94,7 +102,10 @@ impl Density for DiagonalNormal {
         Some(Numbers {
             family: "diagonal".to_owned(),
             sizes: Vec::new(),
-            arrays: vec![Array::new("mean", &n, &self.mean), Array::new("sd", &n, &self.sd)],
+            arrays: vec![
+                Array::new("mean", &n, &self.mean),
+                Array::new("sd", &n, &self.sd),
+            ],
             parts: Vec::new(),
         })
     }
@@ -109,7 +120,11 @@ impl Density for DiagonalNormal {
 impl Family for Diagonal {
     fn begin(&self, mean: &[f32], sd: &[f32]) -> Result<Vec<f32>> {
         check("sd", sd, mean.len(), true)?;
-        Ok(mean.iter().copied().chain(sd.iter().map(|s| s.ln())).collect())
+        Ok(mean
+            .iter()
+            .copied()
+            .chain(sd.iter().map(|s| s.ln()))
+            .collect())
     }
 
     fn noise(&self, dim: usize) -> usize {
@@ -141,7 +156,10 @@ impl Family for Diagonal {
 
     fn density(&self, numbers: &[f32], dim: usize) -> Result<Arc<dyn Density>> {
         let (mean, logs) = numbers.split_at(dim);
-        let sd = logs.iter().map(|l| l.exp().max(f32::MIN_POSITIVE)).collect();
+        let sd = logs
+            .iter()
+            .map(|l| l.exp().max(f32::MIN_POSITIVE))
+            .collect();
         Ok(Arc::new(DiagonalNormal::new(mean.to_vec(), sd)?))
     }
 }

@@ -65,7 +65,9 @@ struct Watch {
 
 impl Watch {
     fn new(layers: Vec<([usize; 2], bool)>, scale: f32, weighted: bool) -> Self {
-        let sums = layers.iter().map(|(sizes, _)| sizes.map(|n| vec![0.0; n * n]));
+        let sums = layers
+            .iter()
+            .map(|(sizes, _)| sizes.map(|n| vec![0.0; n * n]));
         Self {
             sums: sums.collect(),
             layers,
@@ -76,7 +78,14 @@ impl Watch {
     }
 
     /// Adds Σ x xᵀ of some rows, a 1 at the end of each where the factor has one more, times the squares of `each` if there are some.
-    fn add(&mut self, layer: usize, side: usize, rows: &[f32], columns: usize, each: Option<&[f32]>) {
+    fn add(
+        &mut self,
+        layer: usize,
+        side: usize,
+        rows: &[f32],
+        columns: usize,
+        each: Option<&[f32]>,
+    ) {
         let (sizes, _) = self.layers[layer];
         let n = sizes[side];
         if n == 0 || rows.is_empty() {
@@ -148,7 +157,12 @@ impl Factors {
                 fixed: false,
             })
         };
-        let of = |l: &Layer| [factor(l.inputs + usize::from(l.bias.is_some())), factor(l.outputs)];
+        let of = |l: &Layer| {
+            [
+                factor(l.inputs + usize::from(l.bias.is_some())),
+                factor(l.outputs),
+            ]
+        };
         let mut factors = Self {
             layers: layered.layers().iter().map(of).collect(),
             updates: 0,
@@ -197,7 +211,11 @@ impl Factors {
             .collect();
         let rows = segments.iter().map(|s| s.rows.len()).sum();
         let weight = segments.first().map_or(1.0, |s| s.weight);
-        let scale = if weight > 0.0 { 1.0 / weight as f32 } else { 0.0 };
+        let scale = if weight > 0.0 {
+            1.0 / weight as f32
+        } else {
+            0.0
+        };
         let watches = (0..PIECES).map(|_| Watch::new(wanted.clone(), scale, self.weighted));
         let way = Way::Gradient(gradient);
         let (sums, watches) = visit(layered, theta, segments, way, watches.collect());
@@ -266,7 +284,7 @@ impl Factor {
         let n = self.size;
         let mut ridged = self.mean.clone();
         let trace: f32 = (0..n).map(|i| self.mean[i * n + i]).sum();
-        if !(trace > 0.0) {
+        if trace.is_nan() || trace <= 0.0 {
             return None;
         }
         for i in 0..n {
@@ -276,7 +294,12 @@ impl Factor {
             return orthonormal(&ridged, n);
         };
         let mut along = vec![0.0; n * n];
-        product(View::new(&ridged, n, n), View::new(before, n, n), &mut along, false);
+        product(
+            View::new(&ridged, n, n),
+            View::new(before, n, n),
+            &mut along,
+            false,
+        );
         orthonormal(&along, n)
     }
 }

@@ -38,10 +38,18 @@ impl FullNormal {
         small(n)?;
         if covariance.len() != n * n {
             let found = format!("{} numbers", covariance.len());
-            return Err(Error::shape("covariance", format!("{n} × {n} numbers"), found));
+            return Err(Error::shape(
+                "covariance",
+                format!("{n} × {n} numbers"),
+                found,
+            ));
         }
         let lower = cholesky(covariance, n).ok_or_else(|| {
-            Error::config("covariance", format!("{n} × {n}"), "a positive definite one is needed")
+            Error::config(
+                "covariance",
+                format!("{n} × {n}"),
+                "a positive definite one is needed",
+            )
         })?;
         // As they are told by its numbers.
         let lower = lower.iter().map(|&x| f64::from(x as f32)).collect();
@@ -79,7 +87,9 @@ fn small(n: usize) -> Result<()> {
     Err(Error::config(
         "parameters under a full covariance",
         n,
-        format!("at most {MOST} are possible; `LowRank {{ rank: 8 }}` or Kronecker factors go farther"),
+        format!(
+            "at most {MOST} are possible; `LowRank {{ rank: 8 }}` or Kronecker factors go farther"
+        ),
     ))
 }
 
@@ -87,7 +97,11 @@ impl fmt::Debug for FullNormal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lower: Vec<f32> = self.lower.iter().map(|&x| x as f32).collect();
         let print = print_of(&[&self.mean, &lower]);
-        write!(f, "a normal of {} coordinates ({print:016x})", self.mean.len())
+        write!(
+            f,
+            "a normal of {} coordinates ({print:016x})",
+            self.mean.len()
+        )
     }
 }
 

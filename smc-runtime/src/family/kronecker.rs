@@ -40,7 +40,11 @@ impl fmt::Debug for KroneckerNormal {
         let mut all = vec![&self.mean[..], &self.sd];
         all.extend(arrays.iter().map(|a| &a.values[..]));
         let n = self.mean.len();
-        write!(f, "a normal of {n} coordinates, Kronecker by layer ({:016x})", print_of(&all))
+        write!(
+            f,
+            "a normal of {n} coordinates, Kronecker by layer ({:016x})",
+            print_of(&all)
+        )
     }
 }
 
@@ -92,11 +96,11 @@ impl Density for KroneckerNormal {
     /// The mean is exact; variances are from 256 draws, the same ones whenever they are asked for.
     fn moments(&self) -> Moments {
         const DRAWS: usize = 256;
+        // All together may be more than memory holds.
+        const TOGETHER: usize = 16;
         let mut mean = self.mean.clone();
         self.basis.leave(&mut mean);
         let mut squares = vec![0.0; mean.len()];
-        // A few at a time: all together may be more than memory holds.
-        const TOGETHER: usize = 16;
         for part in 0..DRAWS / TOGETHER {
             let mut thetas = Population::zeros(TOGETHER, mean.len()).numbered_from(part * TOGETHER);
             self.sample(Streams::new(0).branch(Purpose::Reference), 0, &mut thetas);
@@ -115,7 +119,10 @@ impl Density for KroneckerNormal {
     fn numbers(&self) -> Option<Numbers> {
         let n = [self.mean.len()];
         let (sizes, bases) = self.basis.numbers();
-        let mut arrays = vec![Array::new("mean", &n, &self.mean), Array::new("sd", &n, &self.sd)];
+        let mut arrays = vec![
+            Array::new("mean", &n, &self.mean),
+            Array::new("sd", &n, &self.sd),
+        ];
         arrays.extend(bases);
         Some(Numbers {
             family: "kronecker".to_owned(),

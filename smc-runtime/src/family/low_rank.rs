@@ -85,7 +85,11 @@ fn capacitance(sd: &[f32], factor: &[f32], rank: usize) -> Option<Vec<f64>> {
 
 /// Σ⁻¹ x for Σ = F Fᵀ + diag sd².
 fn solve(sd: &[f32], factor: &[f32], rank: usize, inner: &[f64], x: &[f64]) -> Vec<f64> {
-    let mut solved: Vec<f64> = x.iter().zip(sd).map(|(x, s)| x / f64::from(*s).powi(2)).collect();
+    let mut solved: Vec<f64> = x
+        .iter()
+        .zip(sd)
+        .map(|(x, s)| x / f64::from(*s).powi(2))
+        .collect();
     let mut along = vec![0.0; rank];
     for (row, y) in factor.chunks(rank.max(1)).zip(&solved) {
         for (a, f) in along.iter_mut().zip(row) {
@@ -105,7 +109,10 @@ impl fmt::Debug for LowRankNormal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let print = print_of(&[&self.mean, &self.sd, &self.factor]);
         let (n, rank) = (self.mean.len(), self.rank);
-        write!(f, "a normal of {n} coordinates, rank {rank} and diagonal ({print:016x})")
+        write!(
+            f,
+            "a normal of {n} coordinates, rank {rank} and diagonal ({print:016x})"
+        )
     }
 }
 
@@ -119,7 +126,9 @@ impl Density for LowRankNormal {
         let noise = streams.branch(Purpose::Start);
         thetas.fill_normal(streams, Purpose::Start, 0, draw);
         thetas.on_host().map_rows(|i, row| {
-            let along = noise.stream(Purpose::Start, 0, first + i, draw).normals(rank);
+            let along = noise
+                .stream(Purpose::Start, 0, first + i, draw)
+                .normals(rank);
             let at = row.iter_mut().zip(&self.mean).zip(&self.sd);
             for (((x, m), s), f) in at.zip(self.factor.chunks(rank.max(1))) {
                 let shift: f32 = f.iter().zip(&along).map(|(f, z)| f * z).sum();
@@ -130,7 +139,9 @@ impl Density for LowRankNormal {
 
     fn log_density(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
         let own: f64 = self.sd.iter().map(|s| f64::from(*s).ln()).sum();
-        let inner: f64 = (0..self.rank).map(|k| self.inner[k * self.rank + k].ln()).sum();
+        let inner: f64 = (0..self.rank)
+            .map(|k| self.inner[k * self.rank + k].ln())
+            .sum();
         let constant = -own - inner - self.mean.len() as f64 * HALF_LN_TAU;
         let at = |i: usize| self.solve(thetas.row(i));
         let squares = match gradient {
@@ -190,7 +201,10 @@ fn parts(numbers: &[f32], dim: usize) -> (&[f32], &[f32], &[f32]) {
 
 /// Standard deviations, and the factors in the units of the parameters.
 fn scaled(logs: &[f32], units: &[f32], rank: usize) -> (Vec<f32>, Vec<f32>) {
-    let sd: Vec<f32> = logs.iter().map(|l| l.exp().max(f32::MIN_POSITIVE)).collect();
+    let sd: Vec<f32> = logs
+        .iter()
+        .map(|l| l.exp().max(f32::MIN_POSITIVE))
+        .collect();
     let factor = units.iter().enumerate().map(|(at, f)| sd[at / rank] * f);
     let factor = factor.collect();
     (sd, factor)
@@ -238,9 +252,14 @@ impl Family for LowRank {
         };
         let at = own.iter().zip(&sd).zip(factor.chunks(self.rank));
         let off: Vec<f64> = at
-            .map(|((e, s), f)| f64::from(s * e + f.iter().zip(along).map(|(f, z)| f * z).sum::<f32>()))
+            .map(|((e, s), f)| {
+                f64::from(s * e + f.iter().zip(along).map(|(f, z)| f * z).sum::<f32>())
+            })
             .collect();
-        for (s, x) in score.iter_mut().zip(solve(&sd, factor, self.rank, &inner, &off)) {
+        for (s, x) in score
+            .iter_mut()
+            .zip(solve(&sd, factor, self.rank, &inner, &off))
+        {
             *s = -x as f32;
         }
     }

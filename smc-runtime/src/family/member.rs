@@ -43,22 +43,41 @@ impl Member {
     }
 
     /// A draw, one vector, and the noise that it was made of.
-    pub fn draw(&self, family: &dyn Family, streams: Streams, number: usize) -> (Population, Population) {
+    pub fn draw(
+        &self,
+        family: &dyn Family,
+        streams: Streams,
+        number: usize,
+    ) -> (Population, Population) {
         let mut noise = Population::zeros(1, family.noise(self.dim));
         noise.fill_normal(streams, Purpose::Propose, number, 0);
         let mut theta = Population::zeros(1, self.dim);
-        family.draw(self.numbers.row(0), noise.row(0), theta.on_host().row_mut(0));
+        family.draw(
+            self.numbers.row(0),
+            noise.row(0),
+            theta.on_host().row_mut(0),
+        );
         (theta, noise)
     }
 
     /// An estimate of the derivative of E_q\[log p − log q\] by φ, from the gradient of log p at the draw that `noise` made: along the
     /// path alone, without the derivative of log q at a fixed draw, whose expectation is zero; so it has no noise
     /// where q is p (G. Roeder, Y. Wu, D. Duvenaud, *Sticking the landing*, NeurIPS 2017).
-    pub fn slope(&self, family: &dyn Family, noise: &Population, gradient: &Population) -> Population {
+    pub fn slope(
+        &self,
+        family: &dyn Family,
+        noise: &Population,
+        gradient: &Population,
+    ) -> Population {
         let (numbers, z) = (self.numbers.row(0), noise.row(0));
         let mut score = vec![0.0; self.dim];
         family.score(numbers, z, &mut score);
-        let slope: Vec<f32> = gradient.row(0).iter().zip(score).map(|(g, s)| g - s).collect();
+        let slope: Vec<f32> = gradient
+            .row(0)
+            .iter()
+            .zip(score)
+            .map(|(g, s)| g - s)
+            .collect();
         let mut out = self.numbers.zeros_like();
         family.pull(numbers, z, &slope, out.on_host().row_mut(0));
         out

@@ -16,7 +16,7 @@ use crate::problem::population::Population;
 /// use smc_runtime::family::{DiagonalNormal, Mixture};
 /// use smc_runtime::problem::density::Density;
 /// let at = |mean: f32| Ok::<_, smc_runtime::Error>(Arc::new(DiagonalNormal::new(vec![mean], vec![0.5])?) as Arc<dyn Density>);
-/// let two = Mixture::new(vec![at(-1.0)?, at(2.0)?], vec![0.25, 0.75])?;
+/// let two = Mixture::new(vec![at(-1.0)?, at(2.0)?], &[0.25, 0.75])?;
 /// assert_eq!(two.moments().mean, [1.25]);
 /// assert_eq!(two.moments().variance, [0.25 + 0.1875 * 9.0]);
 /// # Ok::<(), smc_runtime::Error>(())
@@ -32,7 +32,7 @@ impl Mixture {
     /// # Errors
     /// If there is no component or not one weight for each, if components differ in their coordinates, or weights are not numbers from
     /// 0 with a positive sum.
-    pub fn new(components: Vec<Arc<dyn Density>>, weights: Vec<f64>) -> Result<Self> {
+    pub fn new(components: Vec<Arc<dyn Density>>, weights: &[f64]) -> Result<Self> {
         let Some(first) = components.first() else {
             return Err(Error::config("components", 0, "at least one is needed"));
         };
@@ -48,7 +48,7 @@ impl Mixture {
         }
         let sum: f64 = weights.iter().sum();
         let sound = |w: &f64| *w >= 0.0 && w.is_finite();
-        if !weights.iter().all(sound) || !(sum > 0.0 && sum.is_finite()) {
+        if !(weights.iter().all(sound) && sum > 0.0 && sum.is_finite()) {
             let expected = "numbers from 0 with a positive sum are needed";
             return Err(Error::config("weights", format!("{weights:?}"), expected));
         }
@@ -62,7 +62,7 @@ impl Mixture {
 
     /// Of what the numbers of a mixture say.
     pub(super) fn told(components: Vec<Arc<dyn Density>>, weights: Vec<f64>) -> Result<Self> {
-        let checked = Self::new(components, weights.clone())?;
+        let checked = Self::new(components, &weights)?;
         Ok(Self { weights, ..checked })
     }
 
@@ -72,7 +72,7 @@ impl Mixture {
     /// As [`Mixture::new`].
     pub fn equal(components: Vec<Arc<dyn Density>>) -> Result<Self> {
         let weights = vec![1.0; components.len()];
-        Self::new(components, weights)
+        Self::new(components, &weights)
     }
 
     /// The components.
@@ -193,7 +193,7 @@ impl Density for Mixture {
 
     fn widened(&self, factor: f64) -> Option<Arc<dyn Density>> {
         let wide: Option<Vec<_>> = self.components.iter().map(|c| c.widened(factor)).collect();
-        let wide = Self::new(wide?, self.weights.clone()).ok()?;
+        let wide = Self::new(wide?, &self.weights).ok()?;
         Some(Arc::new(wide))
     }
 }

@@ -86,7 +86,8 @@ impl Turned {
             .map(|(range, sd)| (range, 1.0 / (n * sd * sd)))
             .collect();
         for layer in layers {
-            let of_layer = |range: &Range<usize>| *range == layer.weight || Some(range) == layer.bias.as_ref();
+            let of_layer =
+                |range: &Range<usize>| *range == layer.weight || Some(range) == layer.bias.as_ref();
             let own = least.iter().filter(|(range, _)| of_layer(range));
             let lowest = own.map(|(_, least)| *least).fold(f32::INFINITY, f32::min);
             for (_, least) in least.iter_mut().filter(|(range, _)| of_layer(range)) {
@@ -125,7 +126,11 @@ impl Turned {
         let (mean, precision, z) = (&self.mean, &self.precision, noise.values());
         exec::update_rows(draw, TOGETHER, |piece, draw| {
             let from = piece * TOGETHER;
-            let at = draw.iter_mut().zip(&mean[from..]).zip(&precision[from..]).zip(&z[from..]);
+            let at = draw
+                .iter_mut()
+                .zip(&mean[from..])
+                .zip(&precision[from..])
+                .zip(&z[from..]);
             for (((x, m), a), z) in at {
                 *x = m + z / (rows * a).sqrt();
             }

@@ -22,8 +22,8 @@ pub(crate) use prior::FromPrior;
 pub use smc::{Smc, smc};
 pub use stochastic::{SgMcmc, psmile, sghmc, sgld};
 pub use vi::{
-    Bam, Boosted, Fitting, Gsm, Ivon, MeanField, Modes, ScoreVi, Variational, bam, boosted, evon, gsm,
-    ivon, mean_field, modes, score_vi,
+    Bam, Boosted, Fitting, Gsm, Ivon, MeanField, Modes, ScoreVi, Variational, bam, boosted, evon,
+    gsm, ivon, mean_field, modes, score_vi,
 };
 
 use std::fmt::Debug;

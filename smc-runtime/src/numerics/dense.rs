@@ -203,9 +203,7 @@ mod tests {
     use crate::base::rng::{Purpose, Streams};
 
     fn normals(n: usize, seed: usize) -> Vec<f32> {
-        Streams::new(9)
-            .stream(Purpose::User, 0, seed, 0)
-            .normals(n)
+        Streams::new(9).stream(Purpose::User, 0, seed, 0).normals(n)
     }
 
     #[test]
@@ -256,7 +254,12 @@ mod tests {
             orthonormal(&narrow, n).unwrap(),
         ] {
             let mut one = vec![0.0; n * n];
-            product(View::new(&q, n, n).t(), View::new(&q, n, n), &mut one, false);
+            product(
+                View::new(&q, n, n).t(),
+                View::new(&q, n, n),
+                &mut one,
+                false,
+            );
             for (at, x) in one.iter().enumerate() {
                 let exact = f32::from(u8::from(at % n == at / n));
                 assert!((x - exact).abs() < 1e-5);

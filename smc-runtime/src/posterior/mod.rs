@@ -160,7 +160,8 @@ impl<M: Model> Posterior<M> {
         let of = |draws: &Draws| Summary::of(self.predictor.architecture(), self.layout(), draws);
         match (self.form(), self.drawn_from()) {
             (Form::Density(density), DrawnFrom::Fitted(_)) => {
-                let draws = (NUMBERS / density.dim().max(1)).clamp(self.len(), DRAWS.max(self.len()));
+                let draws =
+                    (NUMBERS / density.dim().max(1)).clamp(self.len(), DRAWS.max(self.len()));
                 let streams = Streams::new(0).branch(Purpose::Reference);
                 of(&Draws::of(density.clone(), streams, draws))
             }

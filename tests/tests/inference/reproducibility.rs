@@ -222,7 +222,14 @@ fn that_resume() -> Vec<(Box<dyn Inference>, Box<dyn Inference>)> {
         both(sghmc().chains(3).passes(12)),
         both(psmile().chains(3).passes(12).cycles(2)),
         both(score_vi().passes(8).batch(40)),
-        both(score_vi().diagonal().passes(30).batch(50).validation(0.2).patience(5)),
+        both(
+            score_vi()
+                .diagonal()
+                .passes(30)
+                .batch(50)
+                .validation(0.2)
+                .patience(5),
+        ),
         both(mean_field().family(LowRank { rank: 1 }).passes(8).batch(40)),
         both(evon().passes(8).batch(40)),
         both(gsm().iterations(8)),

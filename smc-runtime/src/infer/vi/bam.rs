@@ -71,7 +71,9 @@ impl Matching for BatchAndMatch {
 /// The mean of some vectors and their covariance, divided by their number.
 fn spread(vectors: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
     let (count, n) = (vectors.len() as f64, vectors[0].len());
-    let mean: Vec<f64> = (0..n).map(|i| vectors.iter().map(|v| v[i]).sum::<f64>() / count).collect();
+    let mean: Vec<f64> = (0..n)
+        .map(|i| vectors.iter().map(|v| v[i]).sum::<f64>() / count)
+        .collect();
     let mut covariance = vec![0.0; n * n];
     for v in vectors {
         for i in 0..n {
@@ -103,7 +105,12 @@ fn matched(now: &Moments, scored: &Scored, lambda: f64) -> Option<Moments> {
     let (g, gamma) = spread(&scored.scores);
     let mut u: Vec<f64> = gamma.iter().map(|x| lambda * x).collect();
     add_outer(&mut u, share, &g);
-    let mut v: Vec<f64> = now.covariance.iter().zip(&c).map(|(s, c)| s + lambda * c).collect();
+    let mut v: Vec<f64> = now
+        .covariance
+        .iter()
+        .zip(&c)
+        .map(|(s, c)| s + lambda * c)
+        .collect();
     let off: Vec<f64> = now.mean.iter().zip(&z).map(|(m, z)| m - z).collect();
     add_outer(&mut v, share, &off);
     let lower = cholesky(&v, n)?;
@@ -112,9 +119,18 @@ fn matched(now: &Moments, scored: &Scored, lambda: f64) -> Option<Moments> {
     let middle = of_symmetric(&inner, n, |x| 2.0 / (1.0 + (1.0 + 4.0 * x.max(0.0)).sqrt()))?;
     let rough = square(&lower, &square(&middle, &upper, n), n);
     let other = transposed(&rough, n);
-    let covariance: Vec<f64> = rough.iter().zip(other).map(|(a, b)| 0.5 * (a + b)).collect();
-    let along = covariance.chunks(n).map(|row| row.iter().zip(&g).map(|(s, g)| s * g).sum::<f64>());
-    let mean = along.zip(&z).zip(&now.mean).map(|((s, z), m)| (m + lambda * (s + z)) / (1.0 + lambda));
+    let covariance: Vec<f64> = rough
+        .iter()
+        .zip(other)
+        .map(|(a, b)| 0.5 * (a + b))
+        .collect();
+    let along = covariance
+        .chunks(n)
+        .map(|row| row.iter().zip(&g).map(|(s, g)| s * g).sum::<f64>());
+    let mean = along
+        .zip(&z)
+        .zip(&now.mean)
+        .map(|((s, z), m)| (m + lambda * (s + z)) / (1.0 + lambda));
     Some(Moments {
         mean: mean.collect(),
         covariance,
@@ -198,7 +214,12 @@ mod tests {
         let ((z, c), (g, gamma)) = (spread(&scored.draws), spread(&scored.scores));
         let mut u: Vec<f64> = gamma.iter().map(|x| lambda * x).collect();
         add_outer(&mut u, share, &g);
-        let mut v: Vec<f64> = now.covariance.iter().zip(&c).map(|(s, c)| s + lambda * c).collect();
+        let mut v: Vec<f64> = now
+            .covariance
+            .iter()
+            .zip(&c)
+            .map(|(s, c)| s + lambda * c)
+            .collect();
         add_outer(&mut v, share, &[now.mean[0] - z[0], now.mean[1] - z[1]]);
         let s = &next.covariance;
         let sus = square(s, &square(&u, s, 2), 2);

@@ -173,7 +173,7 @@ impl<'a> BoostedRun<'a> {
         let problem: Arc<dyn Problem + 'a> = if number == 0 {
             self.problem.clone()
         } else {
-            let before = Mixture::new(self.grown.components.clone(), self.grown.weights.clone())?;
+            let before = Mixture::new(self.grown.components.clone(), &self.grown.weights)?;
             Arc::new(Rest {
                 prior: RestOfPrior {
                     problem: self.problem.clone(),
@@ -193,10 +193,9 @@ impl<'a> BoostedRun<'a> {
     }
 
     /// Takes the component that is ready, and sets the weights anew.
-    fn take(&mut self, density: Arc<dyn Density>) -> Result<()> {
+    fn take(&mut self, density: Arc<dyn Density>) {
         self.grown.components.push(density);
-        self.grown.weights = weights_by_bound(&*self.problem, &self.grown.components, self.streams)?;
-        Ok(())
+        self.grown.weights = weights_by_bound(&*self.problem, &self.grown.components, self.streams);
     }
 }
 
@@ -207,7 +206,10 @@ impl Stepwise for BoostedRun<'_> {
                 return Ok(None);
             };
             *frozen.lock().unwrap_or_else(PoisonError::into_inner) = Some(fit.density()?);
-            let (done, all) = (self.grown.components.len() as f64, self.settings.components as f64);
+            let (done, all) = (
+                self.grown.components.len() as f64,
+                self.settings.components as f64,
+            );
             if let Some(step) = fit.step()? {
                 self.steps += 1;
                 return Ok(Some(Step {
@@ -219,7 +221,7 @@ impl Stepwise for BoostedRun<'_> {
             }
             let density = fit.density()?;
             self.current = None;
-            self.take(density)?;
+            self.take(density);
             if self.grown.components.len() < self.settings.components {
                 self.next(None)?;
             }
@@ -250,15 +252,18 @@ impl Stepwise for BoostedRun<'_> {
         if let Some((fit, _)) = self.current.take() {
             let density = fit.density()?;
             drop(fit);
-            self.take(density)?;
+            self.take(density);
         }
         let Grown {
             components,
             weights,
         } = self.grown;
         let said: Vec<String> = weights.iter().map(|w| format!("{w:.3}")).collect();
-        let caution = format!("weights of the components by their bound: {}", said.join(", "));
-        let mixture = Arc::new(Mixture::new(components, weights)?);
+        let caution = format!(
+            "weights of the components by their bound: {}",
+            said.join(", ")
+        );
+        let mixture = Arc::new(Mixture::new(components, &weights)?);
         let leaves = self.settings.passes.leaves(self.problem.dim());
         leave(&*self.problem, mixture, self.streams, leaves, vec![caution])
     }
@@ -295,7 +300,11 @@ impl Density for RestOfPrior<'_> {
     /// log p(θ) − log((1 − γ) q(θ)/h(θ) + γ).
     fn log_density(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
         let prior = self.problem.prior();
-        let own = self.frozen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let own = self
+            .frozen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let Some(own) = own else {
             return prior.log_density(thetas, gradient);
         };
@@ -314,7 +323,10 @@ impl Density for RestOfPrior<'_> {
             Some(gradient) => {
                 let logs = prior.log_density(thetas, Some(&mut *gradient));
                 let ones = vec![1.0; thetas.len()];
-                let share = terms.iter().zip(&totals).map(|(t, total)| (t[0] - total).exp() as f32);
+                let share = terms
+                    .iter()
+                    .zip(&totals)
+                    .map(|(t, total)| (t[0] - total).exp() as f32);
                 let share: Vec<f32> = share.collect();
                 gradient.blend(&ones, &share, &by_h);
                 let back: Vec<f32> = share.iter().map(|s| -s).collect();
@@ -322,7 +334,10 @@ impl Density for RestOfPrior<'_> {
                 logs
             }
         };
-        logs.iter().zip(totals).map(|(log, total)| log - total).collect()
+        logs.iter()
+            .zip(totals)
+            .map(|(log, total)| log - total)
+            .collect()
     }
 
     fn moments(&self) -> crate::problem::density::Moments {
@@ -353,7 +368,9 @@ impl Problem for Rest<'_> {
         segments: &[Segment],
         gradient: Option<&mut Population>,
     ) -> Sums {
-        self.prior.problem.log_likelihood(thetas, segments, gradient)
+        self.prior
+            .problem
+            .log_likelihood(thetas, segments, gradient)
     }
 
     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::judge::log_joint;
-use crate::base::error::Result;
 use crate::base::rng::{Purpose, Streams};
 use crate::base::sums::log_sum_exp;
 use crate::problem::Problem;
@@ -22,7 +21,7 @@ pub(super) fn weights_by_bound(
     problem: &dyn Problem,
     components: &[Arc<dyn Density>],
     streams: Streams,
-) -> Result<Vec<f64>> {
+) -> Vec<f64> {
     let count = components.len();
     let streams = streams.branch(Purpose::Judge);
     // Of every component's draws: log p, and log q of all components.
@@ -31,7 +30,10 @@ pub(super) fn weights_by_bound(
         let mut thetas = Population::zeros(DRAWS, component.dim()).numbered_from(k * DRAWS);
         component.sample(streams, 2, &mut thetas);
         let joint = log_joint(problem, &thetas);
-        let logs: Vec<Vec<f64>> = components.iter().map(|q| q.log_density(&thetas, None)).collect();
+        let logs: Vec<Vec<f64>> = components
+            .iter()
+            .map(|q| q.log_density(&thetas, None))
+            .collect();
         drawn.push((joint, logs));
     }
     let mut logs = vec![-(count as f64).ln(); count];
@@ -50,13 +52,13 @@ pub(super) fn weights_by_bound(
         }
         let total = log_sum_exp(&logs);
         if !total.is_finite() {
-            return Ok(vec![1.0 / count as f64; count]);
+            return vec![1.0 / count as f64; count];
         }
         for log in &mut logs {
             *log = (*log - total).max(-700.0);
         }
     }
-    Ok(logs.iter().map(|l| l.exp()).collect())
+    logs.iter().map(|l| l.exp()).collect()
 }
 
 #[cfg(test)]
@@ -75,10 +77,10 @@ mod tests {
             Arc::new(DiagonalNormal::new(vec![mean as f32], sd).unwrap()) as Arc<dyn Density>
         };
         let two = [at(exact.mean[0]), at(exact.mean[0] + 3.0)];
-        let weights = weights_by_bound(&problem, &two, Streams::new(1)).unwrap();
+        let weights = weights_by_bound(&problem, &two, Streams::new(1));
         assert!(weights[0] > 0.99, "{weights:?}");
         let same = [at(exact.mean[0]), at(exact.mean[0])];
-        let weights = weights_by_bound(&problem, &same, Streams::new(1)).unwrap();
+        let weights = weights_by_bound(&problem, &same, Streams::new(1));
         assert!((weights[0] - 0.5).abs() < 0.01, "{weights:?}");
     }
 }

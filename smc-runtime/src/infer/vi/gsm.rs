@@ -167,7 +167,12 @@ mod tests {
         };
         let (z, g) = (vec![1.0, 0.5], vec![-0.7, 2.0]);
         let (mean, added) = matched(&now, &z, &g);
-        let s: Vec<f64> = now.covariance.iter().zip(&added).map(|(a, b)| a + b).collect();
+        let s: Vec<f64> = now
+            .covariance
+            .iter()
+            .zip(&added)
+            .map(|(a, b)| a + b)
+            .collect();
         for i in 0..2 {
             let along = s[2 * i] * g[0] + s[2 * i + 1] * g[1];
             assert!((along - (mean[i] - z[i])).abs() < 1e-12, "{i}");

@@ -41,6 +41,7 @@ pub fn ivon() -> Ivon {
         passes: Passes::default(),
         coordinates: Coordinates::Own,
         rates: [0.05, 0.005],
+        trust: 3.0,
     }
 }
 
@@ -60,6 +61,7 @@ pub struct Ivon {
     passes: Passes,
     coordinates: Coordinates,
     rates: [f64; 2],
+    trust: f64,
 }
 
 impl Ivon {
@@ -71,10 +73,31 @@ impl Ivon {
         self
     }
 
+    /// How many times its typical size, √(N/B) standard deviations of the density, a mean's slope or a negative f may be: what is beyond is
+    /// clipped. 3 unless set; infinity for none, which is the method as published, and diverges on networks with few rows.
+    pub fn trust(mut self, times: f64) -> Self {
+        self.trust = times;
+        self
+    }
+
     fn check(&self) -> Result<()> {
-        for (what, rate) in [("rates, of means", self.rates[0]), ("rates, of precisions", self.rates[1])] {
+        if self.trust.is_nan() || self.trust <= 0.0 {
+            return Err(Error::config(
+                "trust",
+                self.trust,
+                "a number above 0 is needed",
+            ));
+        }
+        for (what, rate) in [
+            ("rates, of means", self.rates[0]),
+            ("rates, of precisions", self.rates[1]),
+        ] {
             if !(rate > 0.0 && rate <= 1.0) {
-                return Err(Error::config(what, rate, "a number above 0 and at most 1 is needed"));
+                return Err(Error::config(
+                    what,
+                    rate,
+                    "a number above 0 and at most 1 is needed",
+                ));
             }
         }
         Ok(())
@@ -83,6 +106,7 @@ impl Ivon {
     fn rule(&self) -> Natural<Newton> {
         let formula = Newton {
             rates: self.rates.map(|r| r as f32),
+            trust: self.trust as f32,
         };
         Natural::new(formula, self.coordinates)
     }
@@ -91,17 +115,21 @@ impl Ivon {
 #[derive(Clone, Copy)]
 struct Newton {
     rates: [f32; 2],
+    trust: f32,
 }
 
 impl Formula for Newton {
     fn coordinate(self, at: At, now: Now) -> (f32, f32, f32) {
         let [rho, r] = self.rates.map(|rate| rate * now.rate);
         let h = at.precision;
-        let f = at.slope * at.noise / at.sd(now.rows);
+        let (sd, limit) = (at.sd(now.rows), self.trust * now.noise);
+        let f = (at.slope * at.noise / sd).max(-limit * h);
         let precision = h + r * (f - h) + 0.5 * r * r * (h - f) * (h - f) / h;
         let precision = precision.max(at.least);
         let momentum = KEPT * at.momentum + (1.0 - KEPT) * at.slope;
-        let mean = at.mean - rho * momentum * now.grown[0] / precision;
+        let most = limit / (now.rows * sd);
+        let slope = (momentum * now.grown[0]).max(-most).min(most);
+        let mean = at.mean - rho * slope / precision;
         (mean, precision, momentum)
     }
 }

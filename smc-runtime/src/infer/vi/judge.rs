@@ -47,11 +47,18 @@ pub(super) fn log_joint(problem: &dyn Problem, thetas: &Population) -> Vec<f64> 
     let prior = problem.prior().log_density(thetas, None);
     let sums = problem.log_likelihood(thetas, &all, None).totals();
     let joint = prior.iter().zip(sums).map(|(p, s)| p + s);
-    joint.map(|l| if l.is_nan() { f64::NEG_INFINITY } else { l }).collect()
+    joint
+        .map(|l| if l.is_nan() { f64::NEG_INFINITY } else { l })
+        .collect()
 }
 
 /// Draws number `from` on of a density, with their log importance weights.
-fn ratios(problem: &dyn Problem, density: &dyn Density, draws: usize, streams: Streams) -> Vec<f64> {
+fn ratios(
+    problem: &dyn Problem,
+    density: &dyn Density,
+    draws: usize,
+    streams: Streams,
+) -> Vec<f64> {
     let dim = density.dim();
     let together = (TOGETHER / dim.max(1)).clamp(1, draws);
     let mut logs = Vec::with_capacity(draws);
@@ -96,7 +103,9 @@ pub(super) fn leave(
             what: format!("none of {} draws of the density is possible", leaves.draws),
             advice: "fit it longer, or take more draws",
         };
-        weights.reweight(&smooth(&logs).log_weights).map_err(impossible)?;
+        weights
+            .reweight(&smooth(&logs).log_weights)
+            .map_err(impossible)?;
         if found.pareto_k.is_none_or(|k| k > 0.7) {
             cautions.push(format!(
                 "importance weights of a fitted density whose Pareto k is {}: neither they nor the log-evidence are to be trusted above 0.7",

@@ -21,7 +21,7 @@ const MOST: usize = 1024;
 /// The settings of such a rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Iterations {
-    pub(super) iterations: usize,
+    pub(super) number: usize,
     /// Draws of an iteration.
     pub(super) sample: usize,
     pub(super) batch: Option<usize>,
@@ -32,7 +32,7 @@ macro_rules! iterations_setters {
     () => {
         /// Iterations, each of a gradient of all rows for every draw; 200 unless set.
         pub fn iterations(mut self, iterations: usize) -> Self {
-            self.iterations.iterations = iterations;
+            self.iterations.number = iterations;
             self
         }
 
@@ -57,7 +57,7 @@ pub(super) use iterations_setters;
 impl Default for Iterations {
     fn default() -> Self {
         Self {
-            iterations: 200,
+            number: 200,
             sample: 32,
             batch: None,
         }
@@ -77,7 +77,7 @@ impl Iterations {
                 ),
             ));
         }
-        for (what, value) in [("iterations", self.iterations), ("sample", self.sample)] {
+        for (what, value) in [("iterations", self.number), ("sample", self.sample)] {
             if value == 0 {
                 return Err(Error::config(what, 0, "at least 1 is needed"));
             }
@@ -89,7 +89,7 @@ impl Iterations {
                 format!("at most {MOST} are possible here; `score_vi()` goes farther"),
             ));
         }
-        passes.whole(problem, self.iterations)
+        passes.whole(problem, self.number)
     }
 
     pub(super) fn cost(&self, passes: &Passes, problem: &dyn Problem) -> Option<Cost> {
@@ -162,7 +162,9 @@ impl<M: Matching> Rule for Matched<M> {
         density.sample(at.streams, at.number + 1, &mut thetas);
         let mut gradient = thetas.zeros_like();
         at.problem.prior().log_density(&thetas, Some(&mut gradient));
-        let sums = at.problem.log_likelihood(&thetas, at.segments, Some(&mut gradient));
+        let sums = at
+            .problem
+            .log_likelihood(&thetas, at.segments, Some(&mut gradient));
         let log = sums.totals().iter().sum::<f64>() / sample as f64;
         if !log.is_finite() || gradient.first_not_finite().is_some() {
             return Ok(f64::NAN);
@@ -187,7 +189,9 @@ impl<M: Matching> Rule for Matched<M> {
 
 /// The vectors of a population in f64.
 fn vectors(population: &Population) -> Vec<Vec<f64>> {
-    let columns: Vec<Vec<f64>> = (0..population.dim()).map(|c| population.coordinate(c)).collect();
+    let columns: Vec<Vec<f64>> = (0..population.dim())
+        .map(|c| population.coordinate(c))
+        .collect();
     let vector = |i: usize| columns.iter().map(|column| column[i]).collect();
     (0..population.len()).map(vector).collect()
 }

@@ -2,8 +2,8 @@
 //! they share is a run that goes pass by pass.
 
 mod bam;
-mod bound;
 mod boosted;
+mod bound;
 mod gsm;
 mod ivon;
 mod judge;

@@ -70,7 +70,11 @@ impl Modes {
 
     fn check(&self) -> Result<()> {
         if self.k == 0 {
-            return Err(Error::config("k, the number of fits", 0, "at least 1 is needed"));
+            return Err(Error::config(
+                "k, the number of fits",
+                0,
+                "at least 1 is needed",
+            ));
         }
         self.passes.check()
     }
@@ -126,7 +130,11 @@ impl Inference for Modes {
         let states: Vec<Saved> = state.read()?;
         if states.len() != self.k {
             let found = format!("{} fits", states.len());
-            return Err(Error::shape("a saved state", format!("{} fits", self.k), found));
+            return Err(Error::shape(
+                "a saved state",
+                format!("{} fits", self.k),
+                found,
+            ));
         }
         let fits = states.iter().enumerate();
         let fits = fits.map(|(k, state)| self.vi.refit(problem.clone(), streams.member(k), state));
@@ -178,12 +186,12 @@ impl Stepwise for ModesRun<'_> {
         let densities = self.fits.iter().map(|fit| fit.density());
         let densities: Vec<Arc<dyn Density>> = densities.collect::<Result<_>>()?;
         let weights = if self.settings.by_bound {
-            weights_by_bound(&*self.problem, &densities, self.streams)?
+            weights_by_bound(&*self.problem, &densities, self.streams)
         } else {
             vec![1.0; densities.len()]
         };
         let dim = self.problem.dim();
-        let mixture = Arc::new(Mixture::new(densities, weights)?);
+        let mixture = Arc::new(Mixture::new(densities, &weights)?);
         let leaves = self.settings.passes.leaves(dim);
         leave(&*self.problem, mixture, self.streams, leaves, Vec::new())
     }

@@ -37,15 +37,23 @@ pub(super) enum Coordinates {
 
 impl Coordinates {
     /// The layers that give the bases, if any do, and a word on it where that was a choice.
-    pub(super) fn layered(self, problem: &dyn Problem) -> Result<(Option<&dyn Layered>, Vec<String>)> {
+    pub(super) fn layered(
+        self,
+        problem: &dyn Problem,
+    ) -> Result<(Option<&dyn Layered>, Vec<String>)> {
         let layered = match self {
             Self::Own => return Ok((None, Vec::new())),
-            Self::Kronecker | Self::WeightedKronecker => return Ok((Some(problem.layered()?), Vec::new())),
+            Self::Kronecker | Self::WeightedKronecker => {
+                return Ok((Some(problem.layered()?), Vec::new()));
+            }
             Self::KroneckerIfAny => problem.layered(),
         };
         Ok(match layered {
             Ok(layered) if !layered.layers().is_empty() => (Some(layered), Vec::new()),
-            Ok(_) => (None, vec!["a diagonal covariance: there is no affine layer".to_owned()]),
+            Ok(_) => (
+                None,
+                vec!["a diagonal covariance: there is no affine layer".to_owned()],
+            ),
             Err(why) => (None, vec![format!("a diagonal covariance: {why}")]),
         })
     }
@@ -148,7 +156,9 @@ impl<F: Formula> Rule for Natural<F> {
             }),
         };
         let formula = self.formula;
-        numbers.update(gradient, &noise, move |coordinate| formula.coordinate(coordinate, now));
+        numbers.update(gradient, &noise, move |coordinate| {
+            formula.coordinate(coordinate, now)
+        });
         if at.number % RENEW == RENEW - 1 {
             numbers.renew();
         }

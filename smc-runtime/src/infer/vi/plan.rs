@@ -9,7 +9,7 @@ use crate::problem::{Batches, Problem, Ring};
 /// The settings; where there is `None`, the problem decides.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Passes {
-    pub(super) passes: Option<usize>,
+    pub(super) number: Option<usize>,
     pub(super) gradients: Option<u64>,
     pub(super) seconds: Option<f64>,
     pub(super) batch: Option<usize>,
@@ -22,7 +22,7 @@ pub(super) struct Passes {
 impl Default for Passes {
     fn default() -> Self {
         Self {
-            passes: None,
+            number: None,
             gradients: None,
             seconds: None,
             batch: None,
@@ -39,7 +39,7 @@ macro_rules! passes_setters {
     () => {
         /// Passes over the rows. What gives 14000 updates, but at least 20, unless set: rates fall along half a cosine over all of them.
         pub fn passes(mut self, passes: usize) -> Self {
-            self.passes.passes = Some(passes);
+            self.passes.number = Some(passes);
             (self.passes.gradients, self.passes.seconds) = (None, None);
             self
         }
@@ -47,7 +47,7 @@ macro_rules! passes_setters {
         /// As many passes as `row_gradients` row-gradients allow.
         pub fn gradients(mut self, row_gradients: u64) -> Self {
             self.passes.gradients = Some(row_gradients);
-            (self.passes.passes, self.passes.seconds) = (None, None);
+            (self.passes.number, self.passes.seconds) = (None, None);
             self
         }
 
@@ -55,7 +55,7 @@ macro_rules! passes_setters {
         /// call that repeats the run to the bit.
         pub fn seconds(mut self, seconds: impl Into<f64>) -> Self {
             self.passes.seconds = Some(seconds.into());
-            (self.passes.passes, self.passes.gradients) = (None, None);
+            (self.passes.number, self.passes.gradients) = (None, None);
             self
         }
 
@@ -115,7 +115,7 @@ const ROOM: usize = 1 << 24;
 impl Passes {
     pub(super) fn check(&self) -> Result<()> {
         let counts = [
-            ("passes", self.passes),
+            ("passes", self.number),
             ("batch", self.batch),
             ("patience", self.patience),
             ("draws", self.draws),
@@ -150,7 +150,7 @@ impl Passes {
             _ => Ring::without(rows..all, all),
         };
         let batches = problem.row_sampled()?.batches(ring, batch);
-        let passes = match (self.passes, self.gradients) {
+        let passes = match (self.number, self.gradients) {
             (Some(passes), _) => passes,
             (None, Some(all)) => (all / rows.max(1) as u64).max(1) as usize,
             (None, None) => UPDATES.div_ceil(batches.count()).max(PASSES),
@@ -170,7 +170,9 @@ impl Passes {
     /// A plan of iterations that see all rows each.
     pub(super) fn whole(&self, problem: &dyn Problem, iterations: usize) -> Result<Plan> {
         let rows = problem.rows();
-        let batches = problem.row_sampled()?.batches(Ring::first(rows, rows), rows);
+        let batches = problem
+            .row_sampled()?
+            .batches(Ring::first(rows, rows), rows);
         Ok(Plan {
             passes: iterations,
             seconds: None,

@@ -296,6 +296,12 @@ impl<R: Rule> Stepwise for Fit<'_, R> {
             });
         }
         let density = self.density()?;
-        leave(&*self.problem, density, self.streams, self.plan.leaves, self.cautions)
+        leave(
+            &*self.problem,
+            density,
+            self.streams,
+            self.plan.leaves,
+            self.cautions,
+        )
     }
 }

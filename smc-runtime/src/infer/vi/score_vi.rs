@@ -97,13 +97,24 @@ impl ScoreVi {
     }
 
     fn check(&self) -> Result<()> {
-        for (what, rate) in [("rates, of means", self.rates[0]), ("rates, of precisions", self.rates[1])] {
+        for (what, rate) in [
+            ("rates, of means", self.rates[0]),
+            ("rates, of precisions", self.rates[1]),
+        ] {
             if !(rate > 0.0 && rate <= 1.0) {
-                return Err(Error::config(what, rate, "a number above 0 and at most 1 is needed"));
+                return Err(Error::config(
+                    what,
+                    rate,
+                    "a number above 0 and at most 1 is needed",
+                ));
             }
         }
-        if !(self.trust > 0.0) {
-            return Err(Error::config("trust", self.trust, "a number above 0 is needed"));
+        if self.trust.is_nan() || self.trust <= 0.0 {
+            return Err(Error::config(
+                "trust",
+                self.trust,
+                "a number above 0 is needed",
+            ));
         }
         Ok(())
     }
@@ -214,7 +225,10 @@ mod tests {
                     let h = 1e-4 * u;
                     let slope = (loss(u + h) - loss(u - h)) / (2.0 * h);
                     let size = f64::from(kappa) + 2.0 * f64::from(curvature.abs());
-                    assert!(u > 0.0 && slope.abs() < 1e-5 * size, "{c} {curvature} {rho}: {slope}");
+                    assert!(
+                        u > 0.0 && slope.abs() < 1e-5 * size,
+                        "{c} {curvature} {rho}: {slope}"
+                    );
                 }
             }
         }

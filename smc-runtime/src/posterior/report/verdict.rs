@@ -124,6 +124,29 @@ impl Report {
         }
     }
 
+    /// What importance weights say of a fitted density.
+    fn doubt_of_a_fit(&self) -> Option<Doubt> {
+        let DrawnFrom::Fitted(fitted) = self.drawn_from else {
+            return None;
+        };
+        Some(match fitted.pareto_k {
+            Some(k) if !above(k, PARETO_K) => return None,
+            Some(k) => Doubt {
+                found: format!(
+                    "importance weights do not bear the density out: their Pareto k is {k:.2}, {PARETO_K} at the most is good"
+                ),
+                advice: "it may still predict well; `smc().warm(.., 1.0)` around it goes on exactly",
+            },
+            None => Doubt {
+                found: format!(
+                    "{} draws are too few to say how near the density is to the posterior",
+                    fitted.draws
+                ),
+                advice: "more draws",
+            },
+        })
+    }
+
     fn doubts(&self) -> Vec<Doubt> {
         let mut doubts = Vec::new();
         let mut doubt = |found: String, advice| doubts.push(Doubt { found, advice });
@@ -179,24 +202,8 @@ impl Report {
                 );
             }
         }
-        if let DrawnFrom::Fitted(fitted) = self.drawn_from {
-            match fitted.pareto_k {
-                Some(k) if !above(k, PARETO_K) => {}
-                Some(k) => doubt(
-                    format!(
-                        "importance weights do not bear the density out: their Pareto k is {k:.2}, {PARETO_K} at the most is good"
-                    ),
-                    "it may still predict well; `smc().warm(.., 1.0)` around it goes on exactly",
-                ),
-                None => doubt(
-                    format!(
-                        "{} draws are too few to say how near the density is to the posterior",
-                        fitted.draws
-                    ),
-                    "more draws",
-                ),
-            }
-        }
+        doubts.extend(self.doubt_of_a_fit());
+        let mut doubt = |found: String, advice| doubts.push(Doubt { found, advice });
         if let Some(distance) = self.finer_distance.filter(|d| *d > DISTANCE) {
             doubt(
                 format!(
