@@ -21,7 +21,7 @@ use crate::problem::population::Population;
 /// Maximises the evidence lower bound E_q\[log p(θ) + Σ ℓ_i(θ) − log q(θ)\] over a family by stochastic gradients through the draws
 /// (D. P. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, ICLR 2014; A. Kucukelbir et al., *Automatic Differentiation Variational
 /// Inference*, JMLR 2017), one draw for every mini-batch, by Adam at a rate that falls to zero. The family is
-/// [`Diagonal`](crate::family::Diagonal), mean field, unless it is [set](Self::family).
+/// [`Diagonal`](crate::family::Diagonal), mean field, unless it is [set](MeanField::family).
 ///
 /// ```
 /// use smc_runtime::family::LowRank;

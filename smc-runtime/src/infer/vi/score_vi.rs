@@ -23,7 +23,7 @@ use crate::problem::Problem;
 /// **reconstructed** from its abstract, and the document on variational inference says what was read, what was added and what it does.
 ///
 /// The family is normal with a [Kronecker covariance](crate::family::KroneckerNormal) for every affine layer, in the eigenbasis of
-/// its factors, and [diagonal](Self::diagonal) for all else. What is left is a density: any number of draws, and a start with a valid
+/// its factors, and [diagonal](ScoreVi::diagonal) for all else. What is left is a density: any number of draws, and a start with a valid
 /// evidence for `smc().warm(score_vi(), 1.0)`.
 ///
 /// ```
