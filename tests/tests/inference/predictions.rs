@@ -25,10 +25,10 @@ fn line() -> (Posterior<Line<2>>, Dataset) {
     let targets = inner.targets().iter().map(|y| 100.0 + 20.0 * y).collect();
     let data = inner.inputs().clone().with_targets(targets).unwrap();
     let (train, test) = data.split(0.1, 1).unwrap();
-    // Without a resampling at the end the weights are not equal.
+    // Without a resampling the weights are not equal.
     let posterior = Run::new(Line::<2>::default(), &train)
         .standardise(Standardise::fit(&train))
-        .with(smc().particles(24).ess(0.2))
+        .with(smc().particles(24).ess(0.01))
         .run()
         .unwrap();
     (posterior, test)
