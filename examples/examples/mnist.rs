@@ -386,13 +386,16 @@ fn run(args: &Args) -> Result<()> {
         Some(_) => None,
         None => args.budget.gradients(&run, batch)?,
     };
-    let algorithm: Box<dyn Inference> = match infer {
-        Algorithm::Smc => Box::new(by_stages(args, rows, islands, budget)),
-        Algorithm::Ensemble if args.epochs.is_some() || budget.is_none() => {
+    let algorithm: Box<dyn Inference> = match (fit, infer) {
+        (Some(fit), _) => fit,
+        (_, Algorithm::Smc) => Box::new(by_stages(args, rows, islands, budget)),
+        (_, Algorithm::Ensemble) if args.epochs.is_some() || budget.is_none() => {
             Box::new(members(args, args.epochs))
         }
-        Algorithm::Map if args.epochs.is_some() => Box::new(map().epochs(args.epochs.unwrap_or(1))),
-        Algorithm::Sghmc => Box::new(chains(args, budget)),
+        (_, Algorithm::Map) if args.epochs.is_some() => {
+            Box::new(map().epochs(args.epochs.unwrap_or(1)))
+        }
+        (_, Algorithm::Sghmc) => Box::new(chains(args, budget)),
         _ => infer.within(args.budget, &args.flags, &run, (rows, dim))?,
     };
     let posterior = run

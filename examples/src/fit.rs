@@ -44,6 +44,17 @@ macro_rules! settled {
     }};
 }
 
+/// The settings that all fits to all rows have.
+macro_rules! iterated {
+    ($fit:expr, $flags:expr, $all:expr) => {{
+        let fit = $fit.iterations($flags.passes.unwrap_or($all.size(200, 5)));
+        match $flags.batch {
+            Some(rows) => fit.batch(rows),
+            None => fit,
+        }
+    }};
+}
+
 impl FitFlags {
     /// The fit that `algorithm` names, if it names one.
     pub fn fit(
@@ -63,20 +74,8 @@ impl FitFlags {
             Algorithm::MeanField => self.several(settled!(mean_field(), self, flags, each)),
             Algorithm::Ivon => self.several(settled!(ivon(), self, flags, each)),
             Algorithm::Evon => self.several(settled!(evon(), self, flags, each)),
-            Algorithm::Gsm => {
-                let gsm = gsm().iterations(self.passes.unwrap_or(flags.size(200, 5)));
-                match self.batch {
-                    Some(rows) => self.several(gsm.batch(rows)),
-                    None => self.several(gsm),
-                }
-            }
-            Algorithm::Bam => {
-                let bam = bam().iterations(self.passes.unwrap_or(flags.size(200, 5)));
-                match self.batch {
-                    Some(rows) => self.several(bam.batch(rows)),
-                    None => self.several(bam),
-                }
-            }
+            Algorithm::Gsm => self.several(iterated!(gsm(), self, flags)),
+            Algorithm::Bam => self.several(iterated!(bam(), self, flags)),
             _ => return None,
         })
     }

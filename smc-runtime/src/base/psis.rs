@@ -1,5 +1,8 @@
 //! Importance weights whose largest are smoothed, and how heavy their tail is.
 
+/// The largest Pareto k of importance weights whose mean can be trusted.
+pub const LARGEST_K: f64 = 0.7;
+
 /// Pareto-smoothed importance weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Smoothed {
@@ -11,7 +14,7 @@ pub struct Smoothed {
 
 /// Smooths the largest of some importance weights, given by their logarithms: min(S/5, 3√S) of S, by the quantiles of the generalised
 /// Pareto distribution that fits them (A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry, *Pareto smoothed importance sampling*,
-/// JMLR 2024). k above 0.7 says that means over the weights are not to be trusted.
+/// JMLR 2024). k above [`LARGEST_K`] says that means over the weights are not to be trusted.
 ///
 /// ```
 /// use smc_runtime::base::psis::smooth;

@@ -97,15 +97,15 @@ impl Streams {
     /// assert_ne!(first(streams), first(apart));
     /// ```
     pub fn branch(&self, purpose: Purpose) -> Self {
-        let mut stream = self.stream(purpose, 0, 0, 0);
-        Self::new((u64::from(stream.word()) << 32) | u64::from(stream.word()))
+        Self::seeded_by(self.stream(purpose, 0, 0, 0))
     }
-}
 
-impl Streams {
     /// The streams of member number `member` of several independent runs.
     pub fn member(&self, member: usize) -> Self {
-        let mut stream = self.stream(Purpose::Member, 0, member, 0);
+        Self::seeded_by(self.stream(Purpose::Member, 0, member, 0))
+    }
+
+    fn seeded_by(mut stream: Stream) -> Self {
         Self::new((u64::from(stream.word()) << 32) | u64::from(stream.word()))
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::{Error, Result};
-use crate::numerics::dense::{View, product};
+use crate::numerics::dense::{View, product, transposed};
 use crate::problem::Layer;
 use crate::problem::density::{Array, Numbers};
 
@@ -63,12 +63,43 @@ impl Place {
             }
         }
     }
+
+    /// The layer's matrix times `left` from the left and `right` from the right, in place.
+    fn multiply(&self, theta: &mut [f32], left: Option<View<'_>>, right: Option<View<'_>>) {
+        if left.is_none() && right.is_none() {
+            return;
+        }
+        let (rows, columns) = (self.outputs, self.columns());
+        let mut matrix = self.gather(theta);
+        let mut next = vec![0.0; matrix.len()];
+        if let Some(left) = left {
+            product(left, View::new(&matrix, rows, columns), &mut next, false);
+            std::mem::swap(&mut matrix, &mut next);
+        }
+        if let Some(right) = right {
+            product(View::new(&matrix, rows, columns), right, &mut next, false);
+            std::mem::swap(&mut matrix, &mut next);
+        }
+        self.scatter(&matrix, theta);
+    }
 }
 
-/// The transpose of a square matrix.
-fn transposed(a: &[f32], n: usize) -> Vec<f32> {
-    let row = |i| (0..n).map(move |j| a[j * n + i]);
-    (0..n).flat_map(row).collect()
+/// One side of a basis, or its transpose.
+fn square(side: &[f32], n: usize, transposed: bool) -> View<'_> {
+    let side = View::new(side, n, n);
+    if transposed { side.t() } else { side }
+}
+
+/// Qᵀ Q₀ of a basis and the one before it; `None` where nothing changed.
+fn between(now: Option<&Vec<f32>>, before: Option<&Vec<f32>>, n: usize) -> Option<Vec<f32>> {
+    let now = now.filter(|_| now != before)?;
+    let Some(before) = before else {
+        return Some(transposed(now, n));
+    };
+    let mut between = vec![0.0; n * n];
+    let (now, before) = (View::new(now, n, n), View::new(before, n, n));
+    product(now.t(), before, &mut between, false);
+    Some(between)
 }
 
 impl Basis {
@@ -114,25 +145,9 @@ impl Basis {
 
     fn turn(&self, theta: &mut [f32], enters: bool) {
         for Turn { place, left, right } in &self.layers {
-            if left.is_none() && right.is_none() {
-                continue;
-            }
-            let (rows, columns) = (place.outputs, place.columns());
-            let mut matrix = place.gather(theta);
-            let mut turned = vec![0.0; matrix.len()];
-            if let Some(left) = left {
-                let left = View::new(left, rows, rows);
-                let left = if enters { left.t() } else { left };
-                product(left, View::new(&matrix, rows, columns), &mut turned, false);
-                std::mem::swap(&mut matrix, &mut turned);
-            }
-            if let Some(right) = right {
-                let right = View::new(right, columns, columns);
-                let right = if enters { right } else { right.t() };
-                product(View::new(&matrix, rows, columns), right, &mut turned, false);
-                std::mem::swap(&mut matrix, &mut turned);
-            }
-            place.scatter(&matrix, theta);
+            let left = left.as_ref().map(|l| square(l, place.outputs, enters));
+            let right = right.as_ref().map(|r| square(r, place.columns(), !enters));
+            place.multiply(theta, left, right);
         }
     }
 
@@ -140,40 +155,11 @@ impl Basis {
     pub(super) fn follow(&self, before: &Self, coordinates: &mut [f32]) {
         for (Turn { place, left, right }, old) in self.layers.iter().zip(&before.layers) {
             let (rows, columns) = (place.outputs, place.columns());
-            let turned = |now: &Option<Vec<f32>>, old: &Option<Vec<f32>>, n: usize| {
-                let now = now.as_ref().filter(|_| now != old)?;
-                let mut between = vec![0.0; n * n];
-                match old {
-                    Some(old) => product(
-                        View::new(now, n, n).t(),
-                        View::new(old, n, n),
-                        &mut between,
-                        false,
-                    ),
-                    None => between = transposed(now, n),
-                }
-                Some(between)
-            };
-            let (by_left, by_right) = (
-                turned(left, &old.left, rows),
-                turned(right, &old.right, columns),
-            );
-            if by_left.is_none() && by_right.is_none() {
-                continue;
-            }
-            let mut matrix = place.gather(coordinates);
-            let mut next = vec![0.0; matrix.len()];
-            if let Some(by) = by_left {
-                let by = View::new(&by, rows, rows);
-                product(by, View::new(&matrix, rows, columns), &mut next, false);
-                std::mem::swap(&mut matrix, &mut next);
-            }
-            if let Some(by) = by_right {
-                let by = View::new(&by, columns, columns).t();
-                product(View::new(&matrix, rows, columns), by, &mut next, false);
-                std::mem::swap(&mut matrix, &mut next);
-            }
-            place.scatter(&matrix, coordinates);
+            let left = between(left.as_ref(), old.left.as_ref(), rows);
+            let right = between(right.as_ref(), old.right.as_ref(), columns);
+            let left = left.as_ref().map(|l| View::new(l, rows, rows));
+            let right = right.as_ref().map(|r| View::new(r, columns, columns).t());
+            place.multiply(coordinates, left, right);
         }
     }
 

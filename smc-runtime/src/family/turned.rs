@@ -139,6 +139,11 @@ impl Turned {
         (theta, noise)
     }
 
+    /// Whether there are factors, by which the basis is renewed.
+    pub fn has_factors(&self) -> bool {
+        self.factors.is_some()
+    }
+
     /// The log-likelihood of a mini-batch at a draw, whose gradient is added, and the factors updated on the way if there are some.
     pub fn gather(
         &mut self,

@@ -153,7 +153,7 @@ pub(crate) fn square(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
 }
 
 /// aᵀ.
-pub(crate) fn transposed(a: &[f64], n: usize) -> Vec<f64> {
+pub(crate) fn transposed<T: Copy>(a: &[T], n: usize) -> Vec<T> {
     let row = |i| (0..n).map(move |j| a[j * n + i]);
     (0..n).flat_map(row).collect()
 }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::matrix::{Iterations, Matched, Matching, Moments, Scored, iterations_setters};
+use super::matrix::{self, Iterations, Matching, Moments, Scored, iterations_setters};
 use super::plan::{Passes, passes_draws};
-use super::run::Fit;
-use super::{Fitting, Variational};
+use super::{Fitting, Variational, inference_of_a_fit};
 use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -138,30 +137,7 @@ fn matched(now: &Moments, scored: &Scored, lambda: f64) -> Option<Moments> {
 }
 
 impl Inference for Bam {
-    fn name(&self) -> &'static str {
-        "bam"
-    }
-
-    fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
-        self.iterations.cost(&self.passes, problem)
-    }
-
-    fn begin<'a>(
-        &self,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-    ) -> Result<Box<dyn Stepwise + 'a>> {
-        Ok(self.fit(problem, streams)?)
-    }
-
-    fn resume<'a>(
-        &self,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-        state: &Saved,
-    ) -> Result<Box<dyn Stepwise + 'a>> {
-        Ok(self.refit(problem, streams, state)?)
-    }
+    inference_of_a_fit!("bam", |vi, problem| vi.iterations.cost(&vi.passes, problem));
 }
 
 impl Variational for Bam {
@@ -169,27 +145,13 @@ impl Variational for Bam {
         &self,
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
+        state: Option<&Saved>,
     ) -> Result<Box<dyn Fitting + 'a>> {
-        let plan = self.iterations.plan(&self.passes, &*problem)?;
-        let numbers = Moments::begin(&*problem, streams);
-        let rule = Matched(BatchAndMatch {
+        let matching = BatchAndMatch {
             sample: self.iterations.sample,
-        });
-        let fit = Fit::new(rule, plan, problem, streams, numbers)?;
-        Ok(Box::new(fit))
-    }
-
-    fn refit<'a>(
-        &self,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-        state: &Saved,
-    ) -> Result<Box<dyn Fitting + 'a>> {
-        let plan = self.iterations.plan(&self.passes, &*problem)?;
-        let rule = Matched(BatchAndMatch {
-            sample: self.iterations.sample,
-        });
-        Ok(Box::new(Fit::resume(rule, plan, problem, streams, state)?))
+        };
+        let settings = (&self.iterations, &self.passes);
+        matrix::fit(matching, settings, problem, streams, state)
     }
 }
 

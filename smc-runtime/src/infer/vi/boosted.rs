@@ -16,7 +16,7 @@ use crate::base::sums::log_sum_exp;
 use crate::family::{Mixture, rebuild};
 use crate::infer::observe::Step;
 use crate::infer::{Cost, Inference, Outcome, Stepwise};
-use crate::problem::density::{Density, Numbers};
+use crate::problem::density::{Density, Moments, Numbers};
 use crate::problem::population::Population;
 use crate::problem::{Counts, Layered, Predictor, Problem, RowSampled, Segment, Sums};
 
@@ -175,19 +175,14 @@ impl<'a> BoostedRun<'a> {
         } else {
             let before = Mixture::new(self.grown.components.clone(), &self.grown.weights)?;
             Arc::new(Rest {
-                prior: RestOfPrior {
-                    problem: self.problem.clone(),
-                    before,
-                    share: 1.0 / (number as f64 + 1.0),
-                    frozen: frozen.clone(),
-                },
+                problem: self.problem.clone(),
+                before,
+                share: 1.0 / (number as f64 + 1.0),
+                frozen: frozen.clone(),
             })
         };
         let streams = self.streams.member(number);
-        let fit = match state {
-            None => self.settings.vi.fit(problem, streams)?,
-            Some(state) => self.settings.vi.refit(problem, streams, state)?,
-        };
+        let fit = self.settings.vi.fit(problem, streams, state)?;
         self.current = Some((fit, frozen));
         Ok(())
     }
@@ -269,12 +264,8 @@ impl Stepwise for BoostedRun<'_> {
     }
 }
 
-/// The problem but for what a mixture has said of it already.
+/// The problem but for what a mixture has said of it already, and its prior less that.
 struct Rest<'a> {
-    prior: RestOfPrior<'a>,
-}
-
-struct RestOfPrior<'a> {
     problem: Arc<dyn Problem + 'a>,
     before: Mixture,
     /// γ.
@@ -282,13 +273,13 @@ struct RestOfPrior<'a> {
     frozen: Frozen,
 }
 
-impl fmt::Debug for RestOfPrior<'_> {
+impl fmt::Debug for Rest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}, less {:?}", self.problem.prior(), self.before)
     }
 }
 
-impl Density for RestOfPrior<'_> {
+impl Density for Rest<'_> {
     fn dim(&self) -> usize {
         self.problem.dim()
     }
@@ -340,26 +331,26 @@ impl Density for RestOfPrior<'_> {
             .collect()
     }
 
-    fn moments(&self) -> crate::problem::density::Moments {
+    fn moments(&self) -> Moments {
         self.problem.prior().moments()
     }
 }
 
 impl Problem for Rest<'_> {
     fn predictor(&self) -> Arc<dyn Predictor> {
-        self.prior.problem.predictor()
+        self.problem.predictor()
     }
 
     fn model(&self) -> &dyn Predictor {
-        self.prior.problem.model()
+        self.problem.model()
     }
 
     fn order(&self) -> &[usize] {
-        self.prior.problem.order()
+        self.problem.order()
     }
 
     fn counts(&self) -> Counts {
-        self.prior.problem.counts()
+        self.problem.counts()
     }
 
     fn log_likelihood(
@@ -368,24 +359,22 @@ impl Problem for Rest<'_> {
         segments: &[Segment],
         gradient: Option<&mut Population>,
     ) -> Sums {
-        self.prior
-            .problem
-            .log_likelihood(thetas, segments, gradient)
+        self.problem.log_likelihood(thetas, segments, gradient)
     }
 
     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
-        self.prior.problem.row_log_likelihoods(thetas)
+        self.problem.row_log_likelihoods(thetas)
     }
 
     fn prior(&self) -> &dyn Density {
-        &self.prior
+        self
     }
 
     fn layered(&self) -> Result<&dyn Layered> {
-        self.prior.problem.layered()
+        self.problem.layered()
     }
 
     fn row_sampled(&self) -> Result<&dyn RowSampled> {
-        self.prior.problem.row_sampled()
+        self.problem.row_sampled()
     }
 }

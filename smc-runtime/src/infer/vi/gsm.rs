@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::matrix::{Iterations, Matched, Matching, Moments, Scored, iterations_setters};
+use super::matrix::{self, Iterations, Matching, Moments, Scored, iterations_setters};
 use super::plan::{Passes, passes_draws};
-use super::run::Fit;
-use super::{Fitting, Variational};
+use super::{Fitting, Variational, inference_of_a_fit};
 use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -99,30 +98,7 @@ fn matched(now: &Moments, z: &[f64], g: &[f64]) -> (Vec<f64>, Vec<f64>) {
 }
 
 impl Inference for Gsm {
-    fn name(&self) -> &'static str {
-        "gsm"
-    }
-
-    fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
-        self.iterations.cost(&self.passes, problem)
-    }
-
-    fn begin<'a>(
-        &self,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-    ) -> Result<Box<dyn Stepwise + 'a>> {
-        Ok(self.fit(problem, streams)?)
-    }
-
-    fn resume<'a>(
-        &self,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-        state: &Saved,
-    ) -> Result<Box<dyn Stepwise + 'a>> {
-        Ok(self.refit(problem, streams, state)?)
-    }
+    inference_of_a_fit!("gsm", |vi, problem| vi.iterations.cost(&vi.passes, problem));
 }
 
 impl Variational for Gsm {
@@ -130,27 +106,13 @@ impl Variational for Gsm {
         &self,
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
+        state: Option<&Saved>,
     ) -> Result<Box<dyn Fitting + 'a>> {
-        let plan = self.iterations.plan(&self.passes, &*problem)?;
-        let numbers = Moments::begin(&*problem, streams);
-        let rule = Matched(Gaussian {
+        let matching = Gaussian {
             sample: self.iterations.sample,
-        });
-        let fit = Fit::new(rule, plan, problem, streams, numbers)?;
-        Ok(Box::new(fit))
-    }
-
-    fn refit<'a>(
-        &self,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-        state: &Saved,
-    ) -> Result<Box<dyn Fitting + 'a>> {
-        let plan = self.iterations.plan(&self.passes, &*problem)?;
-        let rule = Matched(Gaussian {
-            sample: self.iterations.sample,
-        });
-        Ok(Box::new(Fit::resume(rule, plan, problem, streams, state)?))
+        };
+        let settings = (&self.iterations, &self.passes);
+        matrix::fit(matching, settings, problem, streams, state)
     }
 }
 

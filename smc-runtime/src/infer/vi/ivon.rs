@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::natural::{Coordinates, Formula, KEPT, Natural, Now};
+use super::natural::{self, Coordinates, Formula, KEPT, Now, check};
 use super::plan::{Passes, passes_draws, passes_setters};
-use super::run::Fit;
 use super::{Fitting, Variational, inference_of_a_fit};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::family::At;
@@ -79,37 +78,6 @@ impl Ivon {
         self.trust = times;
         self
     }
-
-    fn check(&self) -> Result<()> {
-        if self.trust.is_nan() || self.trust <= 0.0 {
-            return Err(Error::config(
-                "trust",
-                self.trust,
-                "a number above 0 is needed",
-            ));
-        }
-        for (what, rate) in [
-            ("rates, of means", self.rates[0]),
-            ("rates, of precisions", self.rates[1]),
-        ] {
-            if !(rate > 0.0 && rate <= 1.0) {
-                return Err(Error::config(
-                    what,
-                    rate,
-                    "a number above 0 and at most 1 is needed",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn rule(&self) -> Natural<Newton> {
-        let formula = Newton {
-            rates: self.rates.map(|r| r as f32),
-            trust: self.trust as f32,
-        };
-        Natural::new(formula, self.coordinates)
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -135,7 +103,7 @@ impl Formula for Newton {
 }
 
 impl Inference for Ivon {
-    inference_of_a_fit!("ivon");
+    inference_of_a_fit!("ivon", |vi, problem| vi.passes.cost(problem));
 }
 
 impl Variational for Ivon {
@@ -143,24 +111,20 @@ impl Variational for Ivon {
         &self,
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
+        state: Option<&Saved>,
     ) -> Result<Box<dyn Fitting + 'a>> {
-        self.check()?;
-        let plan = self.passes.plan(&*problem)?;
-        let (numbers, chosen) = self.coordinates.begin(&*problem, streams)?;
-        let rule = self.rule();
-        let fit = Fit::new(rule, plan, problem, streams, numbers)?;
-        Ok(Box::new(fit.saying(chosen, Vec::new())))
-    }
-
-    fn refit<'a>(
-        &self,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-        state: &Saved,
-    ) -> Result<Box<dyn Fitting + 'a>> {
-        self.check()?;
-        let plan = self.passes.plan(&*problem)?;
-        let rule = self.rule();
-        Ok(Box::new(Fit::resume(rule, plan, problem, streams, state)?))
+        check(self.rates, self.trust)?;
+        let formula = Newton {
+            rates: self.rates.map(|r| r as f32),
+            trust: self.trust as f32,
+        };
+        natural::fit(
+            formula,
+            self.coordinates,
+            &self.passes,
+            problem,
+            streams,
+            state,
+        )
     }
 }

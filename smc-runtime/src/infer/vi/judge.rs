@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::plan::Leaves;
 use crate::base::diagnostics::mean_variance;
-use crate::base::error::Result;
-use crate::base::psis::smooth;
+use crate::base::error::{Error, Result};
+use crate::base::psis::{LARGEST_K, smooth};
 use crate::base::rng::{Purpose, Streams};
 use crate::base::sums::log_sum_exp;
 use crate::infer::{DrawnFrom, Draws, Fitted, Outcome};
@@ -99,16 +99,16 @@ pub(super) fn leave(
         let found = fitted(&logs);
         let log_evidence = log_sum_exp(&logs) - (logs.len() as f64).ln();
         let mut weights = Weights::uniform(leaves.draws);
-        let impossible = |_| crate::base::error::Error::Diverged {
+        let impossible = |_| Error::Diverged {
             what: format!("none of {} draws of the density is possible", leaves.draws),
             advice: "fit it longer, or take more draws",
         };
         weights
             .reweight(&smooth(&logs).log_weights)
             .map_err(impossible)?;
-        if found.pareto_k.is_none_or(|k| k > 0.7) {
+        if found.pareto_k.is_none_or(|k| k > LARGEST_K) {
             cautions.push(format!(
-                "importance weights of a fitted density whose Pareto k is {}: neither they nor the log-evidence are to be trusted above 0.7",
+                "importance weights of a fitted density whose Pareto k is {}: neither they nor the log-evidence are to be trusted above {LARGEST_K}",
                 found.pareto_k.map_or_else(|| "unknown".to_owned(), |k| format!("{k:.2}"))
             ));
         }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Fitting;
 use super::plan::{Passes, Plan};
-use super::run::{Batch, Rule};
-use super::start::start;
+use super::run::{Batch, Fit, Rule};
+use super::start::{Start, start};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
+use crate::base::saved::Saved;
 use crate::family::FullNormal;
 use crate::infer::Cost;
 use crate::problem::Problem;
@@ -65,7 +67,7 @@ impl Default for Iterations {
 }
 
 impl Iterations {
-    pub(super) fn plan(&self, passes: &Passes, problem: &dyn Problem) -> Result<Plan> {
+    fn plan(&self, passes: &Passes, problem: &dyn Problem) -> Result<Plan> {
         passes.check()?;
         if let Some(batch) = self.batch.filter(|&batch| batch < problem.rows()) {
             return Err(Error::config(
@@ -111,8 +113,8 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    pub(super) fn begin(problem: &dyn Problem, streams: Streams) -> Self {
-        let (mean, sd) = start(problem, streams);
+    fn begin(problem: &dyn Problem, streams: Streams) -> Self {
+        let Start { mean, sd, .. } = start(problem, streams);
         let n = sd.len();
         let mut covariance = vec![0.0; n * n];
         for (i, s) in sd.iter().enumerate() {
@@ -124,7 +126,7 @@ impl Moments {
         }
     }
 
-    pub(super) fn density(&self) -> Result<FullNormal> {
+    fn density(&self) -> Result<FullNormal> {
         let mean = self.mean.iter().map(|&m| m as f32).collect();
         FullNormal::new(mean, &self.covariance)
     }
@@ -145,8 +147,22 @@ pub(super) trait Matching: Send {
     fn next(&self, now: &Moments, scored: &Scored, iteration: usize) -> Option<Moments>;
 }
 
+/// The fit by a matching, before its first step, or as it was when it saved `state`.
+pub(super) fn fit<'a>(
+    matching: impl Matching + 'a,
+    (iterations, passes): (&Iterations, &Passes),
+    problem: Arc<dyn Problem + 'a>,
+    streams: Streams,
+    state: Option<&Saved>,
+) -> Result<Box<dyn Fitting + 'a>> {
+    let plan = iterations.plan(passes, &*problem)?;
+    let begin = |problem: &dyn Problem| Ok(Moments::begin(problem, streams));
+    let fit = Fit::begin(Matched(matching), plan, problem, streams, state, begin)?;
+    Ok(Box::new(fit))
+}
+
 /// A matching as a rule.
-pub(super) struct Matched<M>(pub(super) M);
+struct Matched<M>(M);
 
 impl<M: Matching> Rule for Matched<M> {
     type Numbers = Moments;

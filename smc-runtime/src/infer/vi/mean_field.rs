@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{Passes, passes_draws, passes_setters};
 use super::run::{Batch, Fit, Rule};
-use super::start::start;
+use super::start::{Start, start};
 use super::{Fitting, Variational, inference_of_a_fit};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
@@ -81,13 +81,6 @@ impl MeanField {
         let expected = "a positive, finite learning rate is needed";
         Err(Error::config("rate", self.rate, expected))
     }
-
-    fn rule(&self) -> ByPaths {
-        ByPaths {
-            family: self.family.clone(),
-            rate: self.rate,
-        }
-    }
 }
 
 struct ByPaths {
@@ -135,7 +128,7 @@ impl Rule for ByPaths {
 }
 
 impl Inference for MeanField {
-    inference_of_a_fit!("mean_field");
+    inference_of_a_fit!("mean_field", |vi, problem| vi.passes.cost(problem));
 }
 
 impl Variational for MeanField {
@@ -143,30 +136,25 @@ impl Variational for MeanField {
         &self,
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
+        state: Option<&Saved>,
     ) -> Result<Box<dyn Fitting + 'a>> {
         self.check()?;
         let plan = self.passes.plan(&*problem)?;
-        let (mean, sd) = start(&*problem, streams);
-        let mut member = Member::new(&*self.family, &mean, &sd)?;
-        let zeros = member.numbers().zeros_like();
-        let numbers = Numbers {
-            member,
-            moments: [zeros.clone(), zeros],
-            updates: 0,
+        let begin = |problem: &dyn Problem| {
+            let Start { mean, sd, .. } = start(problem, streams);
+            let mut member = Member::new(&*self.family, &mean, &sd)?;
+            let zeros = member.numbers().zeros_like();
+            Ok(Numbers {
+                member,
+                moments: [zeros.clone(), zeros],
+                updates: 0,
+            })
         };
-        let fit = Fit::new(self.rule(), plan, problem, streams, numbers)?;
-        Ok(Box::new(fit))
-    }
-
-    fn refit<'a>(
-        &self,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-        state: &Saved,
-    ) -> Result<Box<dyn Fitting + 'a>> {
-        self.check()?;
-        let plan = self.passes.plan(&*problem)?;
-        let fit = Fit::resume(self.rule(), plan, problem, streams, state)?;
+        let rule = ByPaths {
+            family: self.family.clone(),
+            rate: self.rate,
+        };
+        let fit = Fit::begin(rule, plan, problem, streams, state, begin)?;
         Ok(Box::new(fit))
     }
 }

@@ -35,25 +35,15 @@ use crate::problem::density::Density;
 
 /// An algorithm that fits a density: what [`modes`] and [`boosted`] take.
 pub trait Variational: Inference {
-    /// A fit, before its first step.
+    /// A fit, before its first step, or as it was when it saved `state`.
     ///
     /// # Errors
-    /// Those of [`Inference::begin`].
+    /// Those of [`Inference::begin`] and [`Inference::resume`].
     fn fit<'a>(
         &self,
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
-    ) -> Result<Box<dyn Fitting + 'a>>;
-
-    /// The fit that saved `state`.
-    ///
-    /// # Errors
-    /// Those of [`Inference::resume`].
-    fn refit<'a>(
-        &self,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-        state: &Saved,
+        state: Option<&Saved>,
     ) -> Result<Box<dyn Fitting + 'a>>;
 }
 
@@ -72,13 +62,14 @@ const _: fn(&dyn Fitting) = |_| ();
 
 /// What an algorithm has that fits one density: `begin` and `resume` are those of the fit.
 macro_rules! inference_of_a_fit {
-    ($name:literal) => {
+    ($name:literal, $cost:expr) => {
         fn name(&self) -> &'static str {
             $name
         }
 
         fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
-            self.passes.cost(problem, 1)
+            let cost: fn(&Self, &dyn Problem) -> Option<Cost> = $cost;
+            cost(self, problem)
         }
 
         fn begin<'a>(
@@ -86,7 +77,7 @@ macro_rules! inference_of_a_fit {
             problem: Arc<dyn Problem + 'a>,
             streams: Streams,
         ) -> Result<Box<dyn Stepwise + 'a>> {
-            Ok(self.fit(problem, streams)?)
+            Ok(self.fit(problem, streams, None)?)
         }
 
         fn resume<'a>(
@@ -95,7 +86,7 @@ macro_rules! inference_of_a_fit {
             streams: Streams,
             state: &Saved,
         ) -> Result<Box<dyn Stepwise + 'a>> {
-            Ok(self.refit(problem, streams, state)?)
+            Ok(self.fit(problem, streams, Some(state))?)
         }
     };
 }

@@ -115,7 +115,7 @@ impl Inference for Modes {
         streams: Streams,
     ) -> Result<Box<dyn Stepwise + 'a>> {
         self.check()?;
-        let fits = (0..self.k).map(|k| self.vi.fit(problem.clone(), streams.member(k)));
+        let fits = (0..self.k).map(|k| self.vi.fit(problem.clone(), streams.member(k), None));
         let fits = fits.collect::<Result<Vec<_>>>()?;
         Ok(self.run(problem, streams, fits))
     }
@@ -137,7 +137,8 @@ impl Inference for Modes {
             ));
         }
         let fits = states.iter().enumerate();
-        let fits = fits.map(|(k, state)| self.vi.refit(problem.clone(), streams.member(k), state));
+        let fits =
+            fits.map(|(k, state)| self.vi.fit(problem.clone(), streams.member(k), Some(state)));
         let fits = fits.collect::<Result<Vec<_>>>()?;
         Ok(self.run(problem, streams, fits))
     }

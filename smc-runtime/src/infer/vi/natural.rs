@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use super::plan::falling;
-use super::run::{Batch, Rule};
-use super::start::{start, widest};
-use crate::base::error::Result;
+use super::Fitting;
+use super::plan::{Passes, falling};
+use super::run::{Batch, Fit, Rule};
+use super::start::{Start, start};
+use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
+use crate::base::saved::Saved;
 use crate::family::{At, Factors, Turned};
 use crate::problem::density::Density;
 use crate::problem::{Layered, Problem};
@@ -29,18 +31,15 @@ pub(super) enum Coordinates {
     Own,
     /// The eigenbases of Kronecker factors, an error for a network that has none.
     Kronecker,
-    /// Those of weighted factors.
-    WeightedKronecker,
     /// The same for a network that has some, otherwise those of the model.
     KroneckerIfAny,
+    /// The eigenbases of weighted factors, an error for a network that has none.
+    WeightedKronecker,
 }
 
 impl Coordinates {
     /// The layers that give the bases, if any do, and a word on it where that was a choice.
-    pub(super) fn layered(
-        self,
-        problem: &dyn Problem,
-    ) -> Result<(Option<&dyn Layered>, Vec<String>)> {
+    fn layered(self, problem: &dyn Problem) -> Result<(Option<&dyn Layered>, Vec<String>)> {
         let layered = match self {
             Self::Own => return Ok((None, Vec::new())),
             Self::Kronecker | Self::WeightedKronecker => {
@@ -58,14 +57,14 @@ impl Coordinates {
         })
     }
 
-    /// The numbers that a fit begins with, what was chosen, and a word of caution.
-    pub(super) fn begin(
+    /// The numbers that a fit begins with, in bases of `layered`, if there are some.
+    fn begin(
         self,
         problem: &dyn Problem,
         streams: Streams,
-    ) -> Result<(Turned, Vec<String>)> {
-        let (layered, mut chosen) = self.layered(problem)?;
-        let (mean, sd) = start(problem, streams);
+        layered: Option<&dyn Layered>,
+    ) -> Turned {
+        let Start { mean, sd, widest } = start(problem, streams);
         let rows = problem.rows();
         let kronecker = layered.map(|layered| {
             let factors = match self {
@@ -74,15 +73,49 @@ impl Coordinates {
             };
             (layered, factors)
         });
-        let turned = Turned::new(rows, &mean, &sd, widest(problem), kronecker);
-        if turned.lacking() > 0 {
-            chosen.push(format!(
-                "coordinates as they are on {} sides of layers, which have more than 1024 units",
-                turned.lacking()
-            ));
-        }
-        Ok((turned, chosen))
+        Turned::new(rows, &mean, &sd, widest, kronecker)
     }
+}
+
+/// Whether a fit can have these rates of means and precisions, and clip what is so many times its typical size.
+pub(super) fn check(rates: [f64; 2], trust: f64) -> Result<()> {
+    let named = ["rates, of means", "rates, of precisions"].into_iter();
+    for (what, rate) in named.zip(rates) {
+        if !(rate > 0.0 && rate <= 1.0) {
+            let expected = "a number above 0 and at most 1 is needed";
+            return Err(Error::config(what, rate, expected));
+        }
+    }
+    if trust.is_nan() || trust <= 0.0 {
+        let expected = "a number above 0 is needed";
+        return Err(Error::config("trust", trust, expected));
+    }
+    Ok(())
+}
+
+/// The fit by a formula, before its first step, or as it was when it saved `state`.
+pub(super) fn fit<'a>(
+    formula: impl Formula + 'a,
+    coordinates: Coordinates,
+    passes: &Passes,
+    problem: Arc<dyn Problem + 'a>,
+    streams: Streams,
+    state: Option<&Saved>,
+) -> Result<Box<dyn Fitting + 'a>> {
+    let plan = passes.plan(&*problem)?;
+    let (_, mut chosen) = coordinates.layered(&*problem)?;
+    let begin = |problem: &dyn Problem| {
+        let (layered, _) = coordinates.layered(problem)?;
+        Ok(coordinates.begin(problem, streams, layered))
+    };
+    let fit = Fit::begin(Natural(formula), plan, problem, streams, state, begin)?;
+    let lacking = fit.numbers().lacking();
+    if lacking > 0 {
+        chosen.push(format!(
+            "coordinates as they are on {lacking} sides of layers, which have more than 1024 units"
+        ));
+    }
+    Ok(Box::new(fit.saying(chosen)))
 }
 
 /// What is the same for all coordinates at an update.
@@ -105,19 +138,7 @@ pub(super) trait Formula: Copy + Send + Sync {
 }
 
 /// A formula as a rule.
-pub(super) struct Natural<F> {
-    formula: F,
-    coordinates: Coordinates,
-}
-
-impl<F: Formula> Natural<F> {
-    pub(super) fn new(formula: F, coordinates: Coordinates) -> Self {
-        Self {
-            formula,
-            coordinates,
-        }
-    }
-}
+struct Natural<F>(F);
 
 impl<F: Formula> Rule for Natural<F> {
     type Numbers = Turned;
@@ -131,16 +152,13 @@ impl<F: Formula> Rule for Natural<F> {
         let (theta, noise) = numbers.draw(at.streams, at.number);
         let mut gradient = theta.zeros_like();
         let prior = problem.prior().log_density(&theta, Some(&mut gradient));
-        let gathered = if at.number.is_multiple_of(GATHER) {
-            let (layered, _) = self.coordinates.layered(problem)?;
-            layered.and_then(|l| numbers.gather(l, &theta, at.segments, &mut gradient))
+        let gathered = if numbers.has_factors() && at.number.is_multiple_of(GATHER) {
+            numbers.gather(problem.layered()?, &theta, at.segments, &mut gradient)
         } else {
             None
         };
-        let sums = match gathered {
-            Some(sums) => sums,
-            None => problem.log_likelihood(&theta, at.segments, Some(&mut gradient)),
-        };
+        let sums = gathered
+            .unwrap_or_else(|| problem.log_likelihood(&theta, at.segments, Some(&mut gradient)));
         let (sum, prior) = (sums.totals()[0], prior[0]);
         if !(sum + prior).is_finite() || gradient.first_not_finite().is_some() {
             return Ok(f64::NAN);
@@ -155,7 +173,7 @@ impl<F: Formula> Rule for Natural<F> {
                 if updates == 0 { 0.0 } else { 1.0 / of_all }
             }),
         };
-        let formula = self.formula;
+        let Self(formula) = *self;
         numbers.update(gradient, &noise, move |coordinate| {
             formula.coordinate(coordinate, now)
         });

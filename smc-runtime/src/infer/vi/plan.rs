@@ -193,14 +193,14 @@ impl Passes {
         }
     }
 
-    /// What `fits` of them cost at the most.
-    pub(super) fn cost(&self, problem: &dyn Problem, fits: usize) -> Option<Cost> {
+    /// What they cost at the most.
+    pub(super) fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
         let plan = self.plan(problem).ok()?;
-        let row_gradients = (plan.passes * plan.rows * fits) as f64;
+        let row_gradients = (plan.passes * plan.rows) as f64;
         Some(Cost {
             row_gradients,
             guess: plan.judged.is_some() || plan.seconds.is_some(),
-            vectors: (6 * fits + plan.leaves.draws) as f64,
+            vectors: (6 + plan.leaves.draws) as f64,
             reduce: "fewer draws, or a smaller network",
         })
     }

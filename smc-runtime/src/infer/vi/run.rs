@@ -69,7 +69,6 @@ pub(super) struct Fit<'a, R: Rule> {
     problem: Arc<dyn Problem + 'a>,
     streams: Streams,
     chosen: Vec<String>,
-    cautions: Vec<String>,
     state: State<R::Numbers>,
 }
 
@@ -116,33 +115,36 @@ fn seconds_of_a_pass<R: Rule>(
 }
 
 impl<'a, R: Rule> Fit<'a, R> {
-    /// Before the first pass.
+    /// Before the first pass, with the numbers that `begin` gives, or as it was when it saved `state`.
     ///
     /// # Errors
-    /// Those of an update, where passes are yet to be timed.
-    pub(super) fn new(
+    /// Those of `begin`, those of an update, where passes are yet to be timed, or if `state` is not one of such a fit.
+    pub(super) fn begin(
         rule: R,
         mut plan: Plan,
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
-        numbers: R::Numbers,
+        state: Option<&Saved>,
+        begin: impl FnOnce(&dyn Problem) -> Result<R::Numbers>,
     ) -> Result<Self> {
         let mut chosen = Vec::new();
-        if let Some(seconds) = plan.seconds {
-            let each = seconds_of_a_pass(&rule, &plan, &*problem, &numbers)?;
-            plan.passes = ((USED * seconds / each) as usize).max(1);
-            chosen.push(format!(
-                "{} passes, {seconds} s at {each:.3} s each; `passes({})` repeats the run",
-                plan.passes, plan.passes
-            ));
-        }
-        Ok(Self {
-            rule,
-            problem,
-            streams,
-            chosen,
-            cautions: Vec::new(),
-            state: State {
+        let state = if let Some(state) = state {
+            let state: State<R::Numbers> = state.read()?;
+            let text = |dim: usize| format!("a density of {dim} parameters");
+            check_shape(&text(problem.dim()), &text(R::dim(&state.numbers)))?;
+            plan.passes = state.planned;
+            state
+        } else {
+            let numbers = begin(&*problem)?;
+            if let Some(seconds) = plan.seconds {
+                let each = seconds_of_a_pass(&rule, &plan, &*problem, &numbers)?;
+                plan.passes = ((USED * seconds / each) as usize).max(1);
+                chosen.push(format!(
+                    "{} passes, {seconds} s at {each:.3} s each; `passes({})` repeats the run",
+                    plan.passes, plan.passes
+                ));
+            }
+            State {
                 planned: plan.passes,
                 passes: 0,
                 updates: 0,
@@ -151,37 +153,26 @@ impl<'a, R: Rule> Fit<'a, R> {
                 numbers,
                 best: None,
                 stale: 0,
-            },
-            plan,
-        })
-    }
-
-    pub(super) fn resume(
-        rule: R,
-        mut plan: Plan,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-        state: &Saved,
-    ) -> Result<Self> {
-        let state: State<R::Numbers> = state.read()?;
-        let text = |dim: usize| format!("a density of {dim} parameters");
-        check_shape(&text(problem.dim()), &text(R::dim(&state.numbers)))?;
-        plan.passes = state.planned;
+            }
+        };
         Ok(Self {
             rule,
             plan,
             problem,
             streams,
-            chosen: Vec::new(),
-            cautions: Vec::new(),
+            chosen,
             state,
         })
     }
 
-    /// With what was chosen and why, and words of caution on what is left.
-    pub(super) fn saying(mut self, chosen: Vec<String>, cautions: Vec<String>) -> Self {
+    /// The numbers.
+    pub(super) fn numbers(&self) -> &R::Numbers {
+        &self.state.numbers
+    }
+
+    /// With what was chosen and why.
+    pub(super) fn saying(mut self, chosen: Vec<String>) -> Self {
         self.chosen.extend(chosen);
-        self.cautions = cautions;
         self
     }
 
@@ -301,7 +292,7 @@ impl<R: Rule> Stepwise for Fit<'_, R> {
             density,
             self.streams,
             self.plan.leaves,
-            self.cautions,
+            Vec::new(),
         )
     }
 }

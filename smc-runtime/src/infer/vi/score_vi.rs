@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::natural::{Coordinates, Formula, KEPT, Natural, Now};
+use super::natural::{self, Coordinates, Formula, KEPT, Now, check};
 use super::plan::{Passes, passes_draws, passes_setters};
-use super::run::Fit;
 use super::{Fitting, Variational, inference_of_a_fit};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::family::At;
@@ -95,44 +94,13 @@ impl ScoreVi {
         self.trust = times;
         self
     }
-
-    fn check(&self) -> Result<()> {
-        for (what, rate) in [
-            ("rates, of means", self.rates[0]),
-            ("rates, of precisions", self.rates[1]),
-        ] {
-            if !(rate > 0.0 && rate <= 1.0) {
-                return Err(Error::config(
-                    what,
-                    rate,
-                    "a number above 0 and at most 1 is needed",
-                ));
-            }
-        }
-        if self.trust.is_nan() || self.trust <= 0.0 {
-            return Err(Error::config(
-                "trust",
-                self.trust,
-                "a number above 0 is needed",
-            ));
-        }
-        Ok(())
-    }
-
-    fn rule(&self) -> Natural<Proximal> {
-        let formula = Proximal {
-            rates: self.rates.map(|r| r as f32),
-            trust: self.trust as f32,
-        };
-        Natural::new(formula, self.coordinates)
-    }
 }
 
 /// The minimiser of the proximal score loss for one coordinate, its penalty split between mean and precision, and the mean's move left
 /// out of the equation for the precision, which makes it positive by construction.
 ///
 /// For N(m, v), v = 1/(Nα), θ = m + √v ε and the slope g of the mean loss of a row, with f = g ε/√v, c = ε² and u the factor of the
-/// precision, the loss in u is c u² − 2u f/α + κ(c·0 + u/… − ln u)/…: its stationary point is the positive root of
+/// precision, the loss in u is c u² − 2u f/α + κ(u − ln u)/2: its stationary point is the positive root of
 /// 2c u² − q u − κ/2 = 0 with q = 2f/α − κ/2. Both estimates are taken less what is known of them, whose expectation is zero: a slope
 /// less that of the density itself, α √v ε, and f with the running mean of slopes taken from g. Nothing is left of their noise where the
 /// density is the posterior.
@@ -174,7 +142,7 @@ fn root(q: f32, c: f32, kappa: f32) -> f32 {
 }
 
 impl Inference for ScoreVi {
-    inference_of_a_fit!("score_vi");
+    inference_of_a_fit!("score_vi", |vi, problem| vi.passes.cost(problem));
 }
 
 impl Variational for ScoreVi {
@@ -182,27 +150,21 @@ impl Variational for ScoreVi {
         &self,
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
+        state: Option<&Saved>,
     ) -> Result<Box<dyn Fitting + 'a>> {
-        self.check()?;
-        let plan = self.passes.plan(&*problem)?;
-        let (numbers, chosen) = self.coordinates.begin(&*problem, streams)?;
-        let rule = self.rule();
-        let fit = Fit::new(rule, plan, problem, streams, numbers)?;
-        Ok(Box::new(fit.saying(chosen, Vec::new())))
-    }
-
-    fn refit<'a>(
-        &self,
-        problem: Arc<dyn Problem + 'a>,
-        streams: Streams,
-        state: &Saved,
-    ) -> Result<Box<dyn Fitting + 'a>> {
-        self.check()?;
-        let plan = self.passes.plan(&*problem)?;
-        let (_, chosen) = self.coordinates.layered(&*problem)?;
-        let rule = self.rule();
-        let fit = Fit::resume(rule, plan, problem, streams, state)?;
-        Ok(Box::new(fit.saying(chosen, Vec::new())))
+        check(self.rates, self.trust)?;
+        let formula = Proximal {
+            rates: self.rates.map(|r| r as f32),
+            trust: self.trust as f32,
+        };
+        natural::fit(
+            formula,
+            self.coordinates,
+            &self.passes,
+            problem,
+            streams,
+            state,
+        )
     }
 }
 

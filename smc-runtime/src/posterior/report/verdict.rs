@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::Report;
+use crate::base::psis::LARGEST_K;
 use crate::infer::{DrawnFrom, Nearness};
 
 /// The R-hat of the function, in the middle of the rows, that is tolerated: Gelman and Rubin's (1992). Variation between
@@ -36,9 +37,6 @@ const HEAT: f64 = 0.5;
 
 /// Standard deviations of the function that its mean may be away at half the step.
 const DISTANCE: f64 = 0.5;
-
-/// Pareto k of importance weights above which their mean cannot be trusted.
-const PARETO_K: f64 = 0.7;
 
 /// Whether a number is above a bound, or none.
 fn above(x: f64, bound: f64) -> bool {
@@ -130,10 +128,10 @@ impl Report {
             return None;
         };
         Some(match fitted.pareto_k {
-            Some(k) if !above(k, PARETO_K) => return None,
+            Some(k) if !above(k, LARGEST_K) => return None,
             Some(k) => Doubt {
                 found: format!(
-                    "importance weights do not bear the density out: their Pareto k is {k:.2}, {PARETO_K} at the most is good"
+                    "importance weights do not bear the density out: their Pareto k is {k:.2}, {LARGEST_K} at the most is good"
                 ),
                 advice: "it may still predict well; `smc().warm(.., 1.0)` around it goes on exactly",
             },
