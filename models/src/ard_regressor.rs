@@ -37,7 +37,7 @@ pub struct ArdRegressor {
     #[prior(weight = Normal(0.0, 2.0 * relevance / fan_in.sqrt()), bias = Normal(0.0, 1.0))]
     hidden: Linear<Dyn, Dyn>,
     activation: Tanh,
-    #[prior(Normal(0.0, output_scale / fan_in.sqrt()))]
+    #[prior(Normal(0.0, 2.0 * output_scale / fan_in.sqrt()))]
     output: Linear<Dyn, 1>,
     #[prior(HalfNormal(1.0))]
     output_scale: Scale,
