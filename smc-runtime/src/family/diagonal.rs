@@ -7,6 +7,7 @@ use super::{Family, HALF_LN_TAU, check, print_of};
 use crate::base::error::Result;
 use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
+use crate::numerics::math::exp;
 use crate::problem::density::{Array, Density, Moments, Numbers};
 use crate::problem::population::Population;
 
@@ -134,14 +135,14 @@ impl Family for Diagonal {
     fn draw(&self, numbers: &[f32], noise: &[f32], theta: &mut [f32]) {
         let (mean, logs) = numbers.split_at(theta.len());
         for (((x, m), l), e) in theta.iter_mut().zip(mean).zip(logs).zip(noise) {
-            *x = m + l.exp() * e;
+            *x = m + exp::<false>(*l) * e;
         }
     }
 
     fn score(&self, numbers: &[f32], noise: &[f32], score: &mut [f32]) {
         let (_, logs) = numbers.split_at(score.len());
         for ((s, l), e) in score.iter_mut().zip(logs).zip(noise) {
-            *s = -e * (-l).exp();
+            *s = -e * exp::<false>(-l);
         }
     }
 
@@ -150,7 +151,7 @@ impl Family for Diagonal {
         let (by_mean, by_log) = gradient.split_at_mut(slope.len());
         by_mean.copy_from_slice(slope);
         for (((g, l), e), r) in by_log.iter_mut().zip(logs).zip(noise).zip(slope) {
-            *g = r * e * l.exp();
+            *g = r * e * exp::<false>(*l);
         }
     }
 
@@ -158,7 +159,7 @@ impl Family for Diagonal {
         let (mean, logs) = numbers.split_at(dim);
         let sd = logs
             .iter()
-            .map(|l| l.exp().max(f32::MIN_POSITIVE))
+            .map(|l| exp::<false>(*l).max(f32::MIN_POSITIVE))
             .collect();
         Ok(Arc::new(DiagonalNormal::new(mean.to_vec(), sd)?))
     }

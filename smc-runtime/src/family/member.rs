@@ -10,6 +10,9 @@ use crate::base::rng::{Purpose, Streams};
 use crate::problem::density::Density;
 use crate::problem::population::Population;
 
+/// Coordinates that one stream draws the noise of.
+pub(super) const TOGETHER: usize = 4096;
+
 /// The numbers φ of a member, one vector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Member {
@@ -49,12 +52,12 @@ impl Member {
         streams: Streams,
         number: usize,
     ) -> (Population, Population) {
-        let mut noise = Population::zeros(1, family.noise(self.dim));
+        let mut noise = Population::zeros(family.noise(self.dim).div_ceil(TOGETHER), TOGETHER);
         noise.fill_normal(streams, Purpose::Propose, number, 0);
         let mut theta = Population::zeros(1, self.dim);
         family.draw(
             self.numbers.row(0),
-            noise.row(0),
+            &noise.values()[..family.noise(self.dim)],
             theta.on_host().row_mut(0),
         );
         (theta, noise)
@@ -69,7 +72,8 @@ impl Member {
         noise: &Population,
         gradient: &Population,
     ) -> Population {
-        let (numbers, z) = (self.numbers.row(0), noise.row(0));
+        let numbers = self.numbers.row(0);
+        let z = &noise.values()[..family.noise(self.dim)];
         let mut score = vec![0.0; self.dim];
         family.score(numbers, z, &mut score);
         let slope: Vec<f32> = gradient

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::basis::Basis;
 use super::factors::Factors;
+use super::member::TOGETHER;
 use super::{DiagonalNormal, KroneckerNormal};
 use crate::base::error::Result;
 use crate::base::exec;
@@ -14,9 +15,6 @@ use crate::base::rng::{Purpose, Streams};
 use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::problem::{Layered, Segment, Sums};
-
-/// Coordinates that one stream draws the noise of.
-const TOGETHER: usize = 4096;
 
 /// The numbers of a fit: in the coordinates of a basis a mean, a precision per row of the data, and a running mean of slopes; and the
 /// factors that renew the basis, if it is to be renewed.

@@ -209,11 +209,12 @@ impl Population {
     /// Fills every vector with standard normal numbers, each from its own stream.
     pub fn fill_normal(&mut self, streams: Streams, purpose: Purpose, stage: usize, draw: usize) {
         let first = self.first;
-        self.update_rows(|i, row| {
-            streams
-                .stream(purpose, stage, first + i, draw)
-                .fill_normal(row);
-        });
+        if self.dim > 0 {
+            exec::map_rows(&mut self.values, self.dim, |i, row| {
+                let mut stream = streams.stream(purpose, stage, first + i, draw);
+                stream.fill_normal(row);
+            });
+        }
     }
 
     /// A uniform number for every particle, each from its own stream.

@@ -10,7 +10,7 @@ use super::program::Program;
 use super::scratch::{self, Scratch};
 use crate::base::exec;
 use crate::data::DataView;
-use crate::numerics::math;
+use crate::numerics::{PANEL, math};
 use crate::problem::population::Population;
 use crate::problem::{Segment, Sums};
 
@@ -20,6 +20,12 @@ const GROUP: usize = 8;
 /// Sums over rows are added up in at most this many chunks of at least so many rows, whatever the number of threads.
 const CHUNKS: usize = 8;
 const CHUNK_ROWS: usize = 512;
+
+/// Fewer rows are cut, too, into a few chunks, where each is so many products at least and has so many rows.
+const FEW: usize = 4;
+const WORK: usize = 1 << 21;
+const LEAST_PANELS: usize = 2;
+const LEAST_ROWS: usize = LEAST_PANELS * PANEL;
 
 /// A program and its data.
 pub(super) struct Kernels {
@@ -57,9 +63,12 @@ impl Kernels {
             return sums;
         }
         let home = gradient.map_or(&mut [][..], |g| g.on_host().values_mut());
-        let cut = || pieces(segments, self.program.chain.tile);
-        let (count, rows) = cut().fold((0, 0), |(n, rows), p| (n + 1, rows + p.rows.len()));
-        let chunks = (rows / CHUNK_ROWS).clamp(1, CHUNKS).min(count.max(1));
+        let rows = segments.iter().map(|s| s.rows.len()).sum();
+        let shares = shares(rows, dim);
+        let tile = self.tile(rows, dim);
+        let cut = || pieces(segments, tile);
+        let count = cut().count();
+        let chunks = shares.min(count.max(1));
         let chunk = |c: usize| {
             let (from, to) = (count * c / chunks, count * (c + 1) / chunks);
             cut().skip(from).take(to - from)
@@ -116,6 +125,12 @@ impl Kernels {
             });
         });
         sums
+    }
+
+    /// Panels of a tile in a pass over so many rows: fewer than the chain's where rows are few and each is much work.
+    pub(super) fn tile(&self, rows: usize, dim: usize) -> usize {
+        let share = rows.div_ceil(shares(rows, dim)).div_ceil(PANEL);
+        self.program.chain.tile.min(share.max(LEAST_PANELS))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<f32>> {
@@ -187,6 +202,13 @@ impl Kernels {
             });
         all.concat()
     }
+}
+
+/// In how many shares a pass over so many rows is cut: by rows where they are many, by work where they are few and parameters
+/// are many.
+fn shares(rows: usize, dim: usize) -> usize {
+    let by_work = (rows.saturating_mul(dim) / WORK).min(rows / LEAST_ROWS);
+    (rows / CHUNK_ROWS).max(by_work.min(FEW)).clamp(1, CHUNKS)
 }
 
 /// Σ of row log-likelihoods.

@@ -103,7 +103,9 @@ impl<M: Model> Layered for Fused<M> {
         way: Way<'_>,
         visitors: Vec<Box<dyn LayerVisitor>>,
     ) -> (Sums, Vec<Box<dyn LayerVisitor>>) {
-        let tiles: Vec<Piece> = pieces(segments, self.kernels.program.chain.tile).collect();
+        let rows = segments.iter().map(|s| s.rows.len()).sum();
+        let tile = self.kernels.tile(rows, thetas.dim());
+        let tiles: Vec<Piece> = pieces(segments, tile).collect();
         let common = &self.predictor.common;
         common.walk(
             thetas,
