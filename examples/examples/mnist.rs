@@ -86,10 +86,7 @@ struct Args {
     /// Most epochs of the ensemble.
     #[arg(long)]
     epochs: Option<usize>,
-    /// Temperature of the chains of sghmc: below 1 they are colder than the posterior.
-    #[arg(long, default_value_t = 1.0)]
-    temperature: f64,
-    /// The algorithm: auto, sghmc, smc, mcmc, ensemble, map, score-vi, mean-field, ivon or evon.
+    /// The algorithm: auto, sghmc, smc, mcmc, ensemble, map, score-vi, mean-field, ivon, evon or bali.
     #[arg(long, default_value = "smc")]
     infer: String,
 }
@@ -264,7 +261,9 @@ const AUTO_LEAPFROGS: usize = 8;
 
 /// Chains by mini-batches, as long as a budget lasts, if there is one.
 fn chains(args: &Args, budget: Option<u64>) -> SgMcmc {
-    let chains = sghmc().chains(args.particles).temperature(args.temperature);
+    let chains = sghmc()
+        .chains(args.particles)
+        .temperature(args.budget.fit.temperature.unwrap_or(1.0));
     match budget {
         Some(budget) => chains.gradients(budget),
         None => chains.passes(args.flags.size(WALK, 4)),

@@ -32,6 +32,8 @@ pub enum Algorithm {
     Ivon,
     /// Those in the eigenbases of Kronecker factors.
     Evon,
+    /// Layerwise inference.
+    Bali,
     /// Gaussian score matching.
     Gsm,
     /// Batch and match.

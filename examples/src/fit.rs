@@ -22,6 +22,9 @@ pub struct FitFlags {
     /// So many independent fits, mixed, in place of one.
     #[arg(long, conflicts_with = "components")]
     pub modes: Option<usize>,
+    /// Temperature of chains of sghmc, and of what bali fits: below 1 they are colder than the posterior. 1 and 0.1 unless set.
+    #[arg(long)]
+    pub temperature: Option<f64>,
     /// A mixture of so many fits, grown one after the other.
     #[arg(long)]
     pub components: Option<usize>,
@@ -74,6 +77,12 @@ impl FitFlags {
             Algorithm::MeanField => self.several(settled!(mean_field(), self, flags, each)),
             Algorithm::Ivon => self.several(settled!(ivon(), self, flags, each)),
             Algorithm::Evon => self.several(settled!(evon(), self, flags, each)),
+            Algorithm::Bali => self.several(settled!(
+                bali().temperature(self.temperature.unwrap_or(0.1)),
+                self,
+                flags,
+                each
+            )),
             Algorithm::Gsm => self.several(iterated!(gsm(), self, flags)),
             Algorithm::Bam => self.several(iterated!(bam(), self, flags)),
             _ => return None,

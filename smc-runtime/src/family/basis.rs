@@ -4,14 +4,16 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::check;
 use crate::base::error::{Error, Result};
 use crate::numerics::dense::{View, product, transposed};
 use crate::problem::Layer;
 use crate::problem::density::{Array, Numbers};
 
-/// An orthogonal change of coordinates: the weights W of an affine layer, with the bias as a last column, become Lᵀ W R, everything else
-/// stays. Where L and R are the eigenvectors of the layer's [Kronecker factors](super::Factors), the posterior's covariance is
-/// nearly diagonal.
+/// A change of coordinates: the weights W of an affine layer, with the bias as a last column, become Lᵀ W D⁻¹ R with orthogonal L
+/// and R, and D a scale for every input, 1 where there is none; everything else stays. Where L and R are the eigenvectors of the layer's
+/// [Kronecker factors](super::Factors), that of the inputs times D from both sides, the posterior's covariance is nearly diagonal, and
+/// where D is the prior's standard deviation, the prior's is 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Basis {
     layers: Vec<Turn>,
@@ -25,6 +27,8 @@ struct Turn {
     left: Option<Vec<f32>>,
     /// inputs × inputs, the bias counted as an input.
     right: Option<Vec<f32>>,
+    /// D.
+    scale: Option<Vec<f32>>,
 }
 
 /// Where a layer is.
@@ -40,6 +44,19 @@ impl Place {
     /// Inputs with the bias.
     fn columns(&self) -> usize {
         self.inputs + usize::from(self.bias.is_some())
+    }
+
+    /// Every column of the layer's matrix times its factor, in place.
+    fn scale(&self, theta: &mut [f32], factors: impl Fn(usize) -> f32) {
+        for row in theta[self.weight.clone()].chunks_mut(self.inputs.max(1)) {
+            for (i, x) in row.iter_mut().enumerate() {
+                *x *= factors(i);
+            }
+        }
+        if let Some(bias) = &self.bias {
+            let factor = factors(self.inputs);
+            theta[bias.clone()].iter_mut().for_each(|x| *x *= factor);
+        }
     }
 
     fn gather(&self, theta: &[f32]) -> Vec<f32> {
@@ -114,6 +131,7 @@ impl Basis {
             },
             left: None,
             right: None,
+            scale: None,
         };
         Self {
             layers: layers.iter().map(turn).collect(),
@@ -124,7 +142,48 @@ impl Basis {
     pub fn is_trivial(&self) -> bool {
         self.layers
             .iter()
-            .all(|l| l.left.is_none() && l.right.is_none())
+            .all(|l| l.left.is_none() && l.right.is_none() && l.scale.is_none())
+    }
+
+    /// log |∂θ/∂coordinates|.
+    pub fn log_volume(&self) -> f64 {
+        let of = |turn: &Turn| {
+            let logs = turn.scale.iter().flatten().map(|d| f64::from(*d).ln());
+            turn.place.outputs as f64 * logs.sum::<f64>()
+        };
+        self.layers.iter().map(of).sum()
+    }
+
+    /// The scales of a layer.
+    pub(super) fn scale(&mut self, layer: usize) -> &mut Option<Vec<f32>> {
+        &mut self.layers[layer].scale
+    }
+
+    /// L, and D R, of a layer.
+    pub(super) fn premultiplied(&self, layer: usize) -> (Vec<f32>, Vec<f32>) {
+        let turn = &self.layers[layer];
+        let whole = |side: &Option<Vec<f32>>, n: usize| {
+            let one = || (0..n * n).map(|at| f32::from(u8::from(at / n == at % n)));
+            side.clone().unwrap_or_else(|| one().collect())
+        };
+        let columns = turn.place.columns();
+        let mut right = whole(&turn.right, columns);
+        if let Some(scale) = &turn.scale {
+            for (row, d) in right.chunks_mut(columns).zip(scale) {
+                row.iter_mut().for_each(|x| *x *= d);
+            }
+        }
+        (whole(&turn.left, turn.place.outputs), right)
+    }
+
+    /// A layer's matrix of what is in `theta`, outputs × inputs, the bias as a last column.
+    pub(super) fn matrix(&self, layer: usize, theta: &[f32]) -> Vec<f32> {
+        self.layers[layer].place.gather(theta)
+    }
+
+    /// Puts such a matrix into `theta`.
+    pub(super) fn put(&self, layer: usize, matrix: &[f32], theta: &mut [f32]) {
+        self.layers[layer].place.scatter(matrix, theta);
     }
 
     /// The two bases of a layer.
@@ -135,25 +194,56 @@ impl Basis {
 
     /// A vector of parameters in the coordinates of the basis, in place.
     pub fn enter(&self, theta: &mut [f32]) {
-        self.turn(theta, true);
+        self.turn(theta, true, false);
     }
 
     /// A vector of coordinates as parameters again, in place.
     pub fn leave(&self, coordinates: &mut [f32]) {
-        self.turn(coordinates, false);
+        self.turn(coordinates, false, true);
     }
 
-    fn turn(&self, theta: &mut [f32], enters: bool) {
-        for Turn { place, left, right } in &self.layers {
-            let left = left.as_ref().map(|l| square(l, place.outputs, enters));
-            let right = right.as_ref().map(|r| square(r, place.columns(), !enters));
+    /// A gradient by parameters as one by coordinates, in place.
+    pub fn enter_gradient(&self, gradient: &mut [f32]) {
+        self.turn(gradient, true, true);
+    }
+
+    /// A gradient by coordinates as one by parameters, in place.
+    pub fn leave_gradient(&self, gradient: &mut [f32]) {
+        self.turn(gradient, false, false);
+    }
+
+    /// `times` says whether scales multiply or divide.
+    fn turn(&self, theta: &mut [f32], enters: bool, times: bool) {
+        for turn in &self.layers {
+            let place = &turn.place;
+            let scale = |theta: &mut [f32]| {
+                if let Some(d) = &turn.scale {
+                    place.scale(theta, |i| if times { d[i] } else { 1.0 / d[i] });
+                }
+            };
+            if enters {
+                scale(theta);
+            }
+            let left = turn.left.as_ref();
+            let right = turn.right.as_ref();
+            let left = left.map(|l| square(l, place.outputs, enters));
+            let right = right.map(|r| square(r, place.columns(), !enters));
             place.multiply(theta, left, right);
+            if !enters {
+                scale(theta);
+            }
         }
     }
 
-    /// Takes coordinates from the basis `before` to this one, in place: sides that are the same cost nothing.
+    /// Takes coordinates from the basis `before`, which has the same scales, to this one, in place: sides that are the same cost nothing.
     pub(super) fn follow(&self, before: &Self, coordinates: &mut [f32]) {
-        for (Turn { place, left, right }, old) in self.layers.iter().zip(&before.layers) {
+        for (
+            Turn {
+                place, left, right, ..
+            },
+            old,
+        ) in self.layers.iter().zip(&before.layers)
+        {
             let (rows, columns) = (place.outputs, place.columns());
             let left = between(left.as_ref(), old.left.as_ref(), rows);
             let right = between(right.as_ref(), old.right.as_ref(), columns);
@@ -166,7 +256,10 @@ impl Basis {
     /// What [`rebuild`](super::rebuild) makes it of: sizes and arrays.
     pub(super) fn numbers(&self) -> (Vec<usize>, Vec<Array>) {
         let (mut sizes, mut arrays) = (Vec::new(), Vec::new());
-        for (number, Turn { place, left, right }) in self.layers.iter().enumerate() {
+        for (number, turn) in self.layers.iter().enumerate() {
+            let Turn {
+                place, left, right, ..
+            } = turn;
             let bias = place.bias.as_ref().map_or(0, |b| b.start + 1);
             sizes.extend([place.outputs, place.inputs, place.weight.start, bias]);
             for (name, side, n) in [
@@ -178,6 +271,9 @@ impl Basis {
                         .map(|s| Array::new(format!("layer {number} {name}"), &[n, n], s)),
                 );
             }
+            let scale = turn.scale.iter();
+            let name = format!("layer {number} scales");
+            arrays.extend(scale.map(|d| Array::new(name.clone(), &[d.len()], d)));
         }
         (sizes, arrays)
     }
@@ -210,20 +306,26 @@ impl Basis {
                 weight: weight..weight + outputs * inputs,
                 bias: (bias > 0).then(|| bias - 1..bias - 1 + outputs),
             };
-            let side = |name: &str, n: usize| {
+            let array = |name: &str, n: usize| {
                 let name = format!("layer {number} {name}");
                 let there = numbers.arrays.iter().any(|a| a.name == name);
-                let side = there.then(|| numbers.array(&name)).transpose()?;
-                match side {
-                    Some(side) if side.len() != n * n => {
-                        Err(wrong(format!("{} numbers in `{name}`", side.len())))
+                let array = there.then(|| numbers.array(&name)).transpose()?;
+                match array {
+                    Some(array) if array.len() != n => {
+                        Err(wrong(format!("{} numbers in `{name}`", array.len())))
                     }
-                    side => Ok(side.map(<[f32]>::to_vec)),
+                    array => Ok(array.map(<[f32]>::to_vec)),
                 }
             };
+            let columns = place.columns();
+            let scale = array("scales", columns)?;
+            if let Some(scale) = &scale {
+                check(&format!("layer {number} scales"), scale, columns, true)?;
+            }
             layers.push(Turn {
-                left: side("outputs", outputs)?,
-                right: side("inputs", place.columns())?,
+                left: array("outputs", outputs * outputs)?,
+                right: array("inputs", columns * columns)?,
+                scale,
                 place,
             });
         }

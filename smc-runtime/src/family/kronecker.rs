@@ -11,8 +11,8 @@ use crate::base::rng::{Purpose, Streams};
 use crate::problem::density::{Array, Density, Moments, Numbers};
 use crate::problem::population::Population;
 
-/// W = L (M + σ ∘ ε) Rᵀ for the weights of every affine layer, the bias as a last column: a matrix-normal density whose rows and
-/// columns are correlated by orthogonal L and R, with a variance of its own for every coordinate between (the family of EVON). All else
+/// W = L (M + σ ∘ ε) Rᵀ D for the weights of every affine layer, the bias as a last column: a matrix-normal density whose rows and
+/// columns are correlated by orthogonal L and R and scales D (see [`Basis`]), with a variance of its own for every coordinate between (the family of EVON). All else
 /// is independent.
 #[derive(Clone, PartialEq)]
 pub struct KroneckerNormal {
@@ -65,7 +65,7 @@ impl Density for KroneckerNormal {
 
     fn log_density(&self, thetas: &Population, gradient: Option<&mut Population>) -> Vec<f64> {
         let logs: f64 = self.sd.iter().map(|s| f64::from(*s).ln()).sum();
-        let constant = -logs - self.mean.len() as f64 * HALF_LN_TAU;
+        let constant = -logs - self.basis.log_volume() - self.mean.len() as f64 * HALF_LN_TAU;
         let at = |i: usize| {
             let mut z = thetas.row(i).to_vec();
             self.basis.enter(&mut z);
@@ -82,7 +82,7 @@ impl Density for KroneckerNormal {
                 for (z, s) in z.iter_mut().zip(&self.sd) {
                     *z /= s;
                 }
-                self.basis.leave(&mut z);
+                self.basis.leave_gradient(&mut z);
                 for (g, z) in g.iter_mut().zip(z) {
                     *g -= z;
                 }

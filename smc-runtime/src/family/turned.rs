@@ -160,7 +160,7 @@ impl Turned {
             return;
         };
         let before = self.basis.clone();
-        factors.renew(&mut self.basis);
+        factors.renew(&mut self.basis, 0);
         for part in [&mut self.mean, &mut self.momentum] {
             self.basis.follow(&before, part);
         }
@@ -176,7 +176,7 @@ impl Turned {
     ) {
         let loss = -1.0 / self.rows as f32;
         let slopes = gradient.on_host().row_mut(0);
-        self.basis.enter(slopes);
+        self.basis.enter_gradient(slopes);
         let (slopes, z, least) = (&*slopes, noise.values(), &self.least);
         let arrays = [&mut self.mean[..], &mut self.precision, &mut self.momentum];
         exec::update_rows_of(arrays, TOGETHER, |piece, [mean, precision, momentum]| {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::natural::{self, Coordinates, Formula, KEPT, Now, check};
+use super::natural::{self, Coordinates, Formula, check};
 use super::plan::{Passes, passes_draws, passes_setters};
+use super::run::{KEPT, Now};
 use super::{Fitting, Variational, inference_of_a_fit};
 use crate::base::error::Result;
 use crate::base::rng::Streams;

@@ -1,6 +1,7 @@
 //! Variational inference: a density fitted to the posterior, from mini-batches at the cost of training. One file for each rule; what
 //! they share is a run that goes pass by pass.
 
+mod bali;
 mod bam;
 mod boosted;
 mod bound;
@@ -16,6 +17,7 @@ mod run;
 mod score_vi;
 mod start;
 
+pub use bali::{Bali, bali};
 pub use bam::{Bam, bam};
 pub use boosted::{Boosted, boosted};
 pub use gsm::{Gsm, gsm};
@@ -56,6 +58,11 @@ pub trait Fitting: Stepwise {
     /// # Errors
     /// If its numbers are no longer those of a density.
     fn density(&self) -> Result<Arc<dyn Density>>;
+
+    /// What is to be said of it.
+    fn cautions(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 const _: fn(&dyn Fitting) = |_| ();

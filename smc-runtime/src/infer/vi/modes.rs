@@ -194,6 +194,7 @@ impl Stepwise for ModesRun<'_> {
         let dim = self.problem.dim();
         let mixture = Arc::new(Mixture::new(densities, &weights)?);
         let leaves = self.settings.passes.leaves(dim);
-        leave(&*self.problem, mixture, self.streams, leaves, Vec::new())
+        let cautions = self.fits.first().map_or_else(Vec::new, |f| f.cautions());
+        leave(&*self.problem, mixture, self.streams, leaves, cautions)
     }
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::Fitting;
-use super::plan::{Passes, falling};
-use super::run::{Batch, Fit, Rule};
+use super::plan::Passes;
+use super::run::{Batch, Fit, Now, Rule};
 use super::start::{Start, start};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
@@ -17,9 +17,6 @@ use crate::problem::{Layered, Problem};
 /// Updates from one that also gathers factors to the next, and from one renewal of the basis to the next.
 const GATHER: usize = 5;
 const RENEW: usize = 10;
-
-/// What is kept of the running mean of slopes at an update.
-pub(super) const KEPT: f32 = 0.9;
 
 /// The share of the rates that is left at the end of a run.
 const LEAST: f64 = 0.02;
@@ -118,19 +115,6 @@ pub(super) fn fit<'a>(
     Ok(Box::new(fit.saying(chosen)))
 }
 
-/// What is the same for all coordinates at an update.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
-    /// Rows of the data N.
-    pub(super) rows: f32,
-    /// √(N/B): how much larger than a whole the noise of a slope from a batch is.
-    pub(super) noise: f32,
-    /// Share of the rates, which falls.
-    pub(super) rate: f32,
-    /// One over what the running mean is to be divided by after this update, and before it: there it is 0 at the first.
-    pub(super) grown: [f32; 2],
-}
-
 /// A rule for one coordinate.
 pub(super) trait Formula: Copy + Send + Sync {
     /// The new mean, precision and running mean.
@@ -163,16 +147,7 @@ impl<F: Formula> Rule for Natural<F> {
         if !(sum + prior).is_finite() || gradient.first_not_finite().is_some() {
             return Ok(f64::NAN);
         }
-        let rows = problem.rows() as f64;
-        let now = Now {
-            rows: rows as f32,
-            noise: (rows / at.rows as f64).sqrt() as f32,
-            rate: falling(at.done, LEAST) as f32,
-            grown: [at.number.saturating_add(1), at.number].map(|updates| {
-                let of_all = 1.0 - KEPT.powi(updates.min(1000) as i32);
-                if updates == 0 { 0.0 } else { 1.0 / of_all }
-            }),
-        };
+        let (rows, now) = (problem.rows() as f64, at.now(LEAST));
         let Self(formula) = *self;
         numbers.update(gradient, &noise, move |coordinate| {
             formula.coordinate(coordinate, now)

@@ -17,6 +17,17 @@ pub(super) struct Passes {
     pub(super) patience: Option<usize>,
     pub(super) draws: Option<usize>,
     pub(super) weighted: bool,
+    pub(super) usual: Usual,
+}
+
+/// What an algorithm does unless it is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Usual {
+    /// Updates, which passes follow from, and the fewest passes.
+    pub(super) updates: usize,
+    pub(super) passes: usize,
+    /// Rows of a batch, from the rows of the data.
+    pub(super) batch: fn(usize) -> usize,
 }
 
 impl Default for Passes {
@@ -30,6 +41,11 @@ impl Default for Passes {
             patience: None,
             draws: None,
             weighted: false,
+            usual: Usual {
+                updates: 14_000,
+                passes: 20,
+                batch: |rows| (rows / 16).clamp(128, 512),
+            },
         }
     }
 }
@@ -37,7 +53,13 @@ impl Default for Passes {
 /// The setters that an algorithm with a field `passes` has.
 macro_rules! passes_setters {
     () => {
-        /// Passes over the rows. What gives 14000 updates, but at least 20, unless set: rates fall along half a cosine over all of them.
+        passes_setters!(
+            "what gives 14000 updates, but at least 20",
+            "A 16th of the rows, but between 128 and 512"
+        );
+    };
+    ($passes:literal, $batch:literal) => {
+        #[doc = concat!("Passes over the rows: ", $passes, ", unless set. Rates fall along half a cosine over all of them.")]
         pub fn passes(mut self, passes: usize) -> Self {
             self.passes.number = Some(passes);
             (self.passes.gradients, self.passes.seconds) = (None, None);
@@ -59,7 +81,7 @@ macro_rules! passes_setters {
             self
         }
 
-        /// Rows of a mini-batch, about; all rows if there are no more. A 16th of the rows, but between 128 and 512, unless set.
+        #[doc = concat!("Rows of a mini-batch, about; all rows if there are no more. ", $batch, ", unless set.")]
         pub fn batch(mut self, rows: usize) -> Self {
             self.passes.batch = Some(rows);
             self
@@ -105,10 +127,6 @@ macro_rules! passes_draws {
 }
 pub(super) use passes_draws;
 
-/// Updates that are planned unless passes are set.
-const UPDATES: usize = 14_000;
-const PASSES: usize = 20;
-
 /// Numbers that draws may take in memory.
 const ROOM: usize = 1 << 24;
 
@@ -144,7 +162,7 @@ impl Passes {
         let all = problem.rows();
         let held_out = (self.validation * all as f64) as usize;
         let rows = all - held_out;
-        let batch = self.batch.unwrap_or_else(|| (rows / 16).clamp(128, 512));
+        let batch = self.batch.unwrap_or_else(|| (self.usual.batch)(rows));
         let ring = match held_out {
             0 => Ring::first(all, all),
             _ => Ring::without(rows..all, all),
@@ -153,7 +171,12 @@ impl Passes {
         let passes = match (self.number, self.gradients) {
             (Some(passes), _) => passes,
             (None, Some(all)) => (all / rows.max(1) as u64).max(1) as usize,
-            (None, None) => UPDATES.div_ceil(batches.count()).max(PASSES),
+            (None, None) => {
+                let Usual {
+                    updates, passes, ..
+                } = self.usual;
+                updates.div_ceil(batches.count()).max(passes)
+            }
         };
         Ok(Plan {
             passes,

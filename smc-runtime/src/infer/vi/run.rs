@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Fitting;
 use super::judge::{held_out, leave};
-use super::plan::Plan;
+use super::plan::{Plan, falling};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::base::saved::Saved;
@@ -33,6 +33,11 @@ pub(super) trait Rule: Send {
 
     /// The density that the numbers are.
     fn density(&self, numbers: &Self::Numbers) -> Result<Arc<dyn Density>>;
+
+    /// What is to be said of the density.
+    fn cautions(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A batch.
@@ -46,6 +51,38 @@ pub(super) struct Batch<'a> {
     pub(super) number: usize,
     /// The share of all updates that is done.
     pub(super) done: f64,
+}
+
+/// What is kept of the running mean of slopes at an update.
+pub(super) const KEPT: f32 = 0.9;
+
+/// What is the same for all coordinates at an update.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    /// Rows of the data N.
+    pub(super) rows: f32,
+    /// √(N/B): how much larger than a whole the noise of a slope from a batch is.
+    pub(super) noise: f32,
+    /// Share of the rates, which falls.
+    pub(super) rate: f32,
+    /// One over what the running mean is to be divided by after this update, and before it: there it is 0 at the first.
+    pub(super) grown: [f32; 2],
+}
+
+impl Batch<'_> {
+    /// What is the same for all coordinates, where rates fall to the share `least`.
+    pub(super) fn now(&self, least: f64) -> Now {
+        let rows = self.problem.rows() as f64;
+        Now {
+            rows: rows as f32,
+            noise: (rows / self.rows as f64).sqrt() as f32,
+            rate: falling(self.done, least) as f32,
+            grown: [self.number.saturating_add(1), self.number].map(|updates| {
+                let of_all = 1.0 - KEPT.powi(updates.min(1000) as i32);
+                if updates == 0 { 0.0 } else { 1.0 / of_all }
+            }),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,6 +121,7 @@ fn seconds_of_a_pass<R: Rule>(
 ) -> Result<f64> {
     const LONG: f64 = 0.3;
     const FEWEST: usize = 20;
+    const LATER: usize = 1 << 30;
     let mut numbers = numbers.clone();
     let streams = Streams::new(0).branch(Purpose::Trial);
     let (mut made, mut epoch) = (0, 0);
@@ -96,7 +134,8 @@ fn seconds_of_a_pass<R: Rule>(
                 streams,
                 rows: segments.iter().map(|s| s.rows.len()).sum(),
                 segments: &segments,
-                number: made,
+                // After a beginning that costs more.
+                number: made + if made < FEWEST { 0 } else { LATER },
                 done: 0.0,
             };
             rule.update(&mut numbers, &batch)?;
@@ -240,6 +279,10 @@ impl<R: Rule> Fitting for Fit<'_, R> {
         let best = self.state.best.as_ref().map(|(_, numbers)| numbers);
         self.rule.density(best.unwrap_or(&self.state.numbers))
     }
+
+    fn cautions(&self) -> Vec<String> {
+        self.rule.cautions()
+    }
 }
 
 impl<R: Rule> Stepwise for Fit<'_, R> {
@@ -292,7 +335,7 @@ impl<R: Rule> Stepwise for Fit<'_, R> {
             density,
             self.streams,
             self.plan.leaves,
-            Vec::new(),
+            self.rule.cautions(),
         )
     }
 }

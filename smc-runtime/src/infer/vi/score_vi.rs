@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::natural::{self, Coordinates, Formula, KEPT, Now, check};
+use super::natural::{self, Coordinates, Formula, check};
 use super::plan::{Passes, passes_draws, passes_setters};
+use super::run::{KEPT, Now};
 use super::{Fitting, Variational, inference_of_a_fit};
 use crate::base::error::Result;
 use crate::base::rng::Streams;
@@ -105,9 +106,16 @@ impl ScoreVi {
 /// less that of the density itself, α √v ε, and f with the running mean of slopes taken from g. Nothing is left of their noise where the
 /// density is the posterior.
 #[derive(Clone, Copy)]
-struct Proximal {
+pub(super) struct Proximal {
     rates: [f32; 2],
     trust: f32,
+}
+
+impl Proximal {
+    /// At these rates of means and precisions, with slopes clipped at so many times their typical size.
+    pub(super) fn new(rates: [f32; 2], trust: f32) -> Self {
+        Self { rates, trust }
+    }
 }
 
 impl Formula for Proximal {
@@ -153,10 +161,7 @@ impl Variational for ScoreVi {
         state: Option<&Saved>,
     ) -> Result<Box<dyn Fitting + 'a>> {
         check(self.rates, self.trust)?;
-        let formula = Proximal {
-            rates: self.rates.map(|r| r as f32),
-            trust: self.trust as f32,
-        };
+        let formula = Proximal::new(self.rates.map(|r| r as f32), self.trust as f32);
         natural::fit(
             formula,
             self.coordinates,
