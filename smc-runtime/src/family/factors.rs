@@ -383,6 +383,20 @@ impl Factors {
         }
     }
 
+    /// A factor, of the inputs (0) or the outputs (1) of a layer, size × size; none of a side that is too large, and before the first update.
+    ///
+    /// # Panics
+    /// If there is no such layer or side.
+    pub fn mean(&self, layer: usize, side: usize) -> Option<Vec<f32>> {
+        let factor = self.layers[layer][side].as_ref();
+        let factor = factor.filter(|f| !f.mean.is_empty())?;
+        let strength = match (self.kind, side) {
+            (Kind::ByOutput, 1) => self.told.unwrap_or(self.strength),
+            _ => 1.0,
+        };
+        Some(factor.mean.iter().map(|x| strength * x).collect())
+    }
+
     /// E\[(∂ℓ/∂f)²\] of factors by output.
     pub(super) fn strength(&self) -> f32 {
         self.strength

@@ -553,12 +553,18 @@ fn the_evidence_of_a_network_is_the_same_from_a_density() {
         .moves(8)
         .annealing(Tempering::stages(24));
     let (prior, prior_error) = run(&many);
-    let (fit, fit_error) = run(&many.clone().warm(score_vi().passes(4000), 1.0));
-    let error = prior_error.hypot(fit_error);
-    assert!(
-        (prior - fit).abs() < 5.0 * error + 0.1,
-        "{prior} ± {prior_error}, {fit} ± {fit_error}"
-    );
+    let warm = [
+        many.clone().warm(score_vi().passes(4000), 1.0),
+        many.clone().warm(bali().temperature(1.0).passes(400), 1.0),
+    ];
+    for warm in warm {
+        let (fit, fit_error) = run(&warm);
+        let error = prior_error.hypot(fit_error);
+        assert!(
+            (prior - fit).abs() < 5.0 * error + 0.1,
+            "{prior} ± {prior_error}, {fit} ± {fit_error}: {warm:?}"
+        );
+    }
 }
 
 /// A boxed algorithm as one.
@@ -594,7 +600,12 @@ fn densities_are_made_again_of_their_numbers_and_their_gradients_are_those_of_th
     let full: Arc<dyn Density> = Arc::new(FullNormal::new(mean.clone(), &covariance).unwrap());
     let low = LowRankNormal::new(mean, sd, normals(8, 3), 2).unwrap();
     let mixture = Mixture::new(vec![diagonal.clone(), full.clone()], &[1.0, 2.0]).unwrap();
-    let all: [Arc<dyn Density>; 5] = [
+    let scaled = infer(&bali().passes(40), &*bound.problem, 1).unwrap();
+    let Form::Density(scaled) = scaled.form() else {
+        panic!()
+    };
+    let all: [Arc<dyn Density>; 6] = [
+        scaled.clone(),
         diagonal,
         full,
         Arc::new(low),
