@@ -32,6 +32,8 @@ pub enum Algorithm {
     Ivon,
     /// Those in the eigenbases of Kronecker factors.
     Evon,
+    /// Laplace's approximation around a mode.
+    Laplace,
     /// Layerwise inference.
     Bali,
     /// Gaussian score matching.

@@ -1,7 +1,7 @@
 //! Fits of a density by name, with the flags that they take.
 
 use clap::Args;
-use smc_runtime::infer::Variational;
+use smc_runtime::infer::{Curvature, Variational};
 use smc_runtime::prelude::*;
 
 use crate::Flags;
@@ -83,6 +83,14 @@ impl FitFlags {
                 flags,
                 each
             )),
+            Algorithm::Laplace => {
+                let fit = laplace().temperature(self.temperature.unwrap_or(1.0));
+                self.several(if self.diagonal {
+                    fit.curvature(Curvature::Diagonal)
+                } else {
+                    fit
+                })
+            }
             Algorithm::Gsm => self.several(iterated!(gsm(), self, flags)),
             Algorithm::Bam => self.several(iterated!(bam(), self, flags)),
             _ => return None,

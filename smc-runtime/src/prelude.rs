@@ -8,8 +8,8 @@ pub use crate::engine::Engine;
 #[doc(hidden)]
 pub use crate::infer::elsewhere::{NUTS, Nuts, advi, hmc, nuts, vi};
 pub use crate::infer::{
-    Inference, auto, bali, bam, boosted, ensemble, evon, gsm, ivon, map, mcmc, mean_field, modes,
-    psmile, score_vi, sghmc, sgld, smc,
+    Inference, auto, bali, bam, boosted, ensemble, evon, gsm, ivon, laplace, map, mcmc, mean_field,
+    modes, psmile, score_vi, sghmc, sgld, smc,
 };
 pub use crate::model::Model;
 pub use crate::model::dist::{

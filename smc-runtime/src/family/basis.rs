@@ -138,6 +138,11 @@ impl Basis {
         }
     }
 
+    /// Number of layers.
+    pub(super) fn len(&self) -> usize {
+        self.layers.len()
+    }
+
     /// Whether nothing is turned.
     pub fn is_trivial(&self) -> bool {
         self.layers

@@ -16,7 +16,8 @@ use crate::base::rng::{Purpose, Streams};
 use crate::data::Features;
 use crate::problem::density::Density;
 use crate::problem::population::Population;
-use crate::problem::{Layer, Layered, Predictor, Segment, Sums};
+use crate::problem::rows::RowSet;
+use crate::problem::{Layer, Layered, Predictor, Problem, Segment, Sums};
 
 /// Largest sides that get their eigenvectors at every renewal, and not a step of iteration.
 const EXACTLY: usize = 128;
@@ -361,6 +362,41 @@ impl Layerwise {
         let known = told.iter().all(|i| *i > 0.0 && i.is_finite());
         let same = (told[1] / told[0] - 1.0).abs() < 0.05;
         (known && same).then_some(told)
+    }
+
+    /// The precisions of the prior, in the model's coordinates, and those of what is no layer's.
+    pub fn of_prior(&mut self) -> Vec<f32> {
+        let mut precision = self.precision.clone();
+        for number in 0..self.basis.len() {
+            let scale = self.basis.scale(number).clone().unwrap_or_default();
+            let one: Vec<f32> = scale.iter().map(|d| 1.0 / (d * d)).collect();
+            let outputs = self.basis.matrix(number, &precision).len() / one.len().max(1);
+            self.basis.put(number, &one.repeat(outputs), &mut precision);
+        }
+        precision
+    }
+
+    /// The precision of every parameter that is no layer's by differences of the gradient over all rows, and its prior's where that is
+    /// more.
+    pub fn bend(&mut self, problem: &dyn Problem) {
+        const H: f32 = 0.01;
+        let all = RowSet::from(0..self.rows).segments(1.0);
+        for k in 0..self.others.len() {
+            let at = self.others[k].at;
+            let slope = |h: f32| {
+                let mut theta = Population::zeros(1, self.dim());
+                let values = theta.on_host().row_mut(0);
+                values.copy_from_slice(&self.mean);
+                values[at] += h;
+                let mut gradient = theta.zeros_like();
+                problem.prior().log_density(&theta, Some(&mut gradient));
+                problem.log_likelihood(&theta, &all, Some(&mut gradient));
+                gradient.row(0)[at]
+            };
+            let bend = (slope(-H) - slope(H)) / (2.0 * H);
+            let least = self.others[k].least * self.rows as f32;
+            self.precision[at] = if bend > least { bend } else { least };
+        }
     }
 
     /// The prior's standard deviations of every layer, by input, from its slopes at weights of 0, 1 and 2.

@@ -3,6 +3,7 @@
 //! home here, and the bases that they give.
 
 mod basis;
+mod curvature;
 mod diagonal;
 mod factors;
 mod full;
@@ -16,6 +17,7 @@ mod shake;
 mod turned;
 
 pub use basis::Basis;
+pub use curvature::{around, squares};
 pub use diagonal::{Diagonal, DiagonalNormal};
 pub use factors::Factors;
 pub use full::{Full, FullNormal};

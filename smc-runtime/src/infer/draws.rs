@@ -67,6 +67,9 @@ pub struct Fitted {
     pub pareto_k: Option<f64>,
     /// Draws that both were found from.
     pub draws: usize,
+    /// Laplace's approximation of the log-evidence, log p(D, θ) − log q(θ) at the mode θ of a normal q around it: as good as the posterior is
+    /// normal, and nothing that a sampler estimates. `None` of a density that is no such approximation.
+    pub laplace: Option<f64>,
 }
 
 /// What was found of the errors of moves by mini-batches.

@@ -4,8 +4,8 @@
 use laws::{infer, normals, table};
 use smc_runtime::base::rng::Streams;
 use smc_runtime::engine::{Engine, bind};
-use smc_runtime::family::Factors;
-use smc_runtime::infer::{DrawnFrom, Draws, Fitted, Form};
+use smc_runtime::family::{Factors, around};
+use smc_runtime::infer::{Curvature, DrawnFrom, Draws, Fitted, Form};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::population::Population;
 use smc_runtime::problem::rows::RowSet;
@@ -80,6 +80,88 @@ fn a_linear_layer_gets_its_conjugate_posterior() {
     // A covariance that is cold is not the posterior's.
     let draws = infer(&bali().batch(80).passes(30), &*bound.problem, 1).unwrap();
     assert!(fitted(&draws).elbo < exact - 1.0);
+}
+
+/// A normal posterior is what Laplace's approximation says, and its evidence is the evidence.
+#[test]
+fn laplace_is_exact_where_the_posterior_is_normal() {
+    let data = plane(80);
+    let bound = bind(Plane::default(), &data, Engine::fused(), 1).unwrap();
+    let exact = evidence(&data);
+    let of =
+        |curvature| fitted(&infer(&laplace().curvature(curvature), &*bound.problem, 1).unwrap());
+    for curvature in [Curvature::Kronecker, Curvature::Full] {
+        let found = of(curvature);
+        let evidence = found.laplace.unwrap();
+        assert!(
+            (evidence - exact).abs() < 2e-3 && (found.elbo - exact).abs() < 5e-3,
+            "{curvature:?}: {found:?} {exact}"
+        );
+    }
+    // Squares of single rows are the information in expectation alone, and say nothing of correlations.
+    let apart = of(Curvature::Diagonal);
+    assert!(apart.elbo < exact - 0.01, "{apart:?} {exact}");
+    assert!(
+        (apart.laplace.unwrap() - exact).abs() < 3.0,
+        "{apart:?} {exact}"
+    );
+    // At another temperature it is none.
+    let cold = infer(&laplace().temperature(0.5), &*bound.problem, 1).unwrap();
+    assert_eq!(fitted(&cold).laplace, None);
+}
+
+/// The density does not know in which order hidden units stand: those of a network with two of them exchanged are exchanged.
+#[test]
+fn the_full_approximation_follows_the_symmetries_of_the_network() {
+    let data = plane(60);
+    let bound = bind(Small::default(), &data, Engine::fused(), 1).unwrap();
+    let problem = &*bound.problem;
+    let layout = problem.layout().blocks();
+    let of = |name: &str| {
+        layout
+            .iter()
+            .find(|b| b.name == name)
+            .unwrap()
+            .range
+            .clone()
+    };
+    let (weight, bias, out) = (of("hidden.weight"), of("hidden.bias"), of("output.weight"));
+    let exchanged = |theta: &[f32]| {
+        let mut to = theta.to_vec();
+        for i in 0..3 {
+            to.swap(weight.start + i, weight.start + 3 + i);
+        }
+        to.swap(bias.start, bias.start + 1);
+        to.swap(out.start, out.start + 1);
+        to
+    };
+    let theta = normals(problem.dim(), 5);
+    let moved = exchanged(&theta);
+    let one = |theta: &[f32]| Population::from_values(theta.len(), theta.to_vec()).unwrap();
+    let density = |at: &[f32]| around(problem, &one(at), 0.5, 1.0).unwrap();
+    let (here, there) = (density(&theta), density(&moved));
+    for seed in 0..4 {
+        let x: Vec<f32> = theta
+            .iter()
+            .zip(normals(theta.len(), seed))
+            .map(|(t, e)| t + 0.1 * e)
+            .collect();
+        let a = here.log_density(&one(&x), None)[0];
+        let b = there.log_density(&one(&exchanged(&x)), None)[0];
+        assert!((a - b).abs() < 1e-2 * (1.0 + a.abs()), "{a} {b}");
+        let wrong = there.log_density(&one(&x), None)[0];
+        assert!((a - wrong).abs() > 1.0, "{a} {wrong}");
+    }
+}
+
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.5))]
+struct Small {
+    #[prior(Normal(0.0, 1.0))]
+    hidden: Linear<3, 2>,
+    activation: Tanh,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<2, 1>,
 }
 
 #[bayes_model]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::laplace::factors;
 use super::natural::{Formula, check};
 use super::plan::{Passes, Usual, falling, passes_draws, passes_setters};
 use super::run::{Batch, Fit, Rule};
@@ -11,9 +12,8 @@ use super::{Fitting, Variational, inference_of_a_fit};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
-use crate::family::{Factors, Layerwise};
+use crate::family::Layerwise;
 use crate::infer::{Cost, Inference, Stepwise};
-use crate::model::dist::Response;
 use crate::problem::Problem;
 use crate::problem::density::Density;
 use crate::problem::population::Population;
@@ -238,14 +238,8 @@ impl Variational for Bali {
                 let why = "there is no affine layer";
                 return Err(Error::lacks("layerwise inference", why));
             }
-            let (dim, rows) = (problem.dim(), problem.rows());
-            let one = problem.model().architecture().outputs() == 1;
-            let factors = match problem.model().predictive().response() {
-                Response::Real if one => Factors::by_output(layered, dim, rows),
-                Response::Class => Factors::of_classes(layered, dim, rows),
-                _ => Factors::new(layered, dim, rows),
-            };
-            let factors = factors.following(if many { 0.05 } else { 0.1 });
+            let rows = problem.rows();
+            let factors = factors(problem, layered).following(if many { 0.05 } else { 0.1 });
             let Start { mean, sd, widest } = start(problem, streams);
             Layerwise::new(layered, rows, &mean, &sd, &widest, factors)
         };

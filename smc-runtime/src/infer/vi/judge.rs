@@ -80,6 +80,7 @@ fn fitted(logs: &[f64]) -> Fitted {
         elbo_error: (variance / logs.len() as f64).sqrt(),
         pareto_k: smooth(logs).k,
         draws: logs.len(),
+        laplace: None,
     }
 }
 

@@ -1,0 +1,244 @@
+//! Laplace's approximation: a normal density around a mode.
+
+use std::sync::Arc;
+
+use super::judge::{leave, log_joint};
+use super::plan::{Passes, passes_draws};
+use super::start::{Start, start};
+use super::{Fitting, Variational, inference_of_a_fit};
+use crate::base::error::{Error, Result};
+use crate::base::rng::Streams;
+use crate::base::saved::Saved;
+use crate::family::{Factors, Layerwise, around, squares};
+use crate::infer::optimise::{Map, map};
+use crate::infer::{Cost, DrawnFrom, Inference, Outcome, Stepwise};
+use crate::model::dist::Response;
+use crate::problem::density::Density;
+use crate::problem::population::Population;
+use crate::problem::{Layered, Problem, Segment, blocks};
+
+/// Laplace's approximation: the normal density around the mode with the inverse of the curvature there as its covariance (D. J. C. MacKay, *A
+/// practical Bayesian framework for backpropagation networks*, 1992). The mode is that of [`map`](crate::infer::map()) without
+/// held-out rows, unless [`around`](Laplace::around) gives another search; the curvature is that of Kronecker factors for every affine layer (H.
+/// Ritter, A. Botev, D. Barber, *A scalable Laplace approximation for neural networks*, ICLR 2018), with the eigenvalues of factors and prior together and not a
+/// product of damped factors. Other parameters get a curvature of their own.
+///
+/// What is left is a density: predictions are averages over draws of it, which for networks at temperature 1 are often worse than those of the
+/// mode, since far from it the network is not linear. [`Fitted::laplace`](crate::infer::Fitted) is the approximate log-evidence.
+///
+/// ```
+/// use smc_runtime::infer::DrawnFrom;
+/// use smc_runtime::prelude::*;
+///
+/// #[bayes_model]
+/// #[likelihood(Normal(mean = output, sd = 1.0))]
+/// #[infer(laplace())]
+/// struct Line {
+///     #[prior(Normal(0.0, 1.0))]
+///     output: Linear<1, 1>,
+/// }
+///
+/// let data = Dataset::new(1, vec![-1.0, 1.0], vec![-3.0, 3.0])?;
+/// let fit = Line::infer(&data).seed(1).run()?;
+/// let DrawnFrom::Fitted(fitted) = fit.drawn_from() else { panic!() };
+/// // The posterior is normal: the approximation is exact, log N(y; 0, I + X Xᵀ + 1 1ᵀ).
+/// let exact = -2.0 * 0.5 * std::f64::consts::TAU.ln() - 0.5 * 9f64.ln() - 3.0;
+/// assert!((fitted.laplace.unwrap() - exact).abs() < 0.01);
+/// # Ok::<(), Error>(())
+/// ```
+pub fn laplace() -> Laplace {
+    Laplace {
+        mode: map().validation(0.0),
+        curvature: Curvature::Kronecker,
+        temperature: 1.0,
+        passes: Passes::default(),
+    }
+}
+
+/// The form of the covariance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Curvature {
+    /// Independent coordinates: sums of squared derivatives of single rows.
+    Diagonal,
+    /// Kronecker factors for every affine layer.
+    Kronecker,
+    /// All second derivatives, of at most 1024 parameters.
+    Full,
+}
+
+/// The settings of Laplace's approximation; see [`laplace`].
+#[derive(Clone, Debug)]
+pub struct Laplace {
+    mode: Map,
+    curvature: Curvature,
+    temperature: f64,
+    passes: Passes,
+}
+
+impl Laplace {
+    /// The search for the mode.
+    pub fn around(mut self, mode: Map) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The form of the covariance; Kronecker unless set.
+    pub fn curvature(mut self, curvature: Curvature) -> Self {
+        self.curvature = curvature;
+        self
+    }
+
+    /// What the covariance is multiplied with; 1 unless set. Below 1 it is colder than the posterior.
+    pub fn temperature(mut self, temperature: f64) -> Self {
+        self.temperature = temperature;
+        self
+    }
+
+    passes_draws!();
+}
+
+/// Rows of a walk.
+const ROWS: usize = 1024;
+
+struct Around<'a> {
+    settings: Laplace,
+    problem: Arc<dyn Problem + 'a>,
+    streams: Streams,
+    search: Box<dyn Stepwise + 'a>,
+}
+
+impl Around<'_> {
+    /// The mode that the search has come to.
+    fn mode(&self) -> Result<Population> {
+        let state = self.search.state()?;
+        let again = self
+            .settings
+            .mode
+            .resume(self.problem.clone(), self.streams, &state)?;
+        let found = again.finish()?.draws;
+        Ok(found.positions().clone())
+    }
+
+    fn of(&self, mode: &Population) -> Result<Arc<dyn Density>> {
+        let (problem, heat) = (&*self.problem, self.settings.temperature);
+        let Start { sd, widest, .. } = start(problem, self.streams);
+        if self.settings.curvature == Curvature::Full {
+            let wide = widest
+                .iter()
+                .map(|(_, sd)| f64::from(*sd))
+                .fold(0.0, f64::max);
+            return around(problem, mode, 1.0 / (wide * wide), heat);
+        }
+        let (layered, rows) = (problem.layered()?, problem.rows());
+        let factors = factors(problem, layered).following(f32::MIN_POSITIVE);
+        let mut layers = Layerwise::new(layered, rows, mode, &sd, &widest, factors)?;
+        let count = rows.div_ceil(ROWS);
+        for rows in blocks(0..rows, count) {
+            let mut gradient = mode.zeros_like();
+            let segment = Segment { rows, weight: 1.0 };
+            layers.walk(
+                layered,
+                mode,
+                &[segment],
+                0.0,
+                self.streams,
+                0,
+                &mut gradient,
+            );
+        }
+        layers.renew(layered, problem.model())?;
+        layers.bend(problem);
+        match self.settings.curvature {
+            Curvature::Diagonal => squares(layered, rows, mode, &layers.of_prior(), heat as f32),
+            _ => layers.density(heat as f32),
+        }
+    }
+}
+
+/// Factors as a network's likelihood suggests.
+pub(super) fn factors(problem: &dyn Problem, layered: &dyn Layered) -> Factors {
+    let (dim, rows) = (problem.dim(), problem.rows());
+    let one = problem.model().architecture().outputs() == 1;
+    match problem.model().predictive().response() {
+        Response::Real if one => Factors::by_output(layered, dim, rows),
+        Response::Class => Factors::of_classes(layered, dim, rows),
+        _ => Factors::new(layered, dim, rows),
+    }
+}
+
+impl Fitting for Around<'_> {
+    fn density(&self) -> Result<Arc<dyn Density>> {
+        self.of(&self.mode()?)
+    }
+
+    fn cautions(&self) -> Vec<String> {
+        let heat = self.settings.temperature;
+        let cold = format!("the covariance is that at the mode times the temperature {heat}");
+        (heat != 1.0).then_some(cold).into_iter().collect()
+    }
+}
+
+impl Stepwise for Around<'_> {
+    fn chosen(&self) -> Vec<String> {
+        self.search.chosen()
+    }
+
+    fn step(&mut self) -> Result<Option<crate::infer::observe::Step>> {
+        self.search.step()
+    }
+
+    fn state(&self) -> Result<Saved> {
+        self.search.state()
+    }
+
+    fn finish(self: Box<Self>) -> Result<Outcome> {
+        let mode = self.mode()?;
+        let density = self.of(&mode)?;
+        let problem = &*self.problem;
+        let evidence = log_joint(problem, &mode)[0] - density.log_density(&mode, None)[0];
+        let leaves = self.settings.passes.leaves(problem.dim());
+        let outcome = leave(problem, density, self.streams, leaves, self.cautions())?;
+        let Outcome { draws, cautions } = outcome;
+        let cold = self.settings.temperature != 1.0;
+        let draws = match draws.drawn_from() {
+            DrawnFrom::Fitted(mut fitted) if !cold => {
+                fitted.laplace = Some(evidence);
+                draws.meant_for(DrawnFrom::Fitted(fitted))
+            }
+            _ => draws,
+        };
+        Ok(Outcome { draws, cautions })
+    }
+}
+
+impl Inference for Laplace {
+    inference_of_a_fit!("laplace", |laplace, problem| laplace.mode.cost(problem));
+}
+
+impl Variational for Laplace {
+    fn fit<'a>(
+        &self,
+        problem: Arc<dyn Problem + 'a>,
+        streams: Streams,
+        state: Option<&Saved>,
+    ) -> Result<Box<dyn Fitting + 'a>> {
+        self.passes.check()?;
+        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
+            let expected = "a positive, finite number is needed";
+            return Err(Error::config("temperature", self.temperature, expected));
+        }
+        if self.curvature != Curvature::Full {
+            problem.layered()?;
+        }
+        let search = match state {
+            None => self.mode.begin(problem.clone(), streams)?,
+            Some(state) => self.mode.resume(problem.clone(), streams, state)?,
+        };
+        Ok(Box::new(Around {
+            settings: self.clone(),
+            problem,
+            streams,
+            search,
+        }))
+    }
+}
