@@ -36,6 +36,8 @@ pub enum Algorithm {
     Laplace,
     /// Layerwise inference.
     Bali,
+    /// Several fits of layerwise inference, mixed: six unless their number is given.
+    ModesBali,
     /// Gaussian score matching.
     Gsm,
     /// Batch and match.
@@ -125,7 +127,7 @@ impl Algorithm {
     pub fn batch(self, rows: usize) -> usize {
         let first = (rows / 32).clamp(32, 128);
         match self {
-            Self::Ensemble | Self::Map => first,
+            Self::Ensemble | Self::Map | Self::Laplace => first,
             // They grow.
             Self::Sghmc => 2 * first,
             _ => 2048,
@@ -152,6 +154,10 @@ impl Algorithm {
             return Ok(fit);
         }
         let gradients = budget.gradients(run, self.batch(rows))?;
+        if self == Self::Laplace {
+            let epochs = gradients.map(|all| (3 * all as usize / (4 * rows.max(1))).max(1));
+            return Ok(budget.fit.laplace(flags, epochs));
+        }
         Ok(self.settings(flags, rows, parameters, gradients))
     }
 

@@ -1,7 +1,7 @@
 //! Fits of a density by name, with the flags that they take.
 
 use clap::Args;
-use smc_runtime::infer::{Curvature, Variational};
+use smc_runtime::infer::{Bali, Curvature, Variational};
 use smc_runtime::prelude::*;
 
 use crate::Flags;
@@ -58,6 +58,9 @@ macro_rules! iterated {
     }};
 }
 
+/// Fits that are mixed by `modes-bali` unless their number is given.
+const BALI: usize = 6;
+
 impl FitFlags {
     /// The fit that `algorithm` names, if it names one.
     pub fn fit(
@@ -77,23 +80,38 @@ impl FitFlags {
             Algorithm::MeanField => self.several(settled!(mean_field(), self, flags, each)),
             Algorithm::Ivon => self.several(settled!(ivon(), self, flags, each)),
             Algorithm::Evon => self.several(settled!(evon(), self, flags, each)),
-            Algorithm::Bali => self.several(settled!(
-                bali().temperature(self.temperature.unwrap_or(0.1)),
-                self,
-                flags,
-                each
-            )),
-            Algorithm::Laplace => {
-                let fit = laplace().temperature(self.temperature.unwrap_or(1.0));
-                self.several(if self.diagonal {
-                    fit.curvature(Curvature::Diagonal)
-                } else {
-                    fit
-                })
+            Algorithm::Bali => self.several(self.bali(flags, each)),
+            Algorithm::ModesBali => {
+                let k = self.modes.unwrap_or(BALI);
+                Box::new(modes(
+                    self.bali(flags, seconds.map(|all| all / k as f64)),
+                    k,
+                ))
             }
             Algorithm::Gsm => self.several(iterated!(gsm(), self, flags)),
             Algorithm::Bam => self.several(iterated!(bam(), self, flags)),
             _ => return None,
+        })
+    }
+
+    fn bali(self, flags: &Flags, each: Option<f64>) -> Bali {
+        let fit = bali().temperature(self.temperature.unwrap_or(0.1));
+        settled!(fit, self, flags, each)
+    }
+
+    /// Laplace's approximation around a mode that so many epochs search for, if they are given.
+    pub fn laplace(self, flags: &Flags, epochs: Option<usize>) -> Box<dyn Inference> {
+        let mut mode = map().validation(0.0);
+        if let Some(epochs) = self.passes.or(epochs).or(flags.smoke.then_some(20)) {
+            mode = mode.epochs(epochs);
+        }
+        let fit = laplace()
+            .around(mode)
+            .temperature(self.temperature.unwrap_or(1.0));
+        self.several(if self.diagonal {
+            fit.curvature(Curvature::Diagonal)
+        } else {
+            fit
         })
     }
 

@@ -175,7 +175,9 @@ impl Basis {
         let mut right = whole(&turn.right, columns);
         if let Some(scale) = &turn.scale {
             for (row, d) in right.chunks_mut(columns).zip(scale) {
-                row.iter_mut().for_each(|x| *x *= d);
+                for x in row {
+                    *x *= d;
+                }
             }
         }
         (whole(&turn.left, turn.place.outputs), right)

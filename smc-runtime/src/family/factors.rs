@@ -171,9 +171,13 @@ impl LayerVisitor for Watch {
             let rows = at.rows.len().max(1);
             for row in self.softmax.chunks_mut((z.len() / rows).max(1)) {
                 let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                row.iter_mut().for_each(|z| *z = (*z - most).exp());
+                for z in row.iter_mut() {
+                    *z = (*z - most).exp();
+                }
                 let sum: f32 = row.iter().sum();
-                row.iter_mut().for_each(|p| *p /= sum);
+                for p in row {
+                    *p /= sum;
+                }
             }
         }
         let ([a, _], bias) = self.layers[at.layer];
@@ -473,9 +477,10 @@ impl Factors {
         let renewed = exec::map(sides.len(), |k| {
             let (layer, side, factor, before) = &sides[k];
             let n = self.layers[*layer][1 - side].as_ref().map_or(0, |f| f.size);
-            match n <= exactly {
-                true => eigenvectors(factor, n),
-                false => iterate(factor, n, before.as_deref()),
+            if n <= exactly {
+                eigenvectors(factor, n)
+            } else {
+                iterate(factor, n, before.as_deref())
             }
         });
         for ((layer, side, _, before), now) in sides.into_iter().zip(renewed) {

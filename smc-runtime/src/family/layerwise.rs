@@ -13,8 +13,8 @@ use super::turned::At;
 use super::{KroneckerNormal, check};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
-use crate::data::Features;
 use crate::problem::density::Density;
+use crate::problem::output::of_output;
 use crate::problem::population::Population;
 use crate::problem::rows::RowSet;
 use crate::problem::{Layer, Layered, Predictor, Problem, Segment, Sums};
@@ -24,9 +24,6 @@ const EXACTLY: usize = 128;
 
 /// How far a scale of the prior moves, relative to what it was, before the features' eigenvectors are computed again.
 const MOVED: f32 = 0.02;
-
-/// How far a parameter is moved to see what it tells.
-const STEP: f32 = 0.1;
 
 /// What layers use up of the rows at the most, where that tells of other parameters.
 const USED: f32 = 0.9;
@@ -311,57 +308,18 @@ impl Layerwise {
         Ok(())
     }
 
-    /// The information of an output f, −E ∂² log p(y)/∂f², and how it depends on what is no layer's: by differences, at some draws of y, the
-    /// same ones for all. The output is moved by its bias; without one, for several outputs, and where it depends on the output itself,
-    /// nothing is known.
+    /// The [information of an output](of_output), where it is known.
     fn tell(&mut self, layered: &dyn Layered, model: &dyn Predictor) {
         self.factors.tell_strength(None);
         self.others.iter_mut().for_each(|other| other.tells = 0.0);
-        if let Some(told) = self.told(layered, model) {
-            self.factors.tell_strength(Some(told[0]));
-            for (other, information) in self.others.iter_mut().zip(&told[2..]) {
-                other.tells = (information / told[0]).ln() / STEP;
-            }
-        }
-    }
-
-    /// That information now, with the output moved far, and with each of the others moved by `STEP`.
-    fn told(&self, layered: &dyn Layered, model: &dyn Predictor) -> Option<Vec<f32>> {
-        const DRAWS: usize = 128;
-        let (first, last) = layered.layers().first().zip(layered.layers().last())?;
-        let bias = last.bias.as_ref().filter(|_| last.outputs == 1)?;
-        let row = Features::new(first.inputs, vec![0.0; first.inputs]).ok()?;
         let typical = 1.0 / self.factors.strength().max(1e-12).sqrt();
-        let small = 0.03 * typical;
-        let variants = 2 + self.others.len();
-        let mut thetas = Population::zeros(3 * variants, self.dim());
-        for k in 0..thetas.len() {
-            let theta = thetas.on_host().row_mut(k);
-            theta.copy_from_slice(&self.mean);
-            theta[bias.start] += [-small, 0.0, small][k % 3];
-            match k / 3 {
-                0 => {}
-                1 => theta[bias.start] += typical,
-                other => theta[self.others[other - 2].at] += STEP,
+        let others: Vec<usize> = self.others.iter().map(|other| other.at).collect();
+        if let Some(told) = of_output(model, layered.layers(), &self.mean, typical, &others) {
+            self.factors.tell_strength(Some(told.information));
+            for (other, tells) in self.others.iter_mut().zip(told.slopes) {
+                other.tells = tells;
             }
         }
-        let arguments = model.arguments(&thetas, &row).ok()?;
-        let predictive = model.predictive();
-        let information = |variant: usize| {
-            let at = [0, 1, 2].map(|k| arguments.at(3 * variant + k, 0));
-            let bend = |draw| {
-                let mut stream = Streams::new(0).stream(Purpose::Check, 1, draw, 0);
-                let y = predictive.sample(at[1], &mut stream);
-                let [below, here, above] = at.map(|at| predictive.log_density(at, y));
-                2.0 * here - below - above
-            };
-            let square = DRAWS as f64 * f64::from(small).powi(2);
-            ((0..DRAWS).map(bend).sum::<f64>() / square) as f32
-        };
-        let told: Vec<f32> = (0..variants).map(information).collect();
-        let known = told.iter().all(|i| *i > 0.0 && i.is_finite());
-        let same = (told[1] / told[0] - 1.0).abs() < 0.05;
-        (known && same).then_some(told)
     }
 
     /// The precisions of the prior, in the model's coordinates, and those of what is no layer's.

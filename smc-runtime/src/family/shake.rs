@@ -98,7 +98,9 @@ impl Shake {
         let mut turned = vec![0.0; rows * kept];
         let right = View::new(&layer.right, columns, kept);
         product(View::new(&x, rows, columns), right, &mut turned, false);
-        turned.iter_mut().for_each(|u| *u *= *u);
+        for u in &mut turned {
+            *u *= *u;
+        }
         let mut noise = vec![0.0; rows * outputs];
         let (own, of_rest) = &layer.rest;
         if !of_rest.is_empty() {

@@ -10,6 +10,7 @@ mod bound;
 mod counts;
 pub mod density;
 mod layered;
+pub mod output;
 pub mod population;
 mod predictor;
 pub mod rows;

@@ -327,7 +327,7 @@ fn what_cannot_be_fitted_by_layers_is_named() {
     );
     of(
         refusal(&*plane.problem, Box::new(bali().rate(1.5))),
-        "1.5: a number above 0 and at most 1 is needed",
+        "rate = 1.5: a number above 0 and at most 1 is needed",
     );
     // A density for several starts, too, and its draws are said to be cold.
     let fit = infer(&modes(bali().passes(4), 2), &*plane.problem, 1).unwrap();

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::laplace::factors;
-use super::natural::{Formula, check};
-use super::plan::{Passes, Usual, falling, passes_draws, passes_setters};
+use super::natural::Formula;
+use super::plan::{
+    Passes, Usual, caution_of, check_temperature, falling, passes_draws, passes_setters,
+};
 use super::run::{Batch, Fit, Rule};
 use super::score_vi::Proximal;
 use super::start::{Start, start};
@@ -74,8 +76,14 @@ pub fn bali() -> Bali {
 const USUAL: Usual = Usual {
     updates: 2400,
     passes: 10,
-    batch: |rows| (rows / 20).clamp(16, 256),
+    batch: |rows, dim| (rows / 20).clamp(16, most(dim)),
 };
+
+/// Rows of a batch at the most: what is done for every batch, whatever its rows, grows faster than what is done for a row.
+fn most(dim: usize) -> usize {
+    const FEW: f64 = 50_000.0;
+    (256.0 * (dim as f64 / FEW).sqrt().max(1.0)) as usize
+}
 
 /// Rows above which batches are a small part of them: factors follow more slowly, and steps are shorter.
 const MANY: usize = 20 * 256;
@@ -102,7 +110,7 @@ pub struct Bali {
 impl Bali {
     passes_setters!(
         "what gives 2400 updates, but at least 10",
-        "A 20th of the rows, but between 16 and 256"
+        "A 20th of the rows, but between 16 and 256, and more where parameters are above 50000, as the root of their number"
     );
 
     /// What the variances of weights are multiplied with, while they are fitted and in what is left; 0.1 unless set, and 1 for the posterior
@@ -128,7 +136,8 @@ impl Bali {
 }
 
 struct Regressions {
-    heat: f32,
+    /// The temperature.
+    heat: f64,
     rate: f32,
     trust: f32,
     others: Proximal,
@@ -149,7 +158,7 @@ impl Rule for Regressions {
             layered,
             &theta,
             at.segments,
-            self.heat,
+            self.heat as f32,
             at.streams,
             at.number,
             &mut gradient,
@@ -181,15 +190,11 @@ impl Rule for Regressions {
     }
 
     fn density(&self, numbers: &Layerwise) -> Result<Arc<dyn Density>> {
-        numbers.density(self.heat)
+        numbers.density(self.heat as f32)
     }
 
     fn cautions(&self) -> Vec<String> {
-        let heat = self.heat;
-        let cold = format!(
-            "the variances of weights are those of the posterior times the temperature {heat}"
-        );
-        (heat != 1.0).then_some(cold).into_iter().collect()
+        caution_of(self.heat).into_iter().collect()
     }
 }
 
@@ -207,7 +212,7 @@ impl Regressions {
         at.problem.prior().log_density(&theta, Some(&mut gradient));
         if gradient.first_not_finite().is_none() {
             let now = at.now(LEAST);
-            numbers.follow(&gradient, noise, self.heat, |coordinate| {
+            numbers.follow(&gradient, noise, self.heat as f32, |coordinate| {
                 self.others.coordinate(coordinate, now)
             });
         }
@@ -225,11 +230,17 @@ impl Variational for Bali {
         streams: Streams,
         state: Option<&Saved>,
     ) -> Result<Box<dyn Fitting + 'a>> {
-        check([self.rate, 1.0], self.trust.unwrap_or(1.0))?;
-        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            let expected = "a positive, finite number is needed";
-            return Err(Error::config("temperature", self.temperature, expected));
+        if !(self.rate > 0.0 && self.rate <= 1.0) {
+            let expected = "a number above 0 and at most 1 is needed";
+            return Err(Error::config("rate", self.rate, expected));
         }
+        if let Some(trust) = self.trust
+            && (trust.is_nan() || trust <= 0.0)
+        {
+            let expected = "a number above 0 is needed";
+            return Err(Error::config("trust", trust, expected));
+        }
+        check_temperature(self.temperature)?;
         let plan = self.passes.plan(&*problem)?;
         let many = problem.rows() > MANY;
         let begin = |problem: &dyn Problem| {
@@ -244,7 +255,7 @@ impl Variational for Bali {
             Layerwise::new(layered, rows, &mean, &sd, &widest, factors)
         };
         let rule = Regressions {
-            heat: self.temperature as f32,
+            heat: self.temperature,
             rate: self.rate as f32,
             trust: self
                 .trust

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::judge::{leave, log_joint};
-use super::plan::{Passes, passes_draws};
+use super::plan::{Passes, caution_of, check_temperature, passes_draws};
 use super::start::{Start, start};
 use super::{Fitting, Variational, inference_of_a_fit};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::family::{Factors, Layerwise, around, squares};
@@ -172,9 +172,7 @@ impl Fitting for Around<'_> {
     }
 
     fn cautions(&self) -> Vec<String> {
-        let heat = self.settings.temperature;
-        let cold = format!("the covariance is that at the mode times the temperature {heat}");
-        (heat != 1.0).then_some(cold).into_iter().collect()
+        caution_of(self.settings.temperature).into_iter().collect()
     }
 }
 
@@ -223,10 +221,7 @@ impl Variational for Laplace {
         state: Option<&Saved>,
     ) -> Result<Box<dyn Fitting + 'a>> {
         self.passes.check()?;
-        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            let expected = "a positive, finite number is needed";
-            return Err(Error::config("temperature", self.temperature, expected));
-        }
+        check_temperature(self.temperature)?;
         if self.curvature != Curvature::Full {
             problem.layered()?;
         }

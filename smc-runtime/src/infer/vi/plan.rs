@@ -26,8 +26,8 @@ pub(super) struct Usual {
     /// Updates, which passes follow from, and the fewest passes.
     pub(super) updates: usize,
     pub(super) passes: usize,
-    /// Rows of a batch, from the rows of the data.
-    pub(super) batch: fn(usize) -> usize,
+    /// Rows of a batch, from the rows of the data and the number of parameters.
+    pub(super) batch: fn(usize, usize) -> usize,
 }
 
 impl Default for Passes {
@@ -44,7 +44,7 @@ impl Default for Passes {
             usual: Usual {
                 updates: 14_000,
                 passes: 20,
-                batch: |rows| (rows / 16).clamp(128, 512),
+                batch: |rows, _| (rows / 16).clamp(128, 512),
             },
         }
     }
@@ -162,7 +162,9 @@ impl Passes {
         let all = problem.rows();
         let held_out = (self.validation * all as f64) as usize;
         let rows = all - held_out;
-        let batch = self.batch.unwrap_or_else(|| (self.usual.batch)(rows));
+        let batch = self
+            .batch
+            .unwrap_or_else(|| (self.usual.batch)(rows, problem.dim()));
         let ring = match held_out {
             0 => Ring::first(all, all),
             _ => Ring::without(rows..all, all),
@@ -227,6 +229,22 @@ impl Passes {
             reduce: "fewer draws, or a smaller network",
         })
     }
+}
+
+/// Whether a covariance can be multiplied with a temperature.
+pub(super) fn check_temperature(temperature: f64) -> Result<()> {
+    if temperature > 0.0 && temperature.is_finite() {
+        return Ok(());
+    }
+    let expected = "a positive, finite number is needed";
+    Err(Error::config("temperature", temperature, expected))
+}
+
+/// What is said of a density at another temperature than 1.
+pub(super) fn caution_of(temperature: f64) -> Option<String> {
+    (temperature != 1.0).then(|| {
+        format!("the covariance of weights is the posterior's times the temperature {temperature}")
+    })
 }
 
 /// What a fit leaves.
