@@ -22,8 +22,9 @@ pub(crate) use prior::FromPrior;
 pub use smc::{Smc, smc};
 pub use stochastic::{SgMcmc, psmile, sghmc, sgld};
 pub use vi::{
-    Bali, Bam, Boosted, Curvature, Fitting, Gsm, Ivon, Laplace, MeanField, Modes, ScoreVi,
-    Variational, bali, bam, boosted, evon, gsm, ivon, laplace, mean_field, modes, score_vi,
+    Bali, Bam, Boosted, Curvature, Fitting, Gsm, Ivon, LaplaceApproximation, MeanField, Modes,
+    ScoreVi, Variational, bali, bam, boosted, evon, gsm, ivon, laplace, mean_field, modes,
+    score_vi,
 };
 
 use std::fmt::Debug;

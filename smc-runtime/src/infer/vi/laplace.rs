@@ -19,7 +19,7 @@ use crate::problem::{Layered, Problem, Segment, blocks};
 
 /// Laplace's approximation: the normal density around the mode with the inverse of the curvature there as its covariance (D. J. C. MacKay, *A
 /// practical Bayesian framework for backpropagation networks*, 1992). The mode is that of [`map`](crate::infer::map()) without
-/// held-out rows, unless [`around`](Laplace::around) gives another search; the curvature is that of Kronecker factors for every affine layer (H.
+/// held-out rows, unless [`around`](LaplaceApproximation::around) gives another search; the curvature is that of Kronecker factors for every affine layer (H.
 /// Ritter, A. Botev, D. Barber, *A scalable Laplace approximation for neural networks*, ICLR 2018), with the eigenvalues of factors and prior together and not a
 /// product of damped factors. Other parameters get a curvature of their own.
 ///
@@ -46,8 +46,8 @@ use crate::problem::{Layered, Problem, Segment, blocks};
 /// assert!((fitted.laplace.unwrap() - exact).abs() < 0.01);
 /// # Ok::<(), Error>(())
 /// ```
-pub fn laplace() -> Laplace {
-    Laplace {
+pub fn laplace() -> LaplaceApproximation {
+    LaplaceApproximation {
         mode: map().validation(0.0),
         curvature: Curvature::Kronecker,
         temperature: 1.0,
@@ -68,14 +68,14 @@ pub enum Curvature {
 
 /// The settings of Laplace's approximation; see [`laplace`].
 #[derive(Clone, Debug)]
-pub struct Laplace {
+pub struct LaplaceApproximation {
     mode: Map,
     curvature: Curvature,
     temperature: f64,
     passes: Passes,
 }
 
-impl Laplace {
+impl LaplaceApproximation {
     /// The search for the mode.
     pub fn around(mut self, mode: Map) -> Self {
         self.mode = mode;
@@ -101,7 +101,7 @@ impl Laplace {
 const ROWS: usize = 1024;
 
 struct Around<'a> {
-    settings: Laplace,
+    settings: LaplaceApproximation,
     problem: Arc<dyn Problem + 'a>,
     streams: Streams,
     search: Box<dyn Stepwise + 'a>,
@@ -209,11 +209,11 @@ impl Stepwise for Around<'_> {
     }
 }
 
-impl Inference for Laplace {
+impl Inference for LaplaceApproximation {
     inference_of_a_fit!("laplace", |laplace, problem| laplace.mode.cost(problem));
 }
 
-impl Variational for Laplace {
+impl Variational for LaplaceApproximation {
     fn fit<'a>(
         &self,
         problem: Arc<dyn Problem + 'a>,

@@ -23,7 +23,7 @@ pub use bam::{Bam, bam};
 pub use boosted::{Boosted, boosted};
 pub use gsm::{Gsm, gsm};
 pub use ivon::{Ivon, evon, ivon};
-pub use laplace::{Curvature, Laplace, laplace};
+pub use laplace::{Curvature, LaplaceApproximation, laplace};
 pub use mean_field::{MeanField, mean_field};
 pub use modes::{Modes, modes};
 pub use score_vi::{ScoreVi, score_vi};
