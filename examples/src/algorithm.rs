@@ -158,17 +158,19 @@ impl Algorithm {
             let epochs = gradients.map(|all| (3 * all as usize / (4 * rows.max(1))).max(1));
             return Ok(budget.fit.laplace(flags, epochs));
         }
-        Ok(self.settings(flags, rows, parameters, gradients))
+        let heat = budget.fit.temperature.unwrap_or(1.0);
+        Ok(self.settings(flags, rows, parameters, gradients, heat))
     }
 
     /// The algorithm for a network of so many `parameters` on so many `rows`, with `budget` row-gradients to spend if there is a
-    /// budget.
+    /// budget, and the temperature `heat` for chains by mini-batches.
     fn settings(
         self,
         flags: &Flags,
         rows: usize,
         parameters: usize,
         budget: Option<u64>,
+        heat: f64,
     ) -> Box<dyn Inference> {
         let size = rows.saturating_mul(parameters).max(1);
         let kernel = Hmc::leapfrogs(flags.size(LEAPFROGS, 4));
@@ -181,7 +183,7 @@ impl Algorithm {
                 (None, false) => Box::new(auto()),
             },
             Self::Sghmc => {
-                let chains = sghmc().chains(flags.size(16, 2));
+                let chains = sghmc().chains(flags.size(16, 2)).temperature(heat);
                 match (budget, flags.smoke) {
                     (Some(budget), _) => Box::new(chains.gradients(budget)),
                     (None, true) => Box::new(chains.passes(10)),

@@ -1,7 +1,7 @@
 //! Fits of a density by name, with the flags that they take.
 
 use clap::Args;
-use smc_runtime::infer::{Bali, Curvature, Variational};
+use smc_runtime::infer::{Curvature, Variational};
 use smc_runtime::prelude::*;
 
 use crate::Flags;
@@ -22,7 +22,7 @@ pub struct FitFlags {
     /// So many independent fits, mixed, in place of one.
     #[arg(long, conflicts_with = "components")]
     pub modes: Option<usize>,
-    /// Temperature of chains of sghmc, and of what bali fits: below 1 they are colder than the posterior. 1 and 0.1 unless set.
+    /// Temperature of chains of sghmc, of laplace and of bali: below 1 they are colder than the posterior. 1 unless set, 0.1 of bali.
     #[arg(long)]
     pub temperature: Option<f64>,
     /// A mixture of so many fits, grown one after the other.
@@ -80,23 +80,18 @@ impl FitFlags {
             Algorithm::MeanField => self.several(settled!(mean_field(), self, flags, each)),
             Algorithm::Ivon => self.several(settled!(ivon(), self, flags, each)),
             Algorithm::Evon => self.several(settled!(evon(), self, flags, each)),
-            Algorithm::Bali => self.several(self.bali(flags, each)),
+            Algorithm::Bali => {
+                let fit = bali().temperature(self.temperature.unwrap_or(0.1));
+                self.several(settled!(fit, self, flags, each))
+            }
             Algorithm::ModesBali => {
-                let k = self.modes.unwrap_or(BALI);
-                Box::new(modes(
-                    self.bali(flags, seconds.map(|all| all / k as f64)),
-                    k,
-                ))
+                let modes = self.modes.or(Some(BALI));
+                return Self { modes, ..self }.fit(Algorithm::Bali, flags, seconds);
             }
             Algorithm::Gsm => self.several(iterated!(gsm(), self, flags)),
             Algorithm::Bam => self.several(iterated!(bam(), self, flags)),
             _ => return None,
         })
-    }
-
-    fn bali(self, flags: &Flags, each: Option<f64>) -> Bali {
-        let fit = bali().temperature(self.temperature.unwrap_or(0.1));
-        settled!(fit, self, flags, each)
     }
 
     /// Laplace's approximation around a mode that so many epochs search for, if they are given.

@@ -244,16 +244,11 @@ impl Basis {
 
     /// Takes coordinates from the basis `before`, which has the same scales, to this one, in place: sides that are the same cost nothing.
     pub(super) fn follow(&self, before: &Self, coordinates: &mut [f32]) {
-        for (
-            Turn {
-                place, left, right, ..
-            },
-            old,
-        ) in self.layers.iter().zip(&before.layers)
-        {
+        for (turn, old) in self.layers.iter().zip(&before.layers) {
+            let place = &turn.place;
             let (rows, columns) = (place.outputs, place.columns());
-            let left = between(left.as_ref(), old.left.as_ref(), rows);
-            let right = between(right.as_ref(), old.right.as_ref(), columns);
+            let left = between(turn.left.as_ref(), old.left.as_ref(), rows);
+            let right = between(turn.right.as_ref(), old.right.as_ref(), columns);
             let left = left.as_ref().map(|l| View::new(l, rows, rows));
             let right = right.as_ref().map(|r| View::new(r, columns, columns).t());
             place.multiply(coordinates, left, right);

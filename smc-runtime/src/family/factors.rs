@@ -394,11 +394,16 @@ impl Factors {
     pub fn mean(&self, layer: usize, side: usize) -> Option<Vec<f32>> {
         let factor = self.layers[layer][side].as_ref();
         let factor = factor.filter(|f| !f.mean.is_empty())?;
-        let strength = match (self.kind, side) {
+        let strength = self.strength_of(side);
+        Some(factor.mean.iter().map(|x| strength * x).collect())
+    }
+
+    /// What the running mean of a side is to be multiplied with.
+    fn strength_of(&self, side: usize) -> f32 {
+        match (self.kind, side) {
             (Kind::ByOutput, 1) => self.told.unwrap_or(self.strength),
             _ => 1.0,
-        };
-        Some(factor.mean.iter().map(|x| strength * x).collect())
+        }
     }
 
     /// E\[(∂ℓ/∂f)²\] of factors by output.
@@ -449,10 +454,7 @@ impl Factors {
                 diagonal
             }
         };
-        let strength = match (self.kind, side) {
-            (Kind::ByOutput, 1) => self.told.unwrap_or(self.strength),
-            _ => 1.0,
-        };
+        let strength = self.strength_of(side);
         let known = diagonal.into_iter().map(|x: f32| strength * x.max(0.0));
         Some(known.collect())
     }

@@ -256,25 +256,22 @@ struct Noisy {
 fn cold_weights_do_not_eat_the_noise() {
     let data = table(40, 11, 8, |i, x| x[0] - x[5] + normals(40, 77)[i]);
     let bound = bind(Noisy::default(), &data, Engine::fused(), 1).unwrap();
-    let noise = |heat: f64| {
+    let mean = |heat: f64| {
         let fit = bali().temperature(heat).batch(40).passes(4000);
         let draws = infer(&fit, &*bound.problem, 1).unwrap();
         let Form::Density(density) = draws.form() else {
             panic!("no density")
         };
-        // The last coordinate is log noise.
-        density.moments().mean.last().unwrap().exp()
+        density.moments().mean
     };
-    let (warm, cold) = (noise(1.0), noise(0.1));
+    let (warm, at) = (mean(1.0), mean(0.1));
+    // The last coordinate is log noise.
+    let [warm, cold] = [&warm, &at].map(|mean| mean.last().unwrap().exp());
     assert!((cold / warm - 1.0).abs() < 0.05, "{cold} {warm}");
     // By least squares, in the end.
     let all = RowSet::from(0..40).segments(1.0);
-    let fit = infer(&bali().batch(40).passes(4000), &*bound.problem, 1).unwrap();
-    let Form::Density(density) = fit.form() else {
-        panic!("no density")
-    };
-    let mean: Vec<f32> = density.moments().mean.iter().map(|m| *m as f32).collect();
-    let at = Population::from_values(mean.len(), mean).unwrap();
+    let at: Vec<f32> = at.iter().map(|m| *m as f32).collect();
+    let at = Population::from_values(at.len(), at).unwrap();
     let log = bound.problem.log_likelihood(&at, &all, None).totals()[0];
     let of = |sd: f64| 40.0 * (sd.ln() + 0.5 * std::f64::consts::TAU.ln());
     let squares = (-log - of(cold)) * 2.0 * cold * cold;

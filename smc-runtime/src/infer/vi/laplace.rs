@@ -132,19 +132,14 @@ impl Around<'_> {
         let (layered, rows) = (problem.layered()?, problem.rows());
         let factors = factors(problem, layered).following(f32::MIN_POSITIVE);
         let mut layers = Layerwise::new(layered, rows, mode, &sd, &widest, factors)?;
-        let count = rows.div_ceil(ROWS);
-        for rows in blocks(0..rows, count) {
+        // The diagonal takes the prior's precisions alone from here.
+        if self.settings.curvature == Curvature::Kronecker {
             let mut gradient = mode.zeros_like();
-            let segment = Segment { rows, weight: 1.0 };
-            layers.walk(
-                layered,
-                mode,
-                &[segment],
-                0.0,
-                self.streams,
-                0,
-                &mut gradient,
-            );
+            for rows in blocks(0..rows, rows.div_ceil(ROWS)) {
+                let segments = [Segment { rows, weight: 1.0 }];
+                let streams = self.streams;
+                layers.walk(layered, mode, &segments, 0.0, streams, 0, &mut gradient);
+            }
         }
         layers.renew(layered, problem.model())?;
         layers.bend(problem);
