@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use examples::algorithm::{Algorithm, BudgetFlags, parameters};
+use examples::fit::Way;
 use examples::network::NetworkFlags;
 use examples::uci::file;
 use examples::{Flags, choice, exit, word};
@@ -197,10 +198,11 @@ fn told_apart<M: Model>(
     posterior: &Posterior<M>,
     test: &Dataset,
     strange: &Dataset,
+    way: Way,
 ) -> Result<[Option<f64>; 2]> {
     let (known, other) = (
-        posterior.predict(test.inputs())?,
-        posterior.predict(strange.inputs())?,
+        way.of(posterior, test.inputs())?,
+        way.of(posterior, strange.inputs())?,
     );
     let is_strange: Vec<bool> = (0..known.rows() + other.rows())
         .map(|i| i >= known.rows())
@@ -401,10 +403,13 @@ fn run(args: &Args) -> Result<()> {
         .with_boxed(algorithm)
         .observe(Progress::bar("images"))
         .run()?;
-    let (report, scores) = (posterior.report(), posterior.predict(&test)?);
+    let (report, scores) = (
+        posterior.report(),
+        args.budget.fit.predict.of(&posterior, &test)?,
+    );
     eprintln!("{report}\n{}", scores.summary());
     let [by_entropy, by_information] = match &strange {
-        Some(strange) => told_apart(&posterior, &test, strange)?,
+        Some(strange) => told_apart(&posterior, &test, strange, args.budget.fit.predict)?,
         None => [None, None],
     };
     let (bound, k) = match posterior.drawn_from() {

@@ -205,11 +205,12 @@ impl Use for Score<'_> {
             outputs,
         } = self;
         let run = args.flags.apply(Run::new(model, train));
+        let way = budget.fit.predict;
         let size = parameters(train.columns(), &network.widths(50)?, outputs);
         let settings = infer.within(budget, &args.flags, &run, (train.rows(), size))?;
         let run = run.with_boxed(settings).observe(Progress::bar("table"));
         let posterior = run.run()?;
-        let (report, prediction) = (posterior.report(), posterior.predict(test)?);
+        let (report, prediction) = (posterior.report(), way.of(&posterior, test)?);
         let scores = prediction.summary();
         eprintln!("{report}\n\n{scores}");
         let mut out = json!({

@@ -153,7 +153,7 @@ impl Use for Score<'_> {
         let run = run.with_boxed(settings).observe(Progress::bar("split"));
         let posterior = run.run()?;
         Ok(Outcome {
-            scores: posterior.predict(self.test)?.summary(),
+            scores: self.budget.fit.predict.of(&posterior, self.test)?.summary(),
             seconds: posterior.report().seconds,
             layers: format!(
                 "{:?} {}",

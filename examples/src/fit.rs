@@ -1,7 +1,8 @@
 //! Fits of a density by name, with the flags that they take.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use smc_runtime::infer::{Curvature, Variational};
+use smc_runtime::posterior::Inputs;
 use smc_runtime::prelude::*;
 
 use crate::Flags;
@@ -28,6 +29,45 @@ pub struct FitFlags {
     /// A mixture of so many fits, grown one after the other.
     #[arg(long)]
     pub components: Option<usize>,
+    /// What is predicted from: draws of the weights, or the density that was fitted.
+    #[arg(long, default_value = "draws")]
+    pub predict: Way,
+}
+
+/// How predictions are made from a density.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Way {
+    /// By draws of the weights.
+    #[default]
+    Draws,
+    /// By the network linearised around the mean.
+    Linearised,
+    /// The same, with a formula for classes.
+    Probit,
+    /// By draws of all layers but the last, which is integrated out.
+    LastLayer,
+    /// By moments, layer by layer.
+    Moments,
+}
+
+impl Way {
+    /// What `posterior` says of `inputs` this way.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn of<'p, M: Model, I: Inputs>(
+        self,
+        posterior: &'p Posterior<M>,
+        inputs: &I,
+    ) -> Result<I::Predicted<'p>> {
+        match self {
+            Self::Draws => posterior.predict(inputs),
+            Self::Linearised => posterior.predict_with(inputs, &linearised()),
+            Self::Probit => posterior.predict_with(inputs, &linearised().probit()),
+            Self::LastLayer => posterior.predict_with(inputs, &last_layer()),
+            Self::Moments => posterior.predict_with(inputs, &noise_propagation()),
+        }
+    }
 }
 
 /// The settings that all fits by mini-batches have, from flags and a budget of seconds.

@@ -27,6 +27,7 @@ pub use crate::model::nn::{
     Tanh, UnitInterval,
 };
 pub use crate::posterior::Posterior;
+pub use crate::posterior::predict::{last_layer, linearised, noise_propagation};
 pub use crate::run::{Infers, Progress, Run};
 pub use crate::sampling::adapt::{DualAveraging, Esjd, Follow, Frozen, LargestStep, Metric};
 pub use crate::sampling::anneal::{

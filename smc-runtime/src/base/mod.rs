@@ -6,6 +6,7 @@ pub mod diagnostics;
 pub mod error;
 pub mod exec;
 pub(crate) mod fingerprint;
+pub mod nodes;
 pub mod psis;
 pub mod rng;
 pub mod saved;

@@ -21,7 +21,7 @@ use crate::model::trial;
 use crate::model::{Model, settle};
 use crate::problem::density::Density;
 use crate::problem::population::Population;
-use crate::problem::{Counts, Hyperparameter, LayerVisitor, Segment, Sums, Way};
+use crate::problem::{Counts, Hyperparameter, OwnVisitor, Segment, Sums, Way};
 
 pub(crate) struct Common<M> {
     pub(crate) model: M,
@@ -255,10 +255,10 @@ impl<M: Model> Common<M> {
         thetas: &Population,
         segments: &[Segment],
         way: Way<'_>,
-        visitors: Vec<Box<dyn LayerVisitor>>,
+        visitors: Vec<Box<dyn OwnVisitor>>,
         tiles: &[T],
         see: impl Fn(usize, &[T], bool, &mut Share) + Sync,
-    ) -> (Sums, Vec<Box<dyn LayerVisitor>>) {
+    ) -> (Sums, Vec<Box<dyn OwnVisitor>>) {
         assert!(
             !thetas.is_empty()
                 && !visitors.is_empty()
@@ -319,14 +319,14 @@ impl<M: Model> Density for Common<M> {
 
 /// What one visitor of a walk saw: itself, with the sums and the gradient of its tiles.
 pub(crate) struct Share {
-    pub(crate) visitor: Box<dyn LayerVisitor>,
+    pub(crate) visitor: Box<dyn OwnVisitor>,
     pub(crate) sums: Vec<f64>,
     pub(crate) gradient: Vec<f32>,
 }
 
 impl Share {
     /// All visitors, before the walk. There is no gradient where `dim` is 0.
-    fn nothing(visitors: Vec<Box<dyn LayerVisitor>>, segments: usize, dim: usize) -> Vec<Self> {
+    fn nothing(visitors: Vec<Box<dyn OwnVisitor>>, segments: usize, dim: usize) -> Vec<Self> {
         let before = |visitor| Self {
             visitor,
             sums: vec![0.0; segments],
@@ -341,7 +341,7 @@ impl Share {
         particles: usize,
         segments: usize,
         gradient: Option<&mut Population>,
-    ) -> (Sums, Vec<Box<dyn LayerVisitor>>) {
+    ) -> (Sums, Vec<Box<dyn OwnVisitor>>) {
         let each = seen.len() / particles;
         let mut sums = Sums::zeros(particles, segments);
         for (number, seen) in seen.iter().enumerate() {

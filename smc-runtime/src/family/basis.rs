@@ -183,6 +183,18 @@ impl Basis {
         (whole(&turn.left, turn.place.outputs), right)
     }
 
+    /// L and D R of the layer whose weights are where those of `layer` are; `None` for the coordinates as they are.
+    pub(super) fn sides_of(&self, layer: &Layer) -> (Option<Vec<f32>>, Option<Vec<f32>>) {
+        let own = |turn: &Turn| turn.place.weight == layer.weight;
+        let Some(number) = self.layers.iter().position(own) else {
+            return (None, None);
+        };
+        let turn = &self.layers[number];
+        let right = turn.right.is_some() || turn.scale.is_some();
+        let right = right.then(|| self.premultiplied(number).1);
+        (turn.left.clone(), right)
+    }
+
     /// A layer's matrix of what is in `theta`, outputs × inputs, the bias as a last column.
     pub(super) fn matrix(&self, layer: usize, theta: &[f32]) -> Vec<f32> {
         self.layers[layer].place.gather(theta)

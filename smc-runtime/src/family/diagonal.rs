@@ -3,13 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::basis::Basis;
+use super::spread::{spread, spread_of_layer};
 use super::{Family, HALF_LN_TAU, check, print_of};
 use crate::base::error::Result;
 use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
 use crate::numerics::math::exp;
-use crate::problem::density::{Array, Density, Moments, Numbers};
+use crate::problem::density::{Array, Density, Moments, Normal, Numbers};
 use crate::problem::population::Population;
+use crate::problem::{Layer, Slopes};
 
 /// The family of normal densities with independent coordinates; φ is the means and the logarithms of the standard deviations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,10 +114,29 @@ impl Density for DiagonalNormal {
         })
     }
 
+    fn normal(&self) -> Option<&dyn Normal> {
+        Some(self)
+    }
+
     fn widened(&self, factor: f64) -> Option<Arc<dyn Density>> {
         let sd = self.sd.iter().map(|s| s * factor as f32).collect();
         let wide = Self::new(self.mean.clone(), sd).ok()?;
         Some(Arc::new(wide))
+    }
+}
+
+impl Normal for DiagonalNormal {
+    fn mean(&self) -> Vec<f32> {
+        self.mean.clone()
+    }
+
+    fn spread(&self, slopes: &Slopes, covariance: &mut [f64]) {
+        spread(&Basis::default(), &self.sd, slopes, covariance);
+    }
+
+    fn spread_of_layer(&self, layer: &Layer, mean: &[f32], variance: &[f32]) -> Option<Vec<f32>> {
+        let own = spread_of_layer(&Basis::default(), &self.sd, layer, mean, variance);
+        Some(own)
     }
 }
 

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::spread::add_products;
 use super::{Family, HALF_LN_TAU, check, print_of};
 use crate::base::error::{Error, Result};
 use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
 use crate::numerics::dense::{cholesky, solve_lower, solve_lower_transposed};
-use crate::problem::density::{Array, Density, Moments, Numbers};
+use crate::problem::Slopes;
+use crate::problem::density::{Array, Density, Moments, Normal, Numbers};
 use crate::problem::population::Population;
 
 /// Parameters at the most: the numbers grow with their square.
@@ -171,6 +173,10 @@ impl Density for FullNormal {
         })
     }
 
+    fn normal(&self) -> Option<&dyn Normal> {
+        Some(self)
+    }
+
     fn widened(&self, factor: f64) -> Option<Arc<dyn Density>> {
         let lower = self.lower.iter().map(|x| x * factor).collect();
         let wide = Self::of_lower(self.mean.clone(), lower).ok()?;
@@ -195,6 +201,21 @@ fn lower(numbers: &[f32], n: usize) -> Vec<f64> {
         lower[i * n + i] = scale;
     }
     lower
+}
+
+impl Normal for FullNormal {
+    fn mean(&self) -> Vec<f32> {
+        self.mean.clone()
+    }
+
+    fn spread(&self, slopes: &Slopes, covariance: &mut [f64]) {
+        let n = self.mean.len();
+        // Lᵀ j.
+        add_products(slopes, n, covariance, |j| {
+            let column = |k: usize| (k..n).map(move |i| self.lower[i * n + k] * f64::from(j[i]));
+            (0..n).map(|k| column(k).sum()).collect()
+        });
+    }
 }
 
 impl Family for Full {

@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::basis::Basis;
+use super::spread::{spread, spread_of_layer};
 use super::{HALF_LN_TAU, check, print_of};
 use crate::base::error::Result;
 use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
-use crate::problem::density::{Array, Density, Moments, Numbers};
+use crate::problem::density::{Array, Density, Moments, Normal, Numbers};
 use crate::problem::population::Population;
+use crate::problem::{Layer, Slopes};
 
 /// W = L (M + σ ∘ ε) Rᵀ D for the weights of every affine layer, the bias as a last column: a matrix-normal density whose rows and
 /// columns are correlated by orthogonal L and R and scales D (see [`Basis`]), with a variance of its own for every coordinate between (the family of EVON). All else
@@ -132,9 +134,30 @@ impl Density for KroneckerNormal {
         })
     }
 
+    fn normal(&self) -> Option<&dyn Normal> {
+        Some(self)
+    }
+
     fn widened(&self, factor: f64) -> Option<Arc<dyn Density>> {
         let sd = self.sd.iter().map(|s| s * factor as f32).collect();
         let wide = Self::new(self.mean.clone(), sd, self.basis.clone()).ok()?;
         Some(Arc::new(wide))
+    }
+}
+
+impl Normal for KroneckerNormal {
+    fn mean(&self) -> Vec<f32> {
+        let mut mean = self.mean.clone();
+        self.basis.leave(&mut mean);
+        mean
+    }
+
+    fn spread(&self, slopes: &Slopes, covariance: &mut [f64]) {
+        spread(&self.basis, &self.sd, slopes, covariance);
+    }
+
+    fn spread_of_layer(&self, layer: &Layer, mean: &[f32], variance: &[f32]) -> Option<Vec<f32>> {
+        let own = spread_of_layer(&self.basis, &self.sd, layer, mean, variance);
+        Some(own)
     }
 }

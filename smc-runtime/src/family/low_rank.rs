@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::spread::add_products;
 use super::{Family, HALF_LN_TAU, check, print_of};
 use crate::base::error::{Error, Result};
 use crate::base::exec;
 use crate::base::rng::{Purpose, Streams};
 use crate::numerics::dense::{cholesky, solve_lower, solve_lower_transposed};
-use crate::problem::density::{Array, Density, Moments, Numbers};
+use crate::problem::Slopes;
+use crate::problem::density::{Array, Density, Moments, Normal, Numbers};
 use crate::problem::population::Population;
 
 /// The family of normal densities with covariance F Fᵀ + diag s², F of `rank` columns: correlations in a few directions at a cost that
@@ -184,11 +186,37 @@ impl Density for LowRankNormal {
         })
     }
 
+    fn normal(&self) -> Option<&dyn Normal> {
+        Some(self)
+    }
+
     fn widened(&self, factor: f64) -> Option<Arc<dyn Density>> {
         let times = |x: &[f32]| x.iter().map(|x| x * factor as f32).collect();
         let (sd, own) = (times(&self.sd), times(&self.factor));
         let wide = Self::new(self.mean.clone(), sd, own, self.rank).ok()?;
         Some(Arc::new(wide))
+    }
+}
+
+impl Normal for LowRankNormal {
+    fn mean(&self) -> Vec<f32> {
+        self.mean.clone()
+    }
+
+    fn spread(&self, slopes: &Slopes, covariance: &mut [f64]) {
+        let rank = self.rank.max(1);
+        // Fᵀ j, and s j.
+        add_products(slopes, self.mean.len(), covariance, |j| {
+            let mut along = vec![0.0; self.rank];
+            for (row, j) in self.factor.chunks(rank).zip(j) {
+                for (a, f) in along.iter_mut().zip(row) {
+                    *a += f64::from(f * j);
+                }
+            }
+            let own = j.iter().zip(&self.sd).map(|(j, s)| f64::from(s * j));
+            along.extend(own);
+            along
+        });
     }
 }
 

@@ -191,6 +191,11 @@ impl Density for Mixture {
         })
     }
 
+    fn mixture(&self) -> Option<Vec<(f64, Arc<dyn Density>)>> {
+        let weights = self.weights.iter().copied();
+        Some(weights.zip(self.components.iter().cloned()).collect())
+    }
+
     fn widened(&self, factor: f64) -> Option<Arc<dyn Density>> {
         let wide: Option<Vec<_>> = self.components.iter().map(|c| c.widened(factor)).collect();
         let wide = Self::new(wide?, &self.weights).ok()?;

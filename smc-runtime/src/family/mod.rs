@@ -14,6 +14,7 @@ mod member;
 mod mixture;
 mod rebuild;
 mod shake;
+mod spread;
 mod turned;
 
 pub use basis::Basis;

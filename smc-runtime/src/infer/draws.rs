@@ -300,6 +300,7 @@ impl Draws {
     pub(crate) fn shift_evidence(&mut self, shift: f64) {
         if let DrawnFrom::Fitted(fitted) = &mut self.drawn_from {
             fitted.elbo += shift;
+            fitted.laplace = fitted.laplace.map(|l| l + shift);
         }
         if let Form::Cloud {
             log_evidence: Some(log_evidence),

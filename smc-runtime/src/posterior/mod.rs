@@ -15,11 +15,11 @@ use crate::data::{Dataset, Features, Seen, Shift, Standardise};
 use crate::infer::{DrawnFrom, Draws, Form};
 use crate::model::layout::Layout;
 use crate::model::{Model, Views};
-use crate::posterior::predict::{Prediction, Scored};
+use crate::posterior::predict::{Prediction, Scored, WithoutDraws};
 use crate::posterior::report::{FunctionAgreement, Report};
 use crate::posterior::summary::Summary;
-use crate::problem::Predictor;
 use crate::problem::population::Population;
+use crate::problem::{Arguments, Predictor};
 
 /// Weighted draws from the posterior of a model.
 pub struct Posterior<M> {
@@ -193,7 +193,20 @@ impl<M: Model> Posterior<M> {
     /// If there are more or fewer features than in the training rows, or features of other names. Of a data set also if its
     /// targets are on another scale, its classes have other names, or a target is no class of the likelihood.
     pub fn predict<I: Inputs>(&self, inputs: &I) -> Result<I::Predicted<'_>> {
-        inputs.predicted_by(self)
+        inputs.predicted_by(self, None)
+    }
+
+    /// [`Posterior::predict`] from the density that an algorithm fitted, in the place of draws of it:
+    /// [`linearised`](predict::linearised()), [`last_layer`](predict::last_layer()), [`noise_propagation`](predict::noise_propagation()).
+    ///
+    /// # Errors
+    /// As [`Posterior::predict`]; if there is no density, and if the density or the network lacks what this way of predicting needs.
+    pub fn predict_with<I: Inputs>(
+        &self,
+        inputs: &I,
+        way: &dyn WithoutDraws,
+    ) -> Result<I::Predicted<'_>> {
+        inputs.predicted_by(self, Some(way))
     }
 
     /// `features` with the columns of the training rows, in their order and centred as they are.
@@ -201,18 +214,46 @@ impl<M: Model> Posterior<M> {
         features.aligned(&self.learned_from.names, &self.learned_from.shifts)
     }
 
+    /// What draws of the posterior say at some rows.
     fn prediction(&self, features: &Features) -> Result<Prediction<'_>> {
+        self.predicted(features, |features| {
+            let arguments = self.predictor.arguments(self.draws.positions(), features)?;
+            Ok((arguments, self.draws.log_weights().into()))
+        })
+    }
+
+    /// What the density behind the draws says at some rows.
+    fn prediction_with(
+        &self,
+        features: &Features,
+        way: &dyn WithoutDraws,
+    ) -> Result<Prediction<'_>> {
+        let Form::Density(density) = self.form() else {
+            let of = self.report.algorithm;
+            return Err(Error::lacks(
+                "predictions without draws",
+                format!("`{of}` leaves no density"),
+            ));
+        };
+        self.predicted(features, |features| {
+            let said = way.said(&**density, &*self.predictor, features)?;
+            Ok((said.arguments, said.log_weights.into()))
+        })
+    }
+
+    /// `says` gives arguments with their log-weights at features on the network's scale.
+    fn predicted<'s>(
+        &'s self,
+        features: &Features,
+        says: impl FnOnce(&Features) -> Result<(Arguments, Cow<'s, [f64]>)>,
+    ) -> Result<Prediction<'s>> {
         let LearnedFrom { scale, classes, .. } = &self.learned_from;
         let features = &*self.aligned(features)?;
         let scaled = scale.as_ref().map(|s| s.apply_features(features));
         let scaled = scaled.transpose()?;
-        let prediction = Prediction::new(
-            self.predictor
-                .arguments(self.draws.positions(), scaled.as_ref().unwrap_or(features))?,
-            self.draws.log_weights(),
-            self.predictor.predictive(),
-        )
-        .described(self.report.target_scale, classes);
+        let (arguments, log_weights) = says(scaled.as_ref().unwrap_or(features))?;
+        let prediction = Prediction::new(arguments, log_weights, self.predictor.predictive())
+            .described(self.report.target_scale, classes);
         Ok(match scale {
             Some(scale) => prediction.standardised_by(scale),
             None => prediction,
@@ -250,27 +291,39 @@ pub trait Inputs: sealed::Sealed {
     fn predicted_by<'a, M: Model>(
         &self,
         posterior: &'a Posterior<M>,
+        way: Option<&dyn WithoutDraws>,
     ) -> Result<Self::Predicted<'a>>;
 }
 
 impl Inputs for Features {
     type Predicted<'a> = Prediction<'a>;
 
-    fn predicted_by<'a, M: Model>(&self, posterior: &'a Posterior<M>) -> Result<Prediction<'a>> {
-        posterior.prediction(self)
+    fn predicted_by<'a, M: Model>(
+        &self,
+        posterior: &'a Posterior<M>,
+        way: Option<&dyn WithoutDraws>,
+    ) -> Result<Prediction<'a>> {
+        match way {
+            None => posterior.prediction(self),
+            Some(way) => posterior.prediction_with(self, way),
+        }
     }
 }
 
 impl Inputs for Dataset {
     type Predicted<'a> = Scored<'a>;
 
-    fn predicted_by<'a, M: Model>(&self, posterior: &'a Posterior<M>) -> Result<Scored<'a>> {
+    fn predicted_by<'a, M: Model>(
+        &self,
+        posterior: &'a Posterior<M>,
+        way: Option<&dyn WithoutDraws>,
+    ) -> Result<Scored<'a>> {
         posterior.predictor.check_targets(self)?;
         posterior.check_kind(self)?;
         let known = &posterior.learned_from;
         let data = self.aligned(&known.names, &known.shifts)?;
         let seen = known.seen.count(&data);
-        let prediction = posterior.prediction(data.inputs())?;
+        let prediction = data.inputs().predicted_by(posterior, way)?;
         Ok(Scored::new(prediction, self.targets().to_vec(), seen))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::population::Population;
+use super::{Layer, Slopes};
 use crate::base::rng::{Purpose, Streams};
 
 /// Something normalised that can be sampled and evaluated.
@@ -83,6 +84,16 @@ pub trait Density: Debug + Send + Sync {
         None
     }
 
+    /// The same as a normal density, where it is one that says what linear functions of it are.
+    fn normal(&self) -> Option<&dyn Normal> {
+        None
+    }
+
+    /// The weights and densities that it is a mixture of, where it is one.
+    fn mixture(&self) -> Option<Vec<(f64, Arc<dyn Density>)>> {
+        None
+    }
+
     /// The same with all standard deviations around its modes times `factor`; `None` where that has no meaning.
     fn widened(&self, factor: f64) -> Option<Arc<dyn Density>> {
         let _ = factor;
@@ -91,6 +102,23 @@ pub trait Density: Debug + Send + Sync {
 }
 
 const _: fn(&dyn Density) = |_| ();
+
+/// A normal density of a network's parameters: what predictions without draws are made of.
+pub trait Normal {
+    /// E θ.
+    fn mean(&self) -> Vec<f32>;
+
+    /// Adds the covariance of the outputs that are linear in θ with these slopes: rows × outputs × outputs. Parameters that are no layer's
+    /// have no part in it.
+    fn spread(&self, slopes: &Slopes, covariance: &mut [f64]);
+
+    /// Var W x of a layer's weights W, the bias as a last column, at independent inputs x with `mean` and `variance`, rows × columns, less what comes
+    /// of the variance of x alone: E xᵀ Cov(w) x for every row w of W. `None` where layers depend on each other.
+    fn spread_of_layer(&self, layer: &Layer, mean: &[f32], variance: &[f32]) -> Option<Vec<f32>> {
+        let _ = (layer, mean, variance);
+        None
+    }
+}
 
 /// A density as data: a name, sizes, and named arrays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

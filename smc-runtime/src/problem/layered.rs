@@ -90,7 +90,7 @@ pub struct Tile {
 ///     }
 /// }
 /// ```
-pub trait LayerVisitor: Any + Send {
+pub trait LayerVisitor {
     /// Going forward: the layer's inputs, and z = W x + b, to which it may add row by row; the walk goes on with what it
     /// leaves there. A change is a constant to every derivative.
     fn forward(&mut self, at: &Tile, inputs: &[f32], z: &mut [f32]) {
@@ -102,6 +102,11 @@ pub trait LayerVisitor: Any + Send {
         let _ = (at, inputs, dz);
     }
 }
+
+/// A visitor that a walk takes for its own and gives back.
+pub trait OwnVisitor: LayerVisitor + Any + Send {}
+
+impl<V: LayerVisitor + Any + Send> OwnVisitor for V {}
 
 /// How far a walk goes.
 pub enum Way<'a> {
@@ -142,14 +147,14 @@ pub trait Layered: Send + Sync {
         thetas: &Population,
         segments: &[Segment],
         way: Way<'_>,
-        visitors: Vec<Box<dyn LayerVisitor>>,
-    ) -> (Sums, Vec<Box<dyn LayerVisitor>>);
+        visitors: Vec<Box<dyn OwnVisitor>>,
+    ) -> (Sums, Vec<Box<dyn OwnVisitor>>);
 }
 
 const _: fn(&dyn Layered) = |_| ();
 
 /// [`Layered::walk`] with visitors of one type.
-pub fn visit<V: LayerVisitor>(
+pub fn visit<V: OwnVisitor>(
     layered: &dyn Layered,
     thetas: &Population,
     segments: &[Segment],
@@ -157,11 +162,9 @@ pub fn visit<V: LayerVisitor>(
     visitors: Vec<V>,
 ) -> (Sums, Vec<V>) {
     let boxed = visitors.into_iter();
-    let boxed = boxed
-        .map(|v| Box::new(v) as Box<dyn LayerVisitor>)
-        .collect();
+    let boxed = boxed.map(|v| Box::new(v) as Box<dyn OwnVisitor>).collect();
     let (sums, boxed) = layered.walk(thetas, segments, way, boxed);
-    let own = |visitor: Box<dyn LayerVisitor>| (visitor as Box<dyn Any>).downcast::<V>().ok();
+    let own = |visitor: Box<dyn OwnVisitor>| (visitor as Box<dyn Any>).downcast::<V>().ok();
     (
         sums,
         boxed.into_iter().filter_map(own).map(|v| *v).collect(),

@@ -3,7 +3,7 @@
 //! where parameter vectors live. It knows nothing of engines and samplers.
 //!
 //! What only some problems can do is a capability, a trait of its own that an algorithm asks for by name: [`Layered`],
-//! [`RowSampled`].
+//! [`RowSampled`], [`Transparent`].
 
 mod batches;
 mod bound;
@@ -16,10 +16,12 @@ mod predictor;
 pub mod rows;
 mod segment;
 mod steps;
+mod transparent;
 
 pub use batches::{Batches, Ring, RowSampled, blocks};
 pub use bound::Problem;
 pub use counts::Counts;
-pub use layered::{Layer, LayerVisitor, Layered, Tile, Way, visit};
+pub use layered::{Layer, LayerVisitor, Layered, OwnVisitor, Tile, Way, visit};
 pub use predictor::{Arguments, Choice, Hyperparameter, Predictor};
 pub use segment::{Segment, Sums};
+pub use transparent::{LayerSlopes, Slopes, Transparent};

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::density::Density;
 use super::population::Population;
-use crate::base::error::Result;
+use super::transparent::Transparent;
+use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Features};
 use crate::model::architecture::Architecture;
 use crate::model::dist::Predictive;
@@ -93,6 +94,17 @@ pub trait Predictor: Send + Sync {
     /// # Errors
     /// For a class that does not exist, naming the row.
     fn check_targets(&self, data: &Dataset) -> Result<()>;
+
+    /// The capability to show the network's outputs and their slopes; `Err` says which part of the model lacks it.
+    ///
+    /// # Errors
+    /// [`Error::Lacks`], naming the part.
+    fn transparent(&self) -> Result<&dyn Transparent> {
+        Err(Error::lacks(
+            "outputs with their slopes at any rows",
+            format!("the engine {} does not offer them", self.engine().name),
+        ))
+    }
 }
 
 const _: fn(&dyn Predictor) = |_| ();

@@ -23,3 +23,4 @@ mod starts;
 mod stochastic;
 mod variational;
 mod verdict;
+mod without_draws;

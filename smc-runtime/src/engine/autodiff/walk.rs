@@ -13,7 +13,7 @@ use crate::engine::common::Share;
 use crate::model::Model;
 use crate::model::tensor::{SharedTape, Watch};
 use crate::problem::population::Population;
-use crate::problem::{Layer, LayerVisitor, Layered, Segment, Sums, Tile, Way};
+use crate::problem::{Layer, LayerVisitor, Layered, OwnVisitor, Segment, Sums, Tile, Way};
 
 /// In the place of a visitor while it looks on: a tape lends nothing for less than its own life.
 struct Away;
@@ -89,8 +89,8 @@ impl<M: Model, D: Backend<f32>> Layered for Autodiff<M, D> {
         thetas: &Population,
         segments: &[Segment],
         way: Way<'_>,
-        visitors: Vec<Box<dyn LayerVisitor>>,
-    ) -> (Sums, Vec<Box<dyn LayerVisitor>>) {
+        visitors: Vec<Box<dyn OwnVisitor>>,
+    ) -> (Sums, Vec<Box<dyn OwnVisitor>>) {
         let tiles: Vec<(usize, Range<usize>)> = segments
             .iter()
             .enumerate()

@@ -26,10 +26,10 @@ use std::sync::Arc;
 use self::kernels::Kernels;
 use self::program::Program;
 use super::common::{Common, Given};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Features};
 use crate::model::Model;
-use crate::model::architecture::Architecture;
+use crate::model::architecture::{Architecture, Nature};
 use crate::model::dist::Predictive;
 use crate::model::layout::Layout;
 use crate::numerics::PANEL;
@@ -38,7 +38,7 @@ use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::problem::{
     Arguments, Choice, Counts, Hyperparameter, Layer, Layered, Predictor, Problem, RowSampled,
-    Segment, Sums,
+    Segment, Sums, Transparent,
 };
 
 /// A model computed by fused kernels.
@@ -46,6 +46,8 @@ pub(crate) struct FusedPredictor<M> {
     pub(super) common: Common<M>,
     program: Arc<Program>,
     choice: Choice,
+    /// The layers, or the name of a field that is no affine layer.
+    layers: Result<Vec<Layer>, &'static str>,
 }
 
 /// A model bound to data, computed by fused kernels.
@@ -53,8 +55,6 @@ pub(crate) struct Fused<M> {
     predictor: Arc<FusedPredictor<M>>,
     kernels: Kernels,
     order: Vec<usize>,
-    /// The layers, or the name of a field that is no affine layer.
-    layers: Result<Vec<Layer>, &'static str>,
 }
 
 /// The program of a model, or why a part of it has no fused form or the machine cannot run it.
@@ -83,8 +83,8 @@ impl<M: Model> Fused<M> {
         };
         Self {
             kernels,
-            layers: Layer::all(&common.architecture, &common.layout),
             predictor: Arc::new(FusedPredictor {
+                layers: Layer::all(&common.architecture, &common.layout),
                 common,
                 program,
                 choice,
@@ -128,6 +128,22 @@ impl<M: Model> Predictor for FusedPredictor<M> {
     fn check_targets(&self, data: &Dataset) -> Result<()> {
         self.common.check_targets(data)
     }
+
+    fn transparent(&self) -> Result<&dyn Transparent> {
+        if let Err(field) = self.layers {
+            return Err(self.common.not_layered(field));
+        }
+        match self.common.architecture.nodes.last() {
+            Some(last) if last.nature != Nature::Affine => Err(Error::lacks(
+                "outputs with their slopes",
+                format!(
+                    "the network ends with `{}`, which is no affine layer",
+                    last.name
+                ),
+            )),
+            _ => Ok(self),
+        }
+    }
 }
 
 impl<M: Model> Problem for Fused<M> {
@@ -165,7 +181,7 @@ impl<M: Model> Problem for Fused<M> {
     }
 
     fn layered(&self) -> Result<&dyn Layered> {
-        match self.layers {
+        match self.predictor.layers {
             Ok(_) => Ok(self),
             Err(field) => Err(self.predictor.common.not_layered(field)),
         }

@@ -2,18 +2,22 @@
 
 use std::ops::Range;
 
-use super::Fused;
 use super::chain::Hook;
-use super::head::Back;
+use super::head::{Back, Reading};
 use super::kernels::{Kernels, total};
-use super::panel::{Piece, pieces};
+use super::panel::{Panels, Piece, pieces};
 use super::program::Program;
 use super::scratch;
+use super::{Fused, FusedPredictor};
+use crate::data::Features;
 use crate::engine::common::Share;
 use crate::model::Model;
-use crate::numerics::panel::{into_panels, out_of_panels};
+use crate::numerics::panel::{PANEL, into_panels, out_of_panels};
 use crate::problem::population::Population;
-use crate::problem::{Layer, LayerVisitor, Layered, Segment, Sums, Tile, Way};
+use crate::problem::rows::RowSet;
+use crate::problem::{
+    Arguments, Layer, LayerVisitor, Layered, OwnVisitor, Segment, Sums, Tile, Transparent, Way,
+};
 
 /// Hands on what a pass over one tile shows.
 struct RowByRow<'a> {
@@ -93,7 +97,7 @@ impl Kernels {
 
 impl<M: Model> Layered for Fused<M> {
     fn layers(&self) -> &[Layer] {
-        self.layers.as_deref().unwrap_or_default()
+        self.predictor.layers.as_deref().unwrap_or_default()
     }
 
     fn walk(
@@ -101,8 +105,8 @@ impl<M: Model> Layered for Fused<M> {
         thetas: &Population,
         segments: &[Segment],
         way: Way<'_>,
-        visitors: Vec<Box<dyn LayerVisitor>>,
-    ) -> (Sums, Vec<Box<dyn LayerVisitor>>) {
+        visitors: Vec<Box<dyn OwnVisitor>>,
+    ) -> (Sums, Vec<Box<dyn OwnVisitor>>) {
         let rows = segments.iter().map(|s| s.rows.len()).sum();
         let tile = self.kernels.tile(rows, thetas.dim());
         let tiles: Vec<Piece> = pieces(segments, tile).collect();
@@ -120,5 +124,121 @@ impl<M: Model> Layered for Fused<M> {
                 }
             },
         )
+    }
+}
+
+impl<M: Model> Transparent for FusedPredictor<M> {
+    fn layers(&self) -> &[Layer] {
+        self.layers.as_deref().unwrap_or_default()
+    }
+
+    fn look(
+        &self,
+        theta: &[f32],
+        data: &Features,
+        back: bool,
+        visitor: &mut dyn LayerVisitor,
+    ) -> Vec<f32> {
+        self.common.count(1, data.rows(), back);
+        self.program.look(theta, data, back, visitor)
+    }
+
+    fn read(&self, theta: &[f32], data: &Features, outputs: &[f32]) -> Arguments {
+        self.program.read(theta, data, outputs)
+    }
+}
+
+impl Program {
+    /// See [`Transparent::look`].
+    fn look(
+        &self,
+        theta: &[f32],
+        data: &Features,
+        back: bool,
+        visitor: &mut dyn LayerVisitor,
+    ) -> Vec<f32> {
+        let data = Panels::of_features(data);
+        let (chain, outputs) = (&self.chain, self.chain.outputs());
+        let mut all = Vec::with_capacity(data.rows() * outputs);
+        let rows = RowSet::from(0..data.rows()).segments(0.0);
+        scratch::with(|scratch| {
+            self.prepare(back, scratch);
+            for piece in pieces(&rows, chain.tile) {
+                let (live, x) = (piece.live(), data.features(piece.panels()));
+                let buffers = &mut scratch.chain;
+                buffers.turn_to_next_tile();
+                let at = Tile {
+                    layer: 0,
+                    particle: 0,
+                    rows: piece.rows.clone(),
+                    segment: 0,
+                };
+                let live_rows = live.clone();
+                let mut hook = RowByRow {
+                    visitor: &mut *visitor,
+                    at,
+                    live: live_rows,
+                };
+                chain.forward(theta, x, live.end, buffers, &mut hook);
+                let panels = piece.panels().len();
+                let (made, _) = buffers.output_and_delta(chain, panels);
+                all.extend(out_of_panels(made, outputs, &live));
+                for output in 0..if back { outputs } else { 0 } {
+                    let (_, delta) = buffers.output_and_delta(chain, panels);
+                    for row in live.clone() {
+                        delta[row / PANEL * outputs * PANEL + output * PANEL + row % PANEL] = 1.0;
+                    }
+                    hook.at.segment = output;
+                    chain.backward(theta, x, &live, false, buffers, None, &mut hook);
+                }
+            }
+        });
+        all
+    }
+
+    /// See [`Transparent::read`].
+    fn read(&self, theta: &[f32], data: &Features, outputs: &[f32]) -> Arguments {
+        let (own, rows) = (self.chain.outputs(), data.rows());
+        let width = self.head.width(own);
+        let data = Panels::of_features(data);
+        let mut scalars = vec![0.0; self.scalars.len()];
+        self.read_scalars(theta, &mut scalars);
+        let mut values = Vec::with_capacity(outputs.len() / own * width);
+        let mut out = vec![0.0; self.chain.tile * PANEL];
+        let all = RowSet::from(0..rows).segments(0.0);
+        for outputs in outputs.chunks(rows * own) {
+            for piece in pieces(&all, self.chain.tile) {
+                let (panels, live) = (piece.panels(), piece.live());
+                let mut lanes = vec![0.0; panels.len() * own * PANEL];
+                for row in live.clone() {
+                    let from = (piece.rows.start + row - live.start) * own;
+                    into_panels(&mut lanes, own, row, &outputs[from..from + own]);
+                }
+                let at = Reading {
+                    live: &live,
+                    panels: panels.len(),
+                    output: &lanes,
+                    outputs: own,
+                    features: data.features(panels.clone()),
+                    columns: data.columns(),
+                    targets: data.targets(panels.clone()),
+                    offset: data.offset(panels.clone()),
+                    weights: data.weights(panels.clone()),
+                    base: data.base(panels),
+                    scalars: &scalars,
+                };
+                let first = values.len();
+                values.resize(first + live.len() * width, 0.0);
+                self.head
+                    .arguments(self.chain.isa, at, &mut out, |row, slot, x| {
+                        values[first + (row - live.start) * width + slot] = x;
+                    });
+            }
+        }
+        Arguments {
+            rows,
+            width,
+            values,
+        }
     }
 }

@@ -8,9 +8,16 @@ mod scored;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod without;
 
 pub use scored::Scored;
 pub use summary::Scores;
+pub use without::{
+    Integral, LastLayer, Linearised, NoisePropagation, Outputs, Said, WithoutDraws, last_layer,
+    linearised, noise_propagation,
+};
+
+use std::borrow::Cow;
 
 use crate::base::exec;
 use crate::base::scores::likeliest;
@@ -25,7 +32,7 @@ use crate::problem::Arguments;
 /// and p(y) = p(z)/sd.
 pub struct Prediction<'a> {
     arguments: Arguments,
-    log_weights: &'a [f64],
+    log_weights: Cow<'a, [f64]>,
     predictive: &'a dyn Predictive,
     /// Mean and standard deviation that take the network's scale to the targets'.
     mean: f64,
@@ -37,12 +44,12 @@ pub struct Prediction<'a> {
 impl<'a> Prediction<'a> {
     pub(crate) fn new(
         arguments: Arguments,
-        log_weights: &'a [f64],
+        log_weights: impl Into<Cow<'a, [f64]>>,
         predictive: &'a dyn Predictive,
     ) -> Self {
         Self {
             arguments,
-            log_weights,
+            log_weights: log_weights.into(),
             predictive,
             mean: 0.0,
             sd: 1.0,
