@@ -87,7 +87,7 @@ struct Args {
     /// Most epochs of the ensemble.
     #[arg(long)]
     epochs: Option<usize>,
-    /// The algorithm: auto, sghmc, smc, mcmc, ensemble, map, score-vi, mean-field, ivon, evon, bali, modes-bali or laplace.
+    /// The algorithm: auto, sghmc, smc, mcmc, ensemble, map, score-vi, mean-field, ivon, evon, bali, modes-bali, laplace or swag.
     #[arg(long, default_value = "smc")]
     infer: String,
 }

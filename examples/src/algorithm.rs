@@ -38,6 +38,8 @@ pub enum Algorithm {
     Bali,
     /// Several fits of layerwise inference, mixed: six unless their number is given.
     ModesBali,
+    /// SWAG: weights of a training that goes on at a constant rate.
+    Swag,
     /// Gaussian score matching.
     Gsm,
     /// Batch and match.

@@ -26,6 +26,9 @@ pub struct FitFlags {
     /// Temperature of chains of sghmc, of laplace and of bali: below 1 they are colder than the posterior. 1 unless set, 0.1 of bali.
     #[arg(long)]
     pub temperature: Option<f64>,
+    /// Constant rate of swag, as a share of that of its training.
+    #[arg(long)]
+    pub constant: Option<f64>,
     /// A mixture of so many fits, grown one after the other.
     #[arg(long)]
     pub components: Option<usize>,
@@ -127,6 +130,13 @@ impl FitFlags {
             Algorithm::ModesBali => {
                 let modes = self.modes.or(Some(BALI));
                 return Self { modes, ..self }.fit(Algorithm::Bali, flags, seconds);
+            }
+            Algorithm::Swag => {
+                let fit = match self.constant {
+                    Some(share) => swag().constant(share),
+                    None => swag(),
+                };
+                self.several(settled!(fit, self, flags, each))
             }
             Algorithm::Gsm => self.several(iterated!(gsm(), self, flags)),
             Algorithm::Bam => self.several(iterated!(bam(), self, flags)),

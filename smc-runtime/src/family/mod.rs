@@ -15,6 +15,7 @@ mod mixture;
 mod rebuild;
 mod shake;
 mod spread;
+mod trail;
 mod turned;
 
 pub use basis::Basis;
@@ -28,6 +29,7 @@ pub use low_rank::{LowRank, LowRankNormal};
 pub use member::Member;
 pub use mixture::Mixture;
 pub use rebuild::rebuild;
+pub use trail::Trail;
 pub use turned::{At, Turned};
 
 use std::fmt::Debug;

@@ -23,8 +23,8 @@ pub use smc::{Smc, smc};
 pub use stochastic::{SgMcmc, psmile, sghmc, sgld};
 pub use vi::{
     Bali, Bam, Boosted, Curvature, Fitting, Gsm, Ivon, LaplaceApproximation, MeanField, Modes,
-    ScoreVi, Variational, bali, bam, boosted, evon, gsm, ivon, laplace, mean_field, modes,
-    score_vi,
+    ScoreVi, Swag, Variational, bali, bam, boosted, evon, gsm, ivon, laplace, mean_field, modes,
+    score_vi, swag,
 };
 
 use std::fmt::Debug;
@@ -79,7 +79,7 @@ use crate::sampling::anneal::Plan;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an algorithm: it does not implement `Inference`",
     label = "not an `Inference`",
-    note = "the algorithms are `auto()`, `smc()`, `mcmc()`, `sghmc()`, `sgld()`, `psmile()`, `score_vi()`, `mean_field()`, `ivon()`, `evon()`, `gsm()`, `bam()`, `bali()`, `laplace()`, `modes(..)`, `boosted(..)`, `map()`, `ensemble()`, and your own that implement `Inference`; there is no NUTS, `mcmc(kernel = Chees::default())` is nearest"
+    note = "the algorithms are `auto()`, `smc()`, `mcmc()`, `sghmc()`, `sgld()`, `psmile()`, `score_vi()`, `mean_field()`, `ivon()`, `evon()`, `gsm()`, `bam()`, `bali()`, `laplace()`, `swag()`, `modes(..)`, `boosted(..)`, `map()`, `ensemble()`, and your own that implement `Inference`; there is no NUTS, `mcmc(kernel = Chees::default())` is nearest"
 )]
 pub trait Inference: Debug + Send + Sync {
     /// Its name in reports.

@@ -21,6 +21,7 @@ mod reproducibility;
 mod scales;
 mod starts;
 mod stochastic;
+mod swag;
 mod variational;
 mod verdict;
 mod without_draws;

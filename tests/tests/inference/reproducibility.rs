@@ -233,6 +233,7 @@ fn that_resume() -> Vec<(Box<dyn Inference>, Box<dyn Inference>)> {
         both(mean_field().family(LowRank { rank: 1 }).passes(8).batch(40)),
         both(evon().passes(8).batch(40)),
         both(bali().passes(8).batch(40)),
+        both(swag().passes(8).batch(40).rank(3)),
         both(laplace().around(map().validation(0.0).epochs(8))),
         both(gsm().iterations(8)),
         both(bam().iterations(8)),

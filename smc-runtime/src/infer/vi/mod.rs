@@ -17,6 +17,7 @@ mod plan;
 mod run;
 mod score_vi;
 mod start;
+mod swag;
 
 pub use bali::{Bali, bali};
 pub use bam::{Bam, bam};
@@ -27,6 +28,7 @@ pub use laplace::{Curvature, LaplaceApproximation, laplace};
 pub use mean_field::{MeanField, mean_field};
 pub use modes::{Modes, modes};
 pub use score_vi::{ScoreVi, score_vi};
+pub use swag::{Swag, swag};
 
 use std::sync::Arc;
 
