@@ -103,6 +103,18 @@ pub enum Error {
         /// What it is now.
         found: String,
     },
+    /// A file with the posterior of another model than the one that is to read it.
+    #[error("{path}: the posterior of another model: its {what} is {saved}, and here it is {found}", path = path.display())]
+    OtherModel {
+        /// The file.
+        path: PathBuf,
+        /// What differs: a field, say, or the prior.
+        what: String,
+        /// What it is in the file.
+        saved: String,
+        /// What it is in this program.
+        found: String,
+    },
     /// Members or chains have gone where the log-density is not finite, or far too low, and nothing brought them back.
     #[error("{what}: {advice}")]
     Diverged {

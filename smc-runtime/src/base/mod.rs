@@ -1,5 +1,6 @@
 //! What every room stands on: errors, random streams, threads, and statistics of plain numbers.
 
+pub mod archive;
 #[cfg(feature = "autodiff")]
 pub(crate) mod caught;
 pub mod diagnostics;

@@ -34,6 +34,16 @@ impl Saved {
         Ok(Self(bytes))
     }
 
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Of bytes that [`bytes`](Self::bytes) gave; [`read`](Self::read) sees whether they are.
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// The value again.
     ///
     /// # Errors

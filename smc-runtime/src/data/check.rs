@@ -1,6 +1,7 @@
 //! What in a data set is possible and yet worth a look before learning from it: constant columns, repeated rows, extreme
 //! values, numbers that are no longer told apart, classes without rows. Nothing is changed.
 
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
@@ -23,7 +24,7 @@ const FLAT: f64 = 1e-3;
 const TOGETHER: usize = 16;
 
 /// A column whose values are all the same.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Constant {
     /// The column's name; `target` for the target.
     pub column: String,
@@ -34,7 +35,7 @@ pub struct Constant {
 }
 
 /// The value of a column that is farthest out, where it is extreme.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Extreme {
     /// The column's name; `target` for the target.
     pub column: String,
@@ -54,7 +55,7 @@ pub struct Extreme {
 }
 
 /// A column of which different numbers have become one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Merged {
     /// The column's name.
     pub column: String,
@@ -64,7 +65,7 @@ pub struct Merged {
 
 /// What [`Dataset::check`] found. Prints as one line for each kind, or as `nothing of note`. A run shows its
 /// [`notes`](Findings::notes) when it begins and in its report.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
     /// Columns whose values are all the same; they teach nothing, and their weights keep their prior.
     pub constant: Vec<Constant>,

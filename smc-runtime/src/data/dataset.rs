@@ -128,6 +128,12 @@ impl Dataset {
         &self.inputs
     }
 
+    /// With what was learned of the table that it was read from.
+    pub(super) fn learned_as(mut self, schema: &std::sync::Arc<super::table::Schema>) -> Self {
+        self.inputs = self.inputs.learned_as(schema);
+        self
+    }
+
     /// Number of rows N.
     pub fn rows(&self) -> usize {
         self.targets.len()

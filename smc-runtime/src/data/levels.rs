@@ -1,15 +1,33 @@
 //! Levels: the texts that a categorical column or a column of labels takes.
 
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// The most levels that one column may have; a column of more is a name or a number, and one-hot it would fill the memory.
 pub(super) const MOST: usize = 4096;
 
 /// The levels of a column, each with its number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<String>", into = "Vec<String>")]
 pub(super) struct Levels {
     texts: Vec<String>,
     numbers: HashMap<String, usize>,
+}
+
+impl From<Vec<String>> for Levels {
+    fn from(texts: Vec<String>) -> Self {
+        let numbers = texts.iter().cloned().zip(0..);
+        Self {
+            numbers: numbers.collect(),
+            texts,
+        }
+    }
+}
+
+impl From<Levels> for Vec<String> {
+    fn from(levels: Levels) -> Self {
+        levels.texts
+    }
 }
 
 impl Levels {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::table::Schema;
+
 /// A file, and the line of it that each row of a data set begins in.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
@@ -11,6 +13,8 @@ pub(super) struct Origin {
     pub(super) lines: Vec<u32>,
     /// Rows of the file that were left out, as a value of theirs is missing.
     pub(super) dropped: usize,
+    /// What was learned of the file, or of the one that it was read like.
+    pub(super) schema: Option<Arc<Schema>>,
 }
 
 impl Origin {
@@ -25,6 +29,7 @@ impl Origin {
             file: self.file.clone(),
             lines: order.map(|i| self.lines[i]).collect(),
             dropped: self.dropped,
+            schema: self.schema.clone(),
         }
     }
 }

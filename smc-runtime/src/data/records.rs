@@ -2,9 +2,10 @@
 
 use super::source::Source;
 use crate::base::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// What stands between the fields of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Separator {
     /// `,`
     Comma,

@@ -2,10 +2,11 @@
 
 use super::dataset::Dataset;
 use crate::base::fingerprint::fingerprint;
+use serde::{Deserialize, Serialize};
 
 /// The rows of a data set, features and target, each as a number of 64 bits that stands for it; in order. Zero and minus
 /// zero are the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen(Vec<u64>);
 
 impl Seen {
@@ -15,6 +16,17 @@ impl Seen {
         rows.sort_unstable();
         rows.dedup();
         Self(rows)
+    }
+
+    /// The numbers, in order.
+    pub(crate) fn numbers(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// Of such numbers.
+    pub(crate) fn of_numbers(mut numbers: Vec<u64>) -> Self {
+        numbers.sort_unstable();
+        Self(numbers)
     }
 
     /// How many rows of `data` are among these. Its columns are those of the data set that these are of, in the same order and

@@ -1,8 +1,10 @@
 //! Columns whose numbers are stored less a number of their own, as `f32` would not keep them apart as far as they are.
 
+use serde::{Deserialize, Serialize};
+
 /// A column that is stored centred: of each of its numbers `by` was subtracted before it became an `f32`. Identifiers and
 /// times have more digits than `f32` holds, and their differences do not.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shift {
     /// The column's number among the features.
     pub column: usize,

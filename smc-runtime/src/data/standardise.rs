@@ -8,6 +8,7 @@ use super::shift::{Shift, shift_of};
 use super::target_scale::TargetScale;
 use super::words::quoted;
 use crate::base::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// Means and standard deviations of features and target, learned from training rows.
 ///
@@ -24,7 +25,7 @@ use crate::base::error::{Error, Result};
 /// assert_eq!(scale.target_sd(), 5.0);
 /// # Ok::<(), smc_runtime::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standardise {
     /// Mean and standard deviation of each column.
     features: Vec<(f64, f64)>,
@@ -35,6 +36,11 @@ pub struct Standardise {
 }
 
 impl Standardise {
+    /// Number of columns.
+    pub(crate) fn columns(&self) -> usize {
+        self.features.len()
+    }
+
     /// Learns from `train`. A constant column is centred and not scaled. Of a column that is
     /// [stored centred](Features::shifts) the moments are those of the stored numbers, and data to standardise must store it
     /// so too, as the files do that one [`Schema`](super::Schema) reads.

@@ -88,7 +88,7 @@ impl<'a, M: Model> Given<'a, M> {
 
 impl<M: Model> Common<M> {
     /// `row` is one of the data's, by which layers of the user's own are tried.
-    fn new(model: M, row: &[f32], seed: u64) -> Result<Self> {
+    pub(super) fn new(model: M, row: &[f32], seed: u64) -> Result<Self> {
         let columns = row.len();
         let (model, layout, architecture) = settle(model, columns)?;
         if layout.dim() == 0 {

@@ -7,12 +7,12 @@ pub mod fused;
 
 use std::sync::Arc;
 
-use self::common::Given;
+use self::common::{Common, Given};
 
 use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Standardise};
 use crate::model::Model;
-use crate::problem::Problem;
+use crate::problem::{Predictor, Problem};
 
 pub use crate::numerics::Instructions;
 
@@ -173,7 +173,7 @@ pub(crate) fn bind_rows<M: Model>(
 fn on_engine<M: Model>(given: Given<'_, M>, engine: Engine) -> Result<Bound<M>> {
     let model = given.common.model.clone();
     let problem: Arc<dyn Problem> = match engine.which {
-        Which::Auto | Which::Fused => match fused::program_of(&given, engine.instructions) {
+        Which::Auto | Which::Fused => match fused::program_of(&given.common, engine.instructions) {
             Ok(program) => Arc::new(fused::Fused::new(given, program)),
             Err(reason) if engine.which == Which::Auto => on_autodiff(given, Some(reason))?,
             Err(reason) => {
@@ -190,6 +190,54 @@ fn on_engine<M: Model>(given: Given<'_, M>, engine: Engine) -> Result<Bound<M>> 
     Ok(Bound { model, problem })
 }
 
+/// A model without data: its sizes filled in for `columns` features, and what predicts with it.
+///
+/// # Errors
+/// If the sizes of the layers do not chain, or if the engine is not available; no model without data is on CUDA.
+pub(crate) fn unbound<M: Model>(
+    model: M,
+    columns: usize,
+    engine: Engine,
+) -> Result<(M, Arc<dyn Predictor>)> {
+    let common = Common::new(model, &vec![0.0; columns], 0)?;
+    let model = common.model.clone();
+    let predictor: Arc<dyn Predictor> = match engine.which {
+        Which::Auto | Which::Fused => match fused::program_of(&common, engine.instructions) {
+            Ok(program) => Arc::new(fused::FusedPredictor::new(common, Arc::new(program))),
+            Err(reason) if engine.which == Which::Auto => unfused(common, Some(reason))?,
+            Err(reason) => {
+                return Err(Error::Engine {
+                    engine: "fused",
+                    reason,
+                });
+            }
+        },
+        Which::Mixed => unfused(common, Some("asked for".to_owned()))?,
+        Which::Autodiff => unfused(common, None)?,
+        Which::Cuda(_) => {
+            return Err(Error::Engine {
+                engine: "cuda",
+                reason: "a posterior that is loaded predicts on the CPU".to_owned(),
+            });
+        }
+    };
+    Ok((model, predictor))
+}
+
+#[cfg(feature = "autodiff")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "without the feature it is an error"
+)]
+fn unfused<M: Model>(common: Common<M>, not_fused: Option<String>) -> Result<Arc<dyn Predictor>> {
+    Ok(Arc::new(autodiff::unbound(common, not_fused)))
+}
+
+#[cfg(not(feature = "autodiff"))]
+fn unfused<M: Model>(_: Common<M>, not_fused: Option<String>) -> Result<Arc<dyn Predictor>> {
+    Err(no_autodiff(not_fused))
+}
+
 #[cfg(feature = "autodiff")]
 fn on_autodiff<M: Model>(
     given: Given<'_, M>,
@@ -203,11 +251,16 @@ fn on_autodiff<M: Model>(
 
 #[cfg(not(feature = "autodiff"))]
 fn on_autodiff<M: Model>(_: Given<'_, M>, not_fused: Option<String>) -> Result<Arc<dyn Problem>> {
+    Err(no_autodiff(not_fused))
+}
+
+#[cfg(not(feature = "autodiff"))]
+fn no_autodiff(not_fused: Option<String>) -> Error {
     let why = not_fused.map_or_else(String::new, |why| format!(", which cannot run this: {why}"));
-    Err(Error::Engine {
+    Error::Engine {
         engine: "autodiff",
         reason: format!("this build has only the fused engine{why}; enable the feature `autodiff`"),
-    })
+    }
 }
 
 #[cfg(feature = "cuda")]

@@ -31,6 +31,8 @@ pub struct Draws {
     log_weights: Vec<f64>,
     form: Form,
     drawn_from: DrawnFrom,
+    /// What draws of a density were drawn by.
+    streams: Option<Streams>,
 }
 
 /// The distribution that draws are meant for.
@@ -122,7 +124,7 @@ pub enum Form {
 }
 
 /// One of the independent populations of a run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Island {
     /// Its estimate of the log-evidence, if the run has one; −∞ if it lost all of its particles.
     pub log_evidence: f64,
@@ -167,7 +169,39 @@ impl Draws {
                 islands,
             },
             drawn_from: DrawnFrom::Posterior,
+            streams: None,
         })
+    }
+
+    /// Draws with weights that were written down.
+    pub(crate) fn again(positions: Population, log_weights: Vec<f64>, form: Form) -> Result<Self> {
+        let draws = positions.len();
+        if draws != log_weights.len() {
+            let found = format!("{} weights", log_weights.len());
+            return Err(Error::shape("draws", format!("{draws} weights"), found));
+        }
+        match &form {
+            Form::Chains(chains) => evenly(draws, *chains, "chains")?,
+            Form::Cloud { islands, .. } => evenly(draws, islands.len(), "islands")?,
+            Form::Points | Form::Density(_) => {}
+        }
+        Ok(Self {
+            positions,
+            log_weights,
+            form,
+            drawn_from: DrawnFrom::Posterior,
+            streams: None,
+        })
+    }
+
+    /// The same weights on other vectors, as many as there are.
+    pub(crate) fn with_positions(self, positions: Population) -> Self {
+        Self { positions, ..self }
+    }
+
+    /// What draws of a density were drawn by.
+    pub(crate) fn streams(&self) -> Option<Streams> {
+        self.streams
     }
 
     /// With log Z, which only a cloud has: anything else stays as it is.
@@ -196,7 +230,10 @@ impl Draws {
     pub fn of(density: Arc<dyn Density>, streams: Streams, draws: usize) -> Self {
         let mut positions = Population::zeros(draws, density.dim());
         density.sample(streams, 0, &mut positions);
-        Self::even(positions, Form::Density(density))
+        Self {
+            streams: Some(streams),
+            ..Self::even(positions, Form::Density(density))
+        }
     }
 
     fn even(positions: Population, form: Form) -> Self {
@@ -205,6 +242,7 @@ impl Draws {
             positions,
             form,
             drawn_from: DrawnFrom::Posterior,
+            streams: None,
         }
     }
 

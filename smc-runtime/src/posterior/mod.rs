@@ -4,6 +4,7 @@ pub mod dependence;
 pub mod importance;
 pub mod predict;
 pub mod report;
+pub mod saved;
 pub mod summary;
 
 use std::borrow::Cow;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
-use crate::data::{Dataset, Features, Seen, Shift, Standardise};
+use crate::data::{Dataset, Features, Schema, Seen, Shift, Standardise};
 use crate::infer::{DrawnFrom, Draws, Form};
 use crate::model::layout::Layout;
 use crate::model::{Model, Views};
@@ -40,6 +41,8 @@ pub(crate) struct LearnedFrom {
     pub(crate) names: Vec<String>,
     /// Columns whose numbers are stored less a centre.
     pub(crate) shifts: Vec<Shift>,
+    /// What was learned of the table that the rows were read from.
+    pub(crate) schema: Option<Arc<Schema>>,
     /// The rows, each by a number that stands for it.
     pub(crate) seen: Seen,
 }
@@ -179,6 +182,12 @@ impl<M: Model> Posterior<M> {
         &*self.predictor
     }
 
+    /// What was learned of the table that the training rows were read from, if they were read from one: it reads new files like it,
+    /// also where the posterior was [loaded](saved::Load).
+    pub fn schema(&self) -> Option<&Schema> {
+        self.learned_from.schema.as_deref()
+    }
+
     /// What the run did and what it cost.
     pub fn report(&self) -> &Report {
         &self.report
@@ -216,9 +225,14 @@ impl<M: Model> Posterior<M> {
 
     /// What draws of the posterior say at some rows.
     fn prediction(&self, features: &Features) -> Result<Prediction<'_>> {
+        self.predicted_by(&self.draws, features)
+    }
+
+    /// What some draws say at some rows.
+    fn predicted_by<'s>(&'s self, draws: &'s Draws, features: &Features) -> Result<Prediction<'s>> {
         self.predicted(features, |features| {
-            let arguments = self.predictor.arguments(self.draws.positions(), features)?;
-            Ok((arguments, self.draws.log_weights().into()))
+            let arguments = self.predictor.arguments(draws.positions(), features)?;
+            Ok((arguments, draws.log_weights().into()))
         })
     }
 
@@ -229,7 +243,7 @@ impl<M: Model> Posterior<M> {
         way: &dyn WithoutDraws,
     ) -> Result<Prediction<'_>> {
         let Form::Density(density) = self.form() else {
-            let of = self.report.algorithm;
+            let of = &self.report.algorithm;
             return Err(Error::lacks(
                 "predictions without draws",
                 format!("`{of}` leaves no density"),

@@ -1,5 +1,6 @@
 //! A model with its sizes filled in and no data: its prior, and what it says of a target at any features.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 use super::density::Density;
@@ -12,10 +13,10 @@ use crate::model::dist::Predictive;
 use crate::model::layout::Layout;
 
 /// The engine that a model runs on, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     /// The engine's name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Why it was chosen.
     pub reason: Cow<'static, str>,
 }

@@ -33,6 +33,7 @@ pub struct Running<M> {
     problem: Arc<dyn Problem>,
     inside: Box<dyn Stepwise>,
     algorithm: &'static str,
+    settings: String,
     threads: Threads,
     observers: Vec<Box<dyn Observer>>,
     fingerprint: Fingerprint,
@@ -118,6 +119,7 @@ impl<M: Model> Running<M> {
                 classes: data.classes().to_vec(),
                 names: data.inputs().given_names().to_vec(),
                 shifts: data.inputs().shifts().to_vec(),
+                schema: data.inputs().schema().cloned(),
                 seen: Seen::of(data),
             },
             scaled_by,
@@ -126,6 +128,7 @@ impl<M: Model> Running<M> {
         };
         Ok(Self {
             algorithm: run.algorithm.name(),
+            settings: format!("{:?}", run.algorithm),
             model: bound.model,
             problem,
             inside,
@@ -219,7 +222,9 @@ impl<M: Model> Running<M> {
             draws.shift_evidence(-given.total_weight * scale.target_sd().ln());
         }
         let report = Report {
-            algorithm: self.algorithm,
+            algorithm: self.algorithm.into(),
+            settings: self.settings,
+            seed: self.seed,
             engine: self.problem.engine().clone(),
             seconds,
             counts,

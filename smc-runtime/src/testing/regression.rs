@@ -276,7 +276,7 @@ impl Predictor for LinearModel {
 
     fn engine(&self) -> &Choice {
         const CLOSED: Choice = Choice {
-            name: "closed form",
+            name: std::borrow::Cow::Borrowed("closed form"),
             reason: std::borrow::Cow::Borrowed("the posterior is known"),
         };
         &CLOSED

@@ -9,6 +9,7 @@ mod conformance;
 mod eight_schools;
 mod evidence;
 mod interweaved;
+mod kept;
 mod layerwise;
 mod logistic;
 mod mutants;

@@ -1,5 +1,6 @@
 //! The columns of a table that is read: their names, what the fields of each are, and the features that come from them.
 
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 use super::exact::Centre;
@@ -11,7 +12,7 @@ use crate::data::shift::Shift;
 use crate::data::words::quoted;
 
 /// What the fields of a column are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ColumnRole {
     /// A feature, or the target.
     Number,
@@ -23,7 +24,7 @@ pub(super) enum ColumnRole {
 }
 
 /// What is done to the values of a column on the way to its features.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Treatment {
     /// Whether missing values are filled.
     pub(super) filled: bool,
@@ -34,7 +35,7 @@ pub(super) struct Treatment {
 }
 
 /// The columns of a table, in its order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Columns {
     /// None of a table without a header.
     pub(super) names: Option<Vec<String>>,

@@ -1,5 +1,7 @@
 //! The numbers of a column as they are read, in 64 bits where 32 would not tell them apart.
 
+use serde::{Deserialize, Serialize};
+
 /// How many times its range a column's largest magnitude must be for its numbers to be kept in 64 bits, unless all are whole:
 /// seven of the 24 bits of an `f32` are then the same in all of them.
 const OFF_CENTRE: f64 = 128.0;
@@ -11,7 +13,7 @@ const DISTORTED: f64 = 0.01;
 const WORTH: f64 = 0.25;
 
 /// What a column is stored less, so that `f32` tells its numbers apart.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Centre {
     pub(super) shift: f64,
     /// How many different numbers are another's equal in `f32` all the same.

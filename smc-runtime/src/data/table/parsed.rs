@@ -69,6 +69,7 @@ impl Parsed {
                 file: Arc::from(records.file()),
                 lines: Vec::new(),
                 dropped: 0,
+                schema: None,
             },
             missing: Missing::new(columns.roles.len()),
             features: Vec::new(),
@@ -299,8 +300,8 @@ impl Parsed {
     }
 
     /// The columns with what was learned of them.
-    pub(super) fn into_columns(self) -> Columns {
-        self.columns
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
     }
 
     /// The features alone, with the offset.

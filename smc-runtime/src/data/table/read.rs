@@ -19,7 +19,7 @@ impl Table {
     /// classes by the rule of [`Table::classes`]; and if two columns have one name and none of them is ignored. Lines are
     /// counted from 1, rows and columns from 0.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Dataset> {
-        self.parse(Source::open(path.as_ref())?)?.dataset()
+        self.read_from(Source::open(path.as_ref())?)
     }
 
     /// As [`Table::read`], of a table's content; errors call it `name`.
@@ -27,7 +27,13 @@ impl Table {
     /// # Errors
     /// As [`Table::read`].
     pub fn read_bytes(&self, name: &str, bytes: &[u8]) -> Result<Dataset> {
-        self.parse(Source::named(name, bytes)?)?.dataset()
+        self.read_from(Source::named(name, bytes)?)
+    }
+
+    fn read_from(&self, source: Source<'_>) -> Result<Dataset> {
+        let parsed = self.parse(source)?;
+        let schema = self.learned(parsed.columns().clone());
+        Ok(parsed.dataset()?.learned_as(&schema.into()))
     }
 
     /// The table in `source`, with its levels in order.

@@ -1,5 +1,6 @@
 //! What is learned of one table, to read others like it.
 
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 use super::columns::Columns;
@@ -31,7 +32,7 @@ use crate::data::source::Source;
 /// # std::fs::remove_dir_all(&folder).unwrap();
 /// # Ok::<(), smc_runtime::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schema {
     separator: Option<Separator>,
     header: Option<bool>,
@@ -56,11 +57,16 @@ impl Table {
     }
 
     fn learn_from(&self, source: Source<'_>) -> Result<Schema> {
-        Ok(Schema {
+        Ok(self.learned(self.parse(source)?.columns().clone()))
+    }
+
+    /// What reads other tables with these columns.
+    pub(super) fn learned(&self, columns: Columns) -> Schema {
+        Schema {
             separator: self.separator,
             header: self.header,
-            columns: self.parse(source)?.into_columns(),
-        })
+            columns,
+        }
     }
 }
 
@@ -100,7 +106,8 @@ impl Schema {
     }
 
     fn dataset_from(&self, source: Source<'_>) -> Result<Dataset> {
-        self.parsed(source, Reading::Read)?.dataset()
+        let data = self.parsed(source, Reading::Read)?.dataset()?;
+        Ok(data.learned_as(&self.clone().into()))
     }
 
     fn features_from(&self, source: Source<'_>) -> Result<Features> {

@@ -36,7 +36,7 @@ pub(crate) fn on_cpu<M: Model>(
     reason: &'static str,
 ) -> Result<Autodiff<M, Cpu>> {
     let choice = Choice {
-        name: "autodiff (dfdx, CPU)",
+        name: "autodiff (dfdx, CPU)".into(),
         reason: reason.into(),
     };
     bound(given, 0, choice, false)
@@ -52,15 +52,8 @@ pub(crate) fn with_fused_layers<M: Model>(
         &given.common.architecture,
         None,
     );
-    let name = match fuses {
-        Some(_) => "autodiff with fused layers (dfdx, CPU)",
-        None => "autodiff (dfdx, CPU)",
-    };
-    let choice = Choice {
-        name,
-        reason: reason.into(),
-    };
-    bound(given, 0, choice, fuses.is_some())
+    let fuses = fuses.is_some();
+    bound(given, 0, with_fused(fuses, reason), fuses)
 }
 
 /// # Errors
@@ -75,7 +68,7 @@ pub(crate) fn on_cuda<M: Model>(
         reason: format!("device {ordinal}: {e:?}"),
     })?;
     let choice = Choice {
-        name: "autodiff (dfdx, CUDA)",
+        name: "autodiff (dfdx, CUDA)".into(),
         reason: "asked for".into(),
     };
     bound(given, ordinal, choice, false)
@@ -92,38 +85,75 @@ fn tile_rows(architecture: &Architecture) -> usize {
     (32_768 / widest).next_power_of_two().clamp(32, 1024)
 }
 
+/// The model without data on the CPU, with fused layers unless the expression alone is asked for.
+pub(crate) fn unbound<M: Model>(
+    common: Common<M>,
+    not_fused: Option<String>,
+) -> AutodiffPredictor<M, Cpu> {
+    let Some(reason) = not_fused else {
+        let choice = Choice {
+            name: "autodiff (dfdx, CPU)".into(),
+            reason: "asked for".into(),
+        };
+        return predictor(common, 0, choice, false);
+    };
+    let fuses = Operations::new(common.model.fields(), &common.architecture, None).is_some();
+    predictor(common, 0, with_fused(fuses, reason), fuses)
+}
+
+/// The choice of fused layers, where there are some.
+fn with_fused(fuses: bool, reason: String) -> Choice {
+    Choice {
+        name: if fuses {
+            "autodiff with fused layers (dfdx, CPU)".into()
+        } else {
+            "autodiff (dfdx, CPU)".into()
+        },
+        reason: reason.into(),
+    }
+}
+
+fn predictor<M: Model, D>(
+    common: Common<M>,
+    ordinal: usize,
+    choice: Choice,
+    fuses: bool,
+) -> AutodiffPredictor<M, D> {
+    let made = || Operations::new(common.model.fields(), &common.architecture, None);
+    let operations = fuses.then(made).flatten();
+    let tile = tile_rows(&common.architecture);
+    AutodiffPredictor {
+        choice,
+        operations: operations.map(|made| Arc::new(made) as Arc<dyn Fuses>),
+        ordinal,
+        tile: if fuses { tile.max(FUSED_ROWS) } else { tile },
+        device: PhantomData,
+        common,
+    }
+}
+
 fn bound<M: Model, D>(
     given: Given<'_, M>,
     ordinal: usize,
     choice: Choice,
     fuses: bool,
 ) -> Result<Autodiff<M, D>> {
-    let fused = |data: Option<&_>| {
+    let view = given.view();
+    let of_rows = || {
         let Common {
             model,
             architecture,
             ..
         } = &given.common;
-        let made = || Operations::new(model.fields(), architecture, data);
-        let made = fuses.then(made).flatten();
-        made.map(|made| Arc::new(made) as Arc<dyn Fuses>)
+        Operations::new(model.fields(), architecture, Some(&view))
     };
-    let view = given.view();
-    let (of_rows, of_features) = (fused(Some(&view)), fused(None));
+    let of_rows = fuses.then(of_rows).flatten();
     let data = view.to_dataset()?;
     let Given { common, order, .. } = given;
-    let tile = tile_rows(&common.architecture);
     Ok(Autodiff {
-        operations: of_rows,
+        operations: of_rows.map(|made| Arc::new(made) as Arc<dyn Fuses>),
         layers: Layer::all(&common.architecture, &common.layout),
-        predictor: Arc::new(AutodiffPredictor {
-            choice,
-            operations: of_features,
-            ordinal,
-            tile: if fuses { tile.max(FUSED_ROWS) } else { tile },
-            device: PhantomData,
-            common,
-        }),
+        predictor: Arc::new(predictor(common, ordinal, choice, fuses)),
         data,
         order,
     })

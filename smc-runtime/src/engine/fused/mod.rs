@@ -59,12 +59,32 @@ pub(crate) struct Fused<M> {
 
 /// The program of a model, or why a part of it has no fused form or the machine cannot run it.
 pub(crate) fn program_of<M: Model>(
-    given: &Given<'_, M>,
+    common: &Common<M>,
     instructions: Instructions,
 ) -> Result<Program, String> {
     Isa::new(instructions)
         .ok_or_else(|| format!("this machine has no {instructions:?} instructions"))
-        .and_then(|isa| Program::new(&given.common, isa))
+        .and_then(|isa| Program::new(common, isa))
+}
+
+impl<M: Model> FusedPredictor<M> {
+    /// The model on this engine, by its [program](program_of).
+    pub(crate) fn new(common: Common<M>, program: Arc<Program>) -> Self {
+        let choice = Choice {
+            name: "fused (CPU)".into(),
+            reason: format!(
+                "every layer and the likelihood have a fused form; {} kernels",
+                program.chain.isa.name()
+            )
+            .into(),
+        };
+        Self {
+            layers: Layer::all(&common.architecture, &common.layout),
+            common,
+            program,
+            choice,
+        }
+    }
 }
 
 impl<M: Model> Fused<M> {
@@ -73,22 +93,9 @@ impl<M: Model> Fused<M> {
         let program = Arc::new(program);
         let kernels = Kernels::new(program.clone(), &given.view());
         let Given { common, order, .. } = given;
-        let choice = Choice {
-            name: "fused (CPU)",
-            reason: format!(
-                "every layer and the likelihood have a fused form; {} kernels",
-                program.chain.isa.name()
-            )
-            .into(),
-        };
         Self {
             kernels,
-            predictor: Arc::new(FusedPredictor {
-                layers: Layer::all(&common.architecture, &common.layout),
-                common,
-                program,
-                choice,
-            }),
+            predictor: Arc::new(FusedPredictor::new(common, program)),
             order,
         }
     }

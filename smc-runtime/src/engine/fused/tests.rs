@@ -130,7 +130,7 @@ fn check<L: Likelihood, const O: usize>(likelihood: &L, log_p: fn(&[f64], f64, f
             likelihood: likelihood.clone(),
         };
         let given = Given::new(model, &data, None, None, 1).expect("the sizes fit");
-        let program = program_of(&given, instructions).expect("all has a fused form");
+        let program = program_of(&given.common, instructions).expect("all has a fused form");
         let problem = Fused::new(given, program);
         let dim = problem.dim();
         let values = normals(PARTICLES * dim, 1)

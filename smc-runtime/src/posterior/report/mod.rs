@@ -1,9 +1,13 @@
 //! What a run did and what it cost, for people to read.
 
+use serde::{Deserialize, Serialize};
+
 mod display;
 mod verdict;
 
 pub use verdict::{Doubt, Verdict};
+
+use std::borrow::Cow;
 
 use crate::base::diagnostics::{log_mean_error, mean_variance};
 use crate::base::sums::log_sum_exp;
@@ -15,10 +19,14 @@ use crate::problem::Counts;
 use crate::sampling::anneal::Plan;
 
 /// The account of a run. Its `Display` is a few lines for a terminal.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The algorithm.
-    pub algorithm: &'static str,
+    pub algorithm: Cow<'static, str>,
+    /// Its settings, as they are written in code.
+    pub settings: String,
+    /// The run's seed.
+    pub seed: u64,
     /// The engine, and why it was chosen.
     pub engine: Choice,
     /// Wall time.
@@ -58,7 +66,7 @@ pub struct Report {
 }
 
 /// Who said that the network sees standardised data where the user gave others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScaledBy {
     /// Nobody: the network sees the data as they were given.
     Nobody,
@@ -69,7 +77,7 @@ pub enum ScaledBy {
 }
 
 /// Whether chains or islands agree on the predicted function, at some of the training rows, computed when the run ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FunctionAgreement {
     /// Rows looked at.
     pub rows: usize,
