@@ -103,6 +103,14 @@ pub enum Error {
         /// What it is now.
         found: String,
     },
+    /// A run that was interrupted, with its state kept.
+    #[error("interrupted after {steps} steps: what the run has become is in {path}, and with `.resume()` it goes on from there", path = path.display())]
+    Interrupted {
+        /// Where the state is.
+        path: PathBuf,
+        /// Steps made.
+        steps: usize,
+    },
     /// A file with the posterior of another model than the one that is to read it.
     #[error("{path}: the posterior of another model: its {what} is {saved}, and here it is {found}", path = path.display())]
     OtherModel {

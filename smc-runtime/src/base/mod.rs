@@ -7,6 +7,7 @@ pub mod diagnostics;
 pub mod error;
 pub mod exec;
 pub(crate) mod fingerprint;
+pub(crate) mod interrupt;
 pub mod nodes;
 pub mod psis;
 pub mod rng;

@@ -103,7 +103,7 @@ pub trait Inference: Debug + Send + Sync {
     ) -> Result<Box<dyn Stepwise + 'a>>;
 
     /// The run that [`Stepwise::state`] saved, with the problem, streams and settings that it had then: it goes on bit for bit.
-    /// [`Run::resume`](crate::run::Run::resume) sees to it that they are the same.
+    /// [`Run::resume_from`](crate::run::Run::resume_from) sees to it that they are the same.
     ///
     /// # Errors
     /// If `state` is not one of this algorithm's.

@@ -1,5 +1,6 @@
 //! One inference, set up step by step: `Wine::infer(&train).seed(1).run()?`.
 
+mod checkpoint;
 mod conflict;
 mod estimate;
 mod fingerprint;
@@ -9,6 +10,7 @@ mod scale;
 mod setup;
 mod state;
 
+pub use checkpoint::Checkpoint;
 pub use estimate::Estimate;
 pub use progress::Progress;
 pub use running::Running;
@@ -25,6 +27,7 @@ use crate::infer::rate::rate;
 use crate::infer::{FromPrior, Inference, auto};
 use crate::model::Model;
 use crate::posterior::Posterior;
+use checkpoint::Going;
 use setup::{Scaling, Setup};
 
 /// The algorithm that a model names for itself: `#[infer(..)]` writes this, and [`auto`] stands where there is none. A model
@@ -61,6 +64,8 @@ impl<'a, M: Infers> Run<'a, M> {
                 Scaling::Raw
             },
             within: None,
+            checkpoint: None,
+            going: Going::Anew,
         })
     }
 }
@@ -164,6 +169,48 @@ impl<M: Model> Run<'_, M> {
         self
     }
 
+    /// Keeps the state of the run in a file, whole, as often as takes less than a fiftieth of the time, and at least every ten seconds; after so many steps by
+    /// [`Checkpoint::every`]. What ends the process ends no run: the same program with [`resume`](Self::resume) or
+    /// [`resume_if_there`](Self::resume_if_there) goes on bit for bit, and of a run that was over it gives the posterior. With the feature `interrupt`
+    /// Ctrl-C ends the step, keeps the state and says how to go on; twice, it ends at once.
+    ///
+    /// ```
+    /// use smc_runtime::prelude::*;
+    ///
+    /// #[bayes_model]
+    /// #[likelihood(Normal(mean = output, sd = 0.1))]
+    /// #[infer(smc(particles = 8))]
+    /// struct Line {
+    ///     output: Linear<1, 1>,
+    /// }
+    ///
+    /// let data = Dataset::new(1, vec![-1.0, 0.0, 1.0], vec![-0.9, 0.1, 1.1])?;
+    /// let path = std::env::temp_dir().join(format!("smc-run-{}.ckpt", std::process::id()));
+    /// let posterior = Line::infer(&data).checkpoint(&path).run()?;
+    /// // Another time it is there already, and nothing is overwritten.
+    /// assert!(Line::infer(&data).checkpoint(&path).run().is_err());
+    /// let again = Line::infer(&data).checkpoint(&path).resume().run()?;
+    /// assert_eq!(again.positions(), posterior.positions());
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn checkpoint(mut self, at: impl Into<Checkpoint>) -> Self {
+        self.0.checkpoint = Some(at.into());
+        self
+    }
+
+    /// Goes on from the state that the [checkpoint](Self::checkpoint) has; it is an error if there is none.
+    pub fn resume(mut self) -> Self {
+        self.0.going = Going::On;
+        self
+    }
+
+    /// Goes on from the state that the [checkpoint](Self::checkpoint) has, if there is one, and begins otherwise.
+    pub fn resume_if_there(mut self) -> Self {
+        self.0.going = Going::OnIfThere;
+        self
+    }
+
     /// Something that watches the run, such as [`Progress::bar`](crate::run::Progress::bar).
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
         self.0.observers.push(Box::new(observer));
@@ -262,10 +309,10 @@ impl<M: Model> Run<'_, M> {
     /// let saved = serde_json::to_string(&run.state()?).unwrap();
     ///
     /// let state: State = serde_json::from_str(&saved).unwrap();
-    /// let posterior = Line::infer(&data).seed(1).resume(&state)?.finish()?;
+    /// let posterior = Line::infer(&data).seed(1).resume_from(&state)?.finish()?;
     /// assert!(posterior.log_evidence().is_some());
     /// // Another seed, other data or other settings are another run.
-    /// let error = Line::infer(&data).seed(2).resume(&state).map(|_| ()).unwrap_err();
+    /// let error = Line::infer(&data).seed(2).resume_from(&state).map(|_| ()).unwrap_err();
     /// assert_eq!(error.to_string(), "a saved state of another run: its seed is 1, and here it is 2");
     /// # Ok::<(), Error>(())
     /// ```
@@ -281,7 +328,7 @@ impl<M: Model> Run<'_, M> {
     ///
     /// # Errors
     /// [`Error::OtherRun`](crate::Error::OtherRun) with what differs, and those of [`Run::begin`].
-    pub fn resume(self, state: &State) -> Result<Running<M>> {
+    pub fn resume_from(self, state: &State) -> Result<Running<M>> {
         Running::begin(self.0, Some(state))
     }
 }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::checkpoint::Kept;
 use super::conflict::conflicts;
 use super::estimate::fits;
 use super::fingerprint::Fingerprint;
 use super::scale::far;
 use super::setup::Setup;
 use super::state::{State, Told};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::exec::Threads;
+use crate::base::interrupt::Interrupt;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::data::{Features, Findings, Seen, TargetScale};
@@ -26,6 +28,9 @@ use crate::sampling::anneal::Plan;
 /// Training rows at most at which a run looks whether its chains or islands agree, and numbers that this may take.
 const AGREEMENT_ROWS: usize = 256;
 const ROOM: usize = 1 << 23;
+
+/// What ended a run that was interrupted.
+const INTERRUPTED: &str = "by an interruption";
 
 /// A run that has begun. It holds what it needs: the data may go.
 pub struct Running<M> {
@@ -47,6 +52,8 @@ pub struct Running<M> {
     findings: Findings,
     given: Given,
     within: Option<Duration>,
+    kept: Option<Kept>,
+    interrupt: Option<Interrupt>,
     /// Why no further step is made, if the run was ended.
     ended: Option<&'static str>,
 }
@@ -63,6 +70,8 @@ struct Given {
 
 impl<M: Model> Running<M> {
     pub(super) fn begin(run: Setup<'_, M>, state: Option<&State>) -> Result<Self> {
+        let (mut kept, there) = Kept::asked_for(run.checkpoint.as_ref(), run.going)?;
+        let state = state.or(there.as_ref());
         let threads = Threads::new(run.threads)?;
         let since = Instant::now();
         let (data, seed) = (run.data, run.seed);
@@ -126,7 +135,8 @@ impl<M: Model> Running<M> {
             target_scale: data.target_scale(),
             total_weight: data.total_weight(),
         };
-        Ok(Self {
+        let interrupt = kept.as_ref().and_then(|_| Interrupt::watched());
+        let mut running = Self {
             algorithm: run.algorithm.name(),
             settings: format!("{:?}", run.algorithm),
             model: bound.model,
@@ -144,8 +154,17 @@ impl<M: Model> Running<M> {
             findings,
             given,
             within: run.within,
+            kept: None,
+            interrupt,
             ended: None,
-        })
+        };
+        if let Some(kept) = &mut kept
+            && state.is_none()
+        {
+            kept.begin(&running.state()?)?;
+        }
+        running.kept = kept;
+        Ok(running)
     }
 
     /// Makes a step and shows it to every observer; `None` when all are made, or when an observer or its time has ended the
@@ -171,11 +190,32 @@ impl<M: Model> Running<M> {
         if self.within.is_some_and(|most| self.since.elapsed() >= most) {
             self.ended = Some("by its time");
         }
+        if self.interrupt.as_ref().is_some_and(Interrupt::asked) {
+            self.ended = Some(INTERRUPTED);
+        }
+        let done = step.done;
         self.told.steps.push(step);
+        if let Some(mut kept) = self.kept.take() {
+            if kept.is_due() {
+                kept.write(|| self.state(), done);
+            }
+            self.kept = Some(kept);
+        }
         Ok(self.told.steps.last())
     }
 
-    /// What the run has become so far, to be saved: [`Run::resume`](super::Run::resume) goes on from it bit for bit.
+    /// Keeps what is not yet kept.
+    fn keep(&mut self) {
+        let done = self.told.steps.last().map_or(0.0, |s| s.done);
+        if let Some(mut kept) = self.kept.take() {
+            if kept.is_behind() {
+                kept.write(|| self.state(), done);
+            }
+            self.kept = Some(kept);
+        }
+    }
+
+    /// What the run has become so far, to be saved: [`Run::resume_from`](super::Run::resume_from) goes on from it bit for bit.
     ///
     /// # Errors
     /// If the algorithm has no states.
@@ -187,6 +227,7 @@ impl<M: Model> Running<M> {
         };
         Ok(State {
             fingerprint: self.fingerprint.clone(),
+            steps: self.told.steps.len(),
             told: Saved::of(&told)?,
             inside: self.inside.state()?,
         })
@@ -203,6 +244,17 @@ impl<M: Model> Running<M> {
     /// Those of [`Running::step`].
     pub fn finish(mut self) -> Result<Posterior<M>> {
         while self.step()?.is_some() {}
+        self.keep();
+        let kept = self.kept.take();
+        if let Some(kept) = &kept
+            && self.ended == Some(INTERRUPTED)
+            && kept.caution().is_none()
+        {
+            return Err(Error::Interrupted {
+                path: kept.path().to_owned(),
+                steps: self.told.steps.len(),
+            });
+        }
         let (counts, seconds) = (self.counts(), self.seconds());
         let (inside, given) = (self.inside, self.given);
         let done = self.told.steps.last().map_or(0.0, |s| s.done);
@@ -210,6 +262,7 @@ impl<M: Model> Running<M> {
         let ended = self.ended.filter(|_| done < 1.0);
         let outcome = self.threads.run(|| inside.finish())?;
         let (mut draws, mut cautions) = (outcome.draws, outcome.cautions);
+        cautions.extend(kept.and_then(|kept| kept.caution()));
         cautions.extend(ended.map(|by| {
             format!(
                 "ended {by} after {} steps, {:.0} % of the way",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::checkpoint::{Checkpoint, Going};
 use crate::base::error::Result;
 use crate::data::{Dataset, Standardise, TargetScale};
 use crate::engine::{self, Bound, Engine};
@@ -24,6 +25,10 @@ pub(super) struct Setup<'a, M> {
     pub(super) scaling: Scaling,
     /// Wall time after which no further step is begun.
     pub(super) within: Option<Duration>,
+    /// Where its state is kept.
+    pub(super) checkpoint: Option<Checkpoint>,
+    /// What is done with one that is there.
+    pub(super) going: Going,
 }
 
 impl<M: Model> Setup<'_, M> {

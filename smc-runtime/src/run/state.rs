@@ -7,11 +7,13 @@ use crate::base::saved::Saved;
 use crate::infer::observe::Step;
 use crate::problem::Counts;
 
-/// A run between two steps, in any format of `serde`. It knows which run it is of: [`Run::resume`](super::Run::resume) refuses it
+/// A run between two steps, in any format of `serde`. It knows which run it is of: [`Run::resume_from`](super::Run::resume_from) refuses it
 /// where something else would go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub(super) fingerprint: Fingerprint,
+    /// Steps made.
+    pub(super) steps: usize,
     pub(super) told: Saved,
     pub(super) inside: Saved,
 }

@@ -111,6 +111,14 @@ fn what_was_saved_comes_back_to_the_bit() {
     }
 }
 
+#[bayes_model]
+#[likelihood(Bernoulli(logit = output))]
+#[standardise]
+struct Kind {
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<4, 1>,
+}
+
 #[test]
 fn new_rows_are_read_by_the_columns_that_came_along() {
     let folder = Folder::new();
@@ -118,17 +126,12 @@ fn new_rows_are_read_by_the_columns_that_came_along() {
     let mut text = "size,colour,kind\n".to_owned();
     for i in 0..40 {
         let (colour, kind) = (["red", "green", "blue"][i % 3], ["plum", "pear"][i % 2]);
-        text += &format!("{},{colour},{kind}\n", 7_000_000_000u64 + i as u64);
+        let size = 7_000_000_000u64 + i as u64;
+        text += &[&size.to_string(), colour, kind].join(",");
+        text += "\n";
     }
     std::fs::write(&train, text).unwrap();
     std::fs::write(&new, "colour,size\nblue,7000000003\nred,7000000010\n").unwrap();
-    #[bayes_model]
-    #[likelihood(Bernoulli(logit = output))]
-    #[standardise]
-    struct Kind {
-        #[prior(Normal(0.0, 1.0))]
-        output: Linear<4, 1>,
-    }
     let data = Table::new()
         .target("kind")
         .categorical(["colour"])

@@ -299,7 +299,7 @@ fn resumed_gives_the_same_bits(engine: Engine, kept: usize) {
             let saved = serde_json::to_string(&first.state().unwrap()).unwrap();
             drop(first);
             let state: State = serde_json::from_str(&saved).unwrap();
-            let second = begin(again()).threads(1).resume(&state).unwrap();
+            let second = begin(again()).threads(1).resume_from(&state).unwrap();
             assert_eq!(second.steps().len(), interrupted);
             let second = second.finish().unwrap();
             assert!(ends(&second) == ends(&straight), "{name} at {interrupted}");
@@ -328,7 +328,7 @@ fn a_state_of_another_run_is_refused_with_what_differs() {
     let mut begun = run(&rows).begin().unwrap();
     begun.step().unwrap();
     let state = begun.state().unwrap();
-    run(&rows).resume(&state).unwrap();
+    run(&rows).resume_from(&state).unwrap();
     let mut targets = rows.targets().to_vec();
     targets[7] += 1e-3;
     let other = Dataset::new(2, rows.features().to_vec(), targets).unwrap();
@@ -338,7 +338,7 @@ fn a_state_of_another_run_is_refused_with_what_differs() {
     let order: Vec<usize> = (0..80).collect();
     let chains = mcmc().chains(2).warmup(4).draws(4);
     let refused = |run: Run<'_, Line<2>>, what: &str| {
-        let error = run.resume(&state).map(|_| ()).unwrap_err();
+        let error = run.resume_from(&state).map(|_| ()).unwrap_err();
         assert!(matches!(error, Error::OtherRun { .. }), "{error}");
         let text = error.to_string();
         let start = format!("a saved state of another run: its {what} is ");
@@ -360,7 +360,7 @@ fn a_state_of_another_run_is_refused_with_what_differs() {
     )
     .with(short())
     .seed(4)
-    .resume(&state);
+    .resume_from(&state);
     let text = error.map(|_| ()).unwrap_err().to_string();
     assert!(text.contains("its model is Line {"), "{text}");
 }
@@ -382,7 +382,11 @@ fn a_damaged_state_is_refused() {
             let byte = damaged[part][place].as_u64().unwrap();
             damaged[part][place] = (byte ^ 1).into();
             let state: State = serde_json::from_value(damaged).unwrap();
-            let text = run().resume(&state).map(|_| ()).unwrap_err().to_string();
+            let text = run()
+                .resume_from(&state)
+                .map(|_| ())
+                .unwrap_err()
+                .to_string();
             let expected = "a saved value: expected the bytes that were written";
             assert!(text.starts_with(expected), "{part} at {place}: {text}");
         }
@@ -399,7 +403,7 @@ fn a_run_that_an_observer_stops_can_go_on() {
     let mut stopped = run().observe(EndAt(3)).begin().unwrap();
     while stopped.step().unwrap().is_some() {}
     assert_eq!(stopped.steps().len(), 3);
-    let resumed = run().resume(&stopped.state().unwrap()).unwrap();
+    let resumed = run().resume_from(&stopped.state().unwrap()).unwrap();
     let straight = run().run().unwrap();
     assert!(ends(&resumed.finish().unwrap()) == ends(&straight));
 }
