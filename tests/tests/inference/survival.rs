@@ -30,20 +30,20 @@ fn data() -> Dataset {
 /// Runs of a second or more, of every kind that goes step by step.
 fn algorithms() -> Vec<Box<dyn Inference>> {
     vec![
-        Box::new(smc().particles(64).moves(8)),
+        Box::new(smc().particles(32).moves(8)),
         Box::new(
             smc()
                 .particles(32)
                 .warm(ensemble().members(8).epochs(100), 0.5)
-                .final_moves(60)
+                .final_moves(200)
                 .recycle(true),
         ),
-        Box::new(mcmc().chains(8).warmup(150).draws(150)),
-        Box::new(sghmc().chains(8).passes(300)),
-        Box::new(ensemble().members(16).epochs(300)),
-        Box::new(score_vi().passes(1500)),
-        Box::new(bali().passes(400)),
-        Box::new(swag().passes(2000)),
+        Box::new(mcmc().chains(8).warmup(500).draws(500)),
+        Box::new(sghmc().chains(8).passes(900)),
+        Box::new(ensemble().members(16).epochs(900)),
+        Box::new(score_vi().passes(4000)),
+        Box::new(bali().passes(1200)),
+        Box::new(swag().passes(6000)),
     ]
 }
 

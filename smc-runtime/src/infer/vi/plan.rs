@@ -1,5 +1,6 @@
 //! How many passes on which batches: the settings that all fits share, and what they come to for a problem.
 
+use std::fmt;
 use std::ops::Range;
 
 use crate::base::error::{Error, Result};
@@ -21,13 +22,24 @@ pub(super) struct Passes {
 }
 
 /// What an algorithm does unless it is told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Usual {
     /// Updates, which passes follow from, and the fewest passes.
     pub(super) updates: usize,
     pub(super) passes: usize,
     /// Rows of a batch, from the rows of the data and the number of parameters.
     pub(super) batch: fn(usize, usize) -> usize,
+}
+
+/// Without the function, whose address is another in every process: settings are told apart by how they read.
+impl fmt::Debug for Usual {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} updates, at least {} passes",
+            self.updates, self.passes
+        )
+    }
 }
 
 impl Default for Passes {
