@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use examples::algorithm::{Algorithm, BudgetFlags, parameters};
 use examples::fit::Way;
+use examples::keep::KeepFlags;
 use examples::network::NetworkFlags;
 use examples::uci::file;
 use examples::{Flags, choice, exit, word};
@@ -44,6 +45,8 @@ struct Args {
     network: NetworkFlags,
     #[command(flatten)]
     budget: BudgetFlags,
+    #[command(flatten)]
+    keep: KeepFlags,
     /// Particles of all islands together.
     #[arg(long, default_value_t = 16)]
     particles: usize,
@@ -399,10 +402,11 @@ fn run(args: &Args) -> Result<()> {
         (_, Algorithm::Sghmc) => Box::new(chains(args, budget)),
         _ => infer.within(args.budget, &args.flags, &run, (rows, dim))?,
     };
-    let posterior = run
-        .with_boxed(algorithm)
-        .observe(Progress::bar("images"))
-        .run()?;
+    let run = run.with_boxed(algorithm).observe(Progress::bar("images"));
+    let posterior = args.keep.apply(run).run()?;
+    let layers: Vec<String> = widths.iter().map(usize::to_string).collect();
+    let notes = [("infer", word(&infer)), ("layers", layers.join(","))];
+    args.keep.keep(&posterior, &notes)?;
     let (report, scores) = (
         posterior.report(),
         args.budget.fit.predict.of(&posterior, &test)?,

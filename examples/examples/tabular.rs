@@ -2,16 +2,19 @@
 //!
 //! `cargo run --release --example tabular -- --train FILE --task regression`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use examples::algorithm::{Algorithm, BudgetFlags, parameters};
+use examples::keep::KeepFlags;
 use examples::network::{NetworkFlags, Use};
 use examples::{Flags, choice, exit, wine, word};
 use models::{LinearRegression, MultinomialRegression};
 use serde_json::{Value, json};
-use smc_runtime::data::{Column, Table};
+use smc_runtime::data::{Column, Schema, Table};
+use smc_runtime::posterior::predict::{Prediction, Scored};
+use smc_runtime::posterior::saved::inspect;
 use smc_runtime::prelude::*;
 
 /// How well does a small Bayesian network, or a linear model, predict a table of one's own?
@@ -24,7 +27,7 @@ struct Args {
     #[arg(long)]
     train: Option<PathBuf>,
     /// Table of test rows with the same columns.
-    #[arg(long, requires = "train", conflicts_with = "holdout")]
+    #[arg(long, conflicts_with = "holdout")]
     test: Option<PathBuf>,
     /// Fraction of the training table to hold out in place of a test table; every class in its share.
     #[arg(long, default_value_t = 0.2)]
@@ -51,6 +54,15 @@ struct Args {
     network: NetworkFlags,
     #[command(flatten)]
     budget: BudgetFlags,
+    #[command(flatten)]
+    keep: KeepFlags,
+    /// A posterior that `--save` wrote, in place of a table to learn from: it scores the rows of `--test`, or predicts those of
+    /// `--new`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["train", "save", "checkpoint"])]
+    load: Option<PathBuf>,
+    /// Table of rows without a target: what the posterior of `--load` says of each goes to standard output, as a table.
+    #[arg(long, value_name = "FILE", requires = "load", conflicts_with = "test")]
+    new: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -65,6 +77,13 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    if let Some(path) = &args.load {
+        return loaded(args, path);
+    }
+    if args.test.is_some() && args.train.is_none() {
+        let expected = "`--train` says what is learned, or `--load` what was";
+        return Err(Error::config("test", "alone", expected));
+    }
     let infer: Algorithm = choice("infer", &args.infer)?;
     let usual = args.flags.size("", "regression");
     let task: Task = choice("task", args.task.as_deref().unwrap_or(usual))?;
@@ -209,38 +228,180 @@ impl Use for Score<'_> {
         let size = parameters(train.columns(), &network.widths(50)?, outputs);
         let settings = infer.within(budget, &args.flags, &run, (train.rows(), size))?;
         let run = run.with_boxed(settings).observe(Progress::bar("table"));
-        let posterior = run.run()?;
-        let (report, prediction) = (posterior.report(), way.of(&posterior, test)?);
-        let scores = prediction.summary();
-        eprintln!("{report}\n\n{scores}");
-        let mut out = json!({
-            "example": "tabular", "seed": args.flags.seed, "task": word(&task), "infer": word(&infer), "rows": train.rows(),
-            "test_rows": test.rows(), "features": train.columns(), "layers": network.widths(50)?, "activation": network.nonlinearity()?.to_string(), "target_scale": prediction.target_scale().to_string(),
-            "seconds": report.seconds,
+        let posterior = args.keep.apply(run).run()?;
+        let notes = [
+            ("task", word(&task)),
+            ("infer", word(&infer)),
+            ("layers", words(&network.widths(50)?)),
+            ("activation", network.nonlinearity()?.to_string()),
+            ("noise", network.noise.clone()),
+        ];
+        args.keep.keep(&posterior, &notes)?;
+        let scored = way.of(&posterior, test)?;
+        eprintln!("{}\n", posterior.report());
+        let known = json!({
+            "task": word(&task), "infer": word(&infer), "layers": network.widths(50)?,
+            "activation": network.nonlinearity()?.to_string(), "features": train.columns(),
         });
-        let mut add = |key: &str, value: Option<f64>| out[key] = Value::from(value);
-        if task == Task::Regression {
-            let crps = prediction.crps();
-            eprintln!("CRPS {:.3}", crps.unwrap_or(f64::NAN));
-            add("rmse", scores.rmse);
-            add("lppd", Some(scores.lppd));
-            add("crps", crps);
-            add("coverage", scores.coverage_90);
-        } else {
-            add("accuracy", scores.accuracy);
-            add("nll", scores.nll);
-            add("brier", scores.brier);
-            add("ece", scores.calibration_error);
-        }
-        if task == Task::Binary {
-            let auroc = prediction.auroc(1);
-            match auroc {
-                Some(auroc) => eprintln!("AUROC {auroc:.3}"),
-                None => eprintln!("AUROC none: the rows to score are all of one class"),
-            }
-            add("auroc", auroc);
-        }
-        args.flags.print(&out);
+        args.flags
+            .print(&told(task, known, &posterior, &scored, args.flags.seed));
         Ok(())
+    }
+}
+
+fn words(widths: &[usize]) -> String {
+    let widths: Vec<String> = widths.iter().map(usize::to_string).collect();
+    widths.join(",")
+}
+
+/// The scores of a posterior, also in words, beside what is known of it.
+fn told<M: Model>(
+    task: Task,
+    known: Value,
+    posterior: &Posterior<M>,
+    scored: &Scored<'_>,
+    seed: u64,
+) -> Value {
+    let (report, scores) = (posterior.report(), scored.summary());
+    eprintln!("{scores}");
+    let mut out = json!({
+        "example": "tabular", "seed": seed, "rows": report.rows, "test_rows": scored.rows(),
+        "target_scale": scored.target_scale().to_string(), "seconds": report.seconds,
+    });
+    if let (Value::Object(out), Value::Object(known)) = (&mut out, known) {
+        out.extend(known);
+    }
+    let mut add = |key: &str, value: Option<f64>| out[key] = Value::from(value);
+    if task == Task::Regression {
+        let crps = scored.crps();
+        eprintln!("CRPS {:.3}", crps.unwrap_or(f64::NAN));
+        add("rmse", scores.rmse);
+        add("lppd", Some(scores.lppd));
+        add("crps", crps);
+        add("coverage", scores.coverage_90);
+    } else {
+        add("accuracy", scores.accuracy);
+        add("nll", scores.nll);
+        add("brier", scores.brier);
+        add("ece", scores.calibration_error);
+    }
+    if task == Task::Binary {
+        let auroc = scored.auroc(1);
+        match auroc {
+            Some(auroc) => eprintln!("AUROC {auroc:.3}"),
+            None => eprintln!("AUROC none: the rows to score are all of one class"),
+        }
+        add("auroc", auroc);
+    }
+    out
+}
+
+/// What a posterior says that was saved.
+fn loaded(args: &Args, path: &Path) -> Result<()> {
+    let content = inspect(path)?;
+    eprintln!("{content}\n");
+    let note = |name: &str| {
+        let expected = "one that `tabular --save` wrote";
+        let found = content.notes.get(name);
+        found.ok_or_else(|| Error::config("load", path.display(), expected))
+    };
+    let (task, infer): (Task, Algorithm) = (
+        choice("task", note("task")?)?,
+        choice("infer", note("infer")?)?,
+    );
+    let network = NetworkFlags {
+        hidden: None,
+        layers: Some(note("layers")?.clone()),
+        activation: Some(note("activation")?.clone()),
+        noise: note("noise")?.clone(),
+    };
+    let again = Again {
+        args,
+        path,
+        task,
+        infer,
+        network: &network,
+        features: content.model.features,
+    };
+    let classes = content.classes.len();
+    match (task, infer) {
+        (Task::Regression, Algorithm::Linear) => again.with(LinearRegression::default()),
+        (_, Algorithm::Linear) => again.with(MultinomialRegression::sized(classes)),
+        _ => network.hand(classes, again),
+    }
+}
+
+struct Again<'a> {
+    args: &'a Args,
+    path: &'a Path,
+    task: Task,
+    infer: Algorithm,
+    network: &'a NetworkFlags,
+    features: usize,
+}
+
+impl Use for Again<'_> {
+    type Gives = ();
+
+    fn with<M: Infers>(self, model: M) -> Result<()> {
+        let (args, task) = (self.args, self.task);
+        let posterior = model.load_on(self.path, args.flags.engine)?;
+        let schema = || -> Result<&Schema> {
+            posterior.schema().ok_or_else(|| {
+                let expected = "one that learned from a table";
+                Error::config("load", self.path.display(), expected)
+            })
+        };
+        let way = args.budget.fit.predict;
+        if let Some(new) = &args.new {
+            let rows = schema()?.read_features(new)?;
+            print!("{}", table_of(&way.of(&posterior, &rows)?));
+            return Ok(());
+        }
+        let Some(test) = &args.test else {
+            return Ok(());
+        };
+        let test = schema()?.read(test)?;
+        let known = json!({
+            "task": word(&task), "infer": word(&self.infer), "layers": self.network.widths(50)?,
+            "activation": self.network.nonlinearity()?.to_string(), "features": self.features,
+        });
+        let scored = way.of(&posterior, &test)?;
+        let seed = posterior.report().seed;
+        args.flags
+            .print(&told(task, known, &posterior, &scored, seed));
+        Ok(())
+    }
+}
+
+/// What is predicted of every row, with a header: probabilities of classes, or mean, sd and the bounds of 90 %.
+fn table_of(said: &Prediction<'_>) -> String {
+    let mut lines = Vec::new();
+    match said.class_names() {
+        Some(classes) => {
+            lines.push(classes.iter().map(|c| quoted(c)).collect::<Vec<_>>());
+            for row in 0..said.rows() {
+                let p = said.probabilities(row).unwrap_or_default();
+                lines.push(p.iter().map(|p| format!("{p:.6}")).collect());
+            }
+        }
+        None => {
+            lines.push(["mean", "sd", "5%", "95%"].map(str::to_owned).to_vec());
+            let bounds = said.interval(0.9).unwrap_or_default();
+            for ((mean, sd), (low, high)) in said.mean().iter().zip(said.sd()).zip(bounds) {
+                lines.push([*mean, sd, low, high].map(|x| x.to_string()).to_vec());
+            }
+        }
+    }
+    let lines: Vec<String> = lines.iter().map(|line| line.join(",")).collect();
+    lines.join("\n") + "\n"
+}
+
+/// A name in a table.
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"', '\n']) {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_owned()
     }
 }

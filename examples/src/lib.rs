@@ -4,6 +4,7 @@ pub mod algorithm;
 pub mod cases;
 pub mod curve;
 pub mod fit;
+pub mod keep;
 pub mod network;
 pub mod picture;
 pub mod uci;

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use serde::de::DeserializeOwned;
 
-use super::{CHECKS, CONTENT, FORMAT, KIND, VERSION, WRITER, check};
+use super::{CHECKS, CONTENT, Check, FORMAT, KIND, VERSION, WRITER, check};
 use crate::base::error::{Error, Result};
 
 /// A file that [`archive`](super::archive()) wrote. Its header is checked when it is opened, each block when it is read; no more is allocated than the file is
@@ -24,6 +24,9 @@ pub struct Archive {
     metadata: Metadata,
     checks: HashMap<String, String>,
 }
+
+/// Bytes that are read together; a multiple of 8.
+const TOGETHER: usize = 1 << 18;
 
 /// Bytes that stand before the header.
 const BEFORE: u64 = 8;
@@ -112,7 +115,7 @@ impl Archive {
             metadata,
             path,
         };
-        archive.sound("", archive.word(CONTENT).as_bytes())?;
+        archive.fits("", check(archive.word(CONTENT).as_bytes()))?;
         Ok(archive)
     }
 
@@ -151,9 +154,9 @@ impl Archive {
         }
     }
 
-    /// Whether the checksum of a block, or of the content, is that of these bytes.
-    fn sound(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let found = format!("{:016x}", check(bytes));
+    /// Whether the checksum of a block, or of the content, is `found`.
+    fn fits(&self, name: &str, found: u64) -> Result<()> {
+        let found = format!("{found:016x}");
         if self.checks.get(name) == Some(&found) {
             return Ok(());
         }
@@ -201,29 +204,42 @@ impl Archive {
         }
     }
 
-    fn read(&self, name: &str, dtype: Dtype) -> Result<Vec<u8>> {
+    /// The numbers of a block, each of `N` bytes, read some at a time; an error if its checksum does not fit in the end.
+    fn read<T, const N: usize>(
+        &self,
+        name: &str,
+        dtype: Dtype,
+        number: impl Fn([u8; N]) -> T,
+    ) -> Result<Vec<T>> {
         let info = self.metadata.info(name);
         let info = info.ok_or_else(|| self.wrong(name, "a block of that name", "none"))?;
         if info.dtype != dtype {
             return Err(self.wrong(name, format!("{dtype:?}"), format!("{:?}", info.dtype)));
         }
         let (from, to) = info.data_offsets;
-        let mut bytes = vec![0; to - from];
+        let mut numbers = Vec::with_capacity((to - from) / N);
+        let mut sum = Check::default();
+        let mut part = vec![0; TOGETHER.min(to - from)];
         let read = || {
-            let mut file = self
-                .file
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
             file.seek(SeekFrom::Start(self.start + from as u64))?;
-            file.read_exact(&mut bytes)
+            let mut left = to - from;
+            while left > 0 {
+                let part = &mut part[..TOGETHER.min(left)];
+                file.read_exact(part)?;
+                sum.add(part);
+                numbers.extend(part.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)));
+                left -= part.len();
+            }
+            Ok(())
         };
         let done = { read }();
         done.map_err(|source| Error::Io {
             path: self.path.clone(),
             source,
         })?;
-        self.sound(name, &bytes)?;
-        Ok(bytes)
+        self.fits(name, sum.number())?;
+        Ok(numbers)
     }
 
     /// The 32-bit floats of a block; those of which half were kept have zeros in the other.
@@ -231,22 +247,12 @@ impl Archive {
     /// # Errors
     /// If there is none of that name, if it has others, or if it is damaged.
     pub fn f32s(&self, name: &str) -> Result<Vec<f32>> {
-        let half = self
-            .metadata
-            .info(name)
-            .is_some_and(|i| i.dtype == Dtype::BF16);
-        if half {
-            let bytes = self.read(name, Dtype::BF16)?;
-            let wide = |x: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*x)) << 16);
-            return Ok(bytes.as_chunks::<2>().0.iter().map(wide).collect());
+        let info = self.metadata.info(name);
+        if info.is_some_and(|i| i.dtype == Dtype::BF16) {
+            let wide = |x| f32::from_bits(u32::from(u16::from_le_bytes(x)) << 16);
+            return self.read(name, Dtype::BF16, wide);
         }
-        let bytes = self.read(name, Dtype::F32)?;
-        Ok(bytes
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|x| f32::from_le_bytes(*x))
-            .collect())
+        self.read(name, Dtype::F32, f32::from_le_bytes)
     }
 
     /// The 64-bit floats of a block.
@@ -254,13 +260,7 @@ impl Archive {
     /// # Errors
     /// As [`Archive::f32s`].
     pub fn f64s(&self, name: &str) -> Result<Vec<f64>> {
-        let bytes = self.read(name, Dtype::F64)?;
-        Ok(bytes
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .map(|x| f64::from_le_bytes(*x))
-            .collect())
+        self.read(name, Dtype::F64, f64::from_le_bytes)
     }
 
     /// The whole numbers of a block.
@@ -268,13 +268,7 @@ impl Archive {
     /// # Errors
     /// As [`Archive::f32s`].
     pub fn u64s(&self, name: &str) -> Result<Vec<u64>> {
-        let bytes = self.read(name, Dtype::U64)?;
-        Ok(bytes
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .map(|x| u64::from_le_bytes(*x))
-            .collect())
+        self.read(name, Dtype::U64, u64::from_le_bytes)
     }
 
     /// The bytes of a block.
@@ -282,6 +276,6 @@ impl Archive {
     /// # Errors
     /// As [`Archive::f32s`].
     pub fn u8s(&self, name: &str) -> Result<Vec<u8>> {
-        self.read(name, Dtype::U8)
+        self.read(name, Dtype::U8, |[byte]: [u8; 1]| byte)
     }
 }

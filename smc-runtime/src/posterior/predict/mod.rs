@@ -129,6 +129,12 @@ impl Prediction<'_> {
         }
     }
 
+    /// The names of the classes, or their numbers; `None` where targets are no classes, and of no rows.
+    pub fn class_names(&self) -> Option<Vec<String>> {
+        let classes = self.probabilities(0)?.len();
+        Some((0..classes).map(|class| self.class_name(class)).collect())
+    }
+
     /// The name of a class, or its number.
     pub(crate) fn class_name(&self, class: usize) -> String {
         let name = self.classes.get(class).cloned();
