@@ -132,6 +132,11 @@ pub struct Language;
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// The page on what is kept, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/keep.md")]
+pub struct Keep;
+
 /// The page on classes, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/classification.md")]
