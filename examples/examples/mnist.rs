@@ -407,6 +407,9 @@ fn run(args: &Args) -> Result<()> {
     let layers: Vec<String> = widths.iter().map(usize::to_string).collect();
     let notes = [("infer", word(&infer)), ("layers", layers.join(","))];
     args.keep.keep(&posterior, &notes)?;
+    if let Some(folder) = &args.keep.zarr {
+        posterior.to_zarr(folder, &train)?;
+    }
     let (report, scores) = (
         posterior.report(),
         args.budget.fit.predict.of(&posterior, &test)?,

@@ -237,16 +237,36 @@ impl Use for Score<'_> {
             ("noise", network.noise.clone()),
         ];
         args.keep.keep(&posterior, &notes)?;
+        if let Some(folder) = &args.keep.zarr {
+            posterior.to_zarr(folder, train)?;
+        }
         let scored = way.of(&posterior, test)?;
         eprintln!("{}\n", posterior.report());
         let known = json!({
             "task": word(&task), "infer": word(&infer), "layers": network.widths(50)?,
             "activation": network.nonlinearity()?.to_string(), "features": train.columns(),
         });
-        args.flags
-            .print(&told(task, known, &posterior, &scored, args.flags.seed));
+        let mut out = told(task, known, &posterior, &scored, args.flags.seed);
+        if args.keep.zarr.is_some() {
+            out["exported"] = exported(&posterior, train)?;
+        }
+        args.flags.print(&out);
         Ok(())
     }
+}
+
+/// What a tool that reads the exported draws should find again.
+fn exported<M: Model>(posterior: &Posterior<M>, train: &Dataset) -> Result<Value> {
+    let quantities = posterior.summary().quantities.into_iter();
+    let of = quantities.map(
+        |q| json!({"name": q.name, "mean": q.mean, "sd": q.sd, "ess": q.ess, "r_hat": q.r_hat}),
+    );
+    let quantities: Vec<Value> = of.collect();
+    let loo = posterior.loo(train)?;
+    eprintln!("{loo}");
+    Ok(json!({
+        "loo": loo.elpd, "loo_error": loo.error, "loo_p": loo.p, "loo_rows": loo.rows, "k": loo.k, "summary": quantities,
+    }))
 }
 
 fn words(widths: &[usize]) -> String {

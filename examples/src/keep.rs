@@ -17,6 +17,9 @@ pub struct KeepFlags {
     /// Go on from the state in the file of `--checkpoint`.
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
+    /// Write the posterior into this new folder, for ArviZ.
+    #[arg(long, value_name = "DIR")]
+    pub zarr: Option<PathBuf>,
 }
 
 impl KeepFlags {

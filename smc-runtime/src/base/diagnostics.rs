@@ -116,19 +116,23 @@ pub fn effective_sample_size(chains: &[Vec<f64>]) -> Option<f64> {
         return None;
     }
     let correlation = |lag: usize| 1.0 - (within - covariance(lag)) / total;
-    let (mut sum, mut last) = (0.0, f64::INFINITY);
+    let (mut sum, mut last, mut left) = (0.0, f64::INFINITY, 0.0);
     for lag in (0..half - 1).step_by(2) {
         // At lag 0 it is 1, whatever the halves' means say.
         let even = if lag == 0 { 1.0 } else { correlation(lag) };
-        last = (even + correlation(lag + 1)).min(last);
-        if last <= 0.0 {
+        let pair = even + correlation(lag + 1);
+        // Of the pair at which the sum ends, the first alone counts, and once.
+        if pair <= 0.0 || lag + 4 >= half {
+            left = even.max(0.0);
             break;
         }
+        last = pair.min(last);
         sum += last;
     }
     let draws = n * halves.len() as f64;
     // Draws that repel each other look better than independent ones; more than this cannot be told from few draws.
-    Some((draws / (2.0 * sum - 1.0).max(1.0 / draws.log10())).min(draws * draws.log10()))
+    let time = (2.0 * sum - 1.0 + left).max(1.0 / draws.log10());
+    Some(draws / time)
 }
 
 /// R-hat of one scalar across weighted groups, such as islands: √((W + B)/W) with W the mean of the variances within groups

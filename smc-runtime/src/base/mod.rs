@@ -14,3 +14,4 @@ pub mod rng;
 pub mod saved;
 pub mod scores;
 pub mod sums;
+pub(crate) mod zarr;

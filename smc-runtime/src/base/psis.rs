@@ -28,7 +28,7 @@ pub fn smooth(log_weights: &[f64]) -> Smoothed {
         k: None,
     };
     let draws = log_weights.len();
-    let tail = (draws / 5).min((3.0 * (draws as f64).sqrt()).ceil() as usize);
+    let tail = (draws / 5).min((3.0 * (draws as f64).sqrt()) as usize);
     if tail < 5 {
         return smoothed;
     }
@@ -75,7 +75,11 @@ fn pareto(x: &[f64]) -> (f64, f64) {
     const PRIOR: f64 = 10.0;
     let n = x.len();
     let count = 30 + (n as f64).sqrt() as usize;
-    let quartile = x[((n as f64 / 4.0 + 0.5) as usize).saturating_sub(1)].max(f64::MIN_POSITIVE);
+    let quartile = x[((n as f64 / 4.0 + 0.5) as usize).saturating_sub(1)];
+    if quartile <= x[0] {
+        // A quarter are the same: far from any such distribution.
+        return (f64::INFINITY, f64::NAN);
+    }
     let most = x[n - 1];
     let shape = |theta: f64| x.iter().map(|x| (-theta * x).ln_1p()).sum::<f64>() / n as f64;
     let thetas: Vec<f64> = (1..=count)

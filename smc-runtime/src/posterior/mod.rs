@@ -2,10 +2,12 @@
 
 pub mod dependence;
 pub mod importance;
+pub mod loo;
 pub mod predict;
 pub mod report;
 pub mod saved;
 pub mod summary;
+mod zarr;
 
 use std::borrow::Cow;
 use std::sync::Arc;

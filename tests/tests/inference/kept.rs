@@ -384,3 +384,112 @@ fn a_file_that_cannot_be_written_leaves_what_was_there() {
     let left: Vec<_> = std::fs::read_dir(&folder.0).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
+
+/// The raw numbers of an array of a store.
+fn floats(store: &std::path::Path, array: &str, dimensions: usize) -> Vec<f64> {
+    let chunk = (0..dimensions).fold(store.join(array).join("c"), |path, _| path.join("0"));
+    let bytes = std::fs::read(chunk).unwrap();
+    bytes
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|x| f64::from_le_bytes(*x))
+        .collect()
+}
+
+#[test]
+fn an_exported_posterior_has_the_numbers_on_their_natural_scale() {
+    let (data, folder) = (data(), Folder::new());
+    let posterior = Net::infer(&data)
+        .with(mcmc().chains(2).warmup(5).draws(5))
+        .run()
+        .unwrap();
+    let store = folder.file("net.zarr");
+    posterior.to_zarr(&store, &data).unwrap();
+    let narrow = |x: Vec<f64>| x.into_iter().map(|x| x as f32).collect::<Vec<_>>();
+    let noise = narrow(floats(&store, "posterior/noise", 2));
+    let own: Vec<f32> = (0..10).map(|k| *posterior.draw(k).noise).collect();
+    assert_eq!(noise, own);
+    let weights = floats(&store, "posterior/hidden.weight", 4);
+    assert_eq!(weights.len(), 10 * 3 * 2);
+    assert_eq!(
+        weights[6 * 7 + 3],
+        f64::from(posterior.draw(7).hidden.weight[1][1])
+    );
+    let scored = posterior.predict(&data).unwrap();
+    let logs = floats(&store, "log_likelihood/y", 3);
+    assert_eq!(logs[4 * 60 + 17], scored.log_densities_of(17)[4]);
+    let y = floats(&store, "observed_data/y", 1);
+    assert_eq!(y[3], f64::from(data.targets()[3]));
+    let about = std::fs::read_to_string(store.join("posterior/zarr.json")).unwrap();
+    assert!(about.contains("\"algorithm\":\"mcmc\""), "{about}");
+    let there = posterior.to_zarr(&store, &data).err().unwrap().to_string();
+    assert!(there.contains("nothing is overwritten"), "{there}");
+    let nowhere = posterior.to_zarr(folder.file("none").join("net.zarr"), &data);
+    assert!(nowhere.is_err());
+    // A cloud: those of equal weight beside those that there are.
+    let cloud = Net::infer(&data)
+        .with(smc().particles(12).islands(3))
+        .run()
+        .unwrap();
+    let store = folder.file("cloud.zarr");
+    cloud.to_zarr(&store, &data).unwrap();
+    assert_eq!(
+        floats(&store, "weighted_posterior/log_weight", 2),
+        cloud.log_weights()
+    );
+    let there: Vec<f32> = (0..12).map(|k| *cloud.draw(k).noise).collect();
+    let even = narrow(floats(&store, "posterior/noise", 2));
+    assert!(even.len() == 12 && even.iter().all(|x| there.contains(x)));
+}
+
+/// y = w x + noise: without row i, w and y_i are normal by formula.
+#[test]
+fn leaving_a_row_out_is_what_a_formula_says() {
+    #[bayes_model]
+    #[likelihood(Normal(mean = output, sd = 1.0))]
+    struct Slope {
+        #[prior(Normal(0.0, 1.0))]
+        output: LinearNoBias<1, 1>,
+    }
+    let data = table(30, 1, 3, |i, x| {
+        0.7 * x[0] + ((i * 7) % 5) as f32 * 0.5 - 1.0
+    });
+    let chains = mcmc().chains(4).warmup(300).draws(4000);
+    let posterior = Slope::infer(&data).with(chains).seed(1).run().unwrap();
+    let loo = posterior.loo(&data).unwrap();
+    let at = |i: usize| (f64::from(data.features()[i]), f64::from(data.targets()[i]));
+    for (i, found) in loo.rows.iter().enumerate() {
+        let others = (0..30).filter(|j| *j != i).map(at);
+        let (xx, xy) = others.fold((1.0, 0.0), |(a, b), (x, y)| (a + x * x, b + x * y));
+        let (x, y) = at(i);
+        let (mean, variance) = (x * xy / xx, 1.0 + x * x / xx);
+        let exact =
+            -0.5 * ((std::f64::consts::TAU * variance).ln() + (y - mean).powi(2) / variance);
+        assert!((found - exact).abs() < 0.01, "{i}: {found} {exact}");
+    }
+    assert!(
+        loo.bad().is_empty() && loo.to_string().contains("at every row"),
+        "{loo}"
+    );
+    assert!((loo.elpd - loo.rows.iter().sum::<f64>()).abs() < 1e-9);
+    let other = data.select(&[0, 1]).unwrap();
+    assert!(posterior.loo(&other).is_ok());
+    let strange = table(5, 1, 9, |_, x| x[0]);
+    assert!(
+        posterior
+            .loo(&strange)
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("training rows")
+    );
+    let mode = Slope::infer(&data).with(map()).run().unwrap();
+    assert!(
+        mode.loo(&data)
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("points")
+    );
+}

@@ -102,6 +102,11 @@ impl Prediction<'_> {
         self.arguments.rows
     }
 
+    /// The logarithms of the weights of the draws.
+    pub fn log_weights(&self) -> &[f64] {
+        &self.log_weights
+    }
+
     /// Number of draws in the mixture.
     pub fn draws(&self) -> usize {
         self.log_weights.len()

@@ -43,4 +43,17 @@ impl Prediction<'_> {
             .collect()
         })
     }
+
+    /// One y at every row of each of some draws, by their numbers.
+    pub(crate) fn sample_of(&self, draws: &[usize], seed: u64) -> Vec<Vec<f64>> {
+        let streams = Streams::new(seed);
+        exec::map(draws.len(), |number| {
+            let y = |row: usize| {
+                let mut stream = streams.stream(Purpose::Predict, row + 1, number, 2);
+                let arguments = self.arguments.at(draws[number], row);
+                self.outer(self.predictive.sample(arguments, &mut stream))
+            };
+            (0..self.rows()).map(y).collect()
+        })
+    }
 }

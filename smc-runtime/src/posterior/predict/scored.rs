@@ -41,16 +41,20 @@ impl Scored<'_> {
         self.seen
     }
 
+    /// log p(y | x, θ_k) at the target of row `row`, of every draw.
+    pub fn log_densities_of(&self, row: usize) -> Vec<f64> {
+        let z = self.inner(f64::from(self.targets[row]));
+        // dz/dy = 1/sd.
+        let of = |k| self.predictive.log_density(self.arguments.at(k, row), z) - self.sd.ln();
+        (0..self.draws()).map(of).collect()
+    }
+
     /// log Σ_k W_k p(y | x, θ_k) at the target of every row.
     pub fn log_densities(&self) -> Vec<f64> {
         exec::map(self.rows(), |i| {
-            let z = self.inner(f64::from(self.targets[i]));
-            let draws = self.log_weights.iter().enumerate();
-            let terms: Vec<f64> = draws
-                .map(|(k, w)| w + self.predictive.log_density(self.arguments.at(k, i), z))
-                .collect();
-            // dz/dy = 1/sd.
-            log_sum_exp(&terms) - self.sd.ln()
+            let draws = self.log_densities_of(i).into_iter();
+            let terms = draws.zip(self.log_weights()).map(|(l, w)| w + l);
+            log_sum_exp(&terms.collect::<Vec<_>>())
         })
     }
 
