@@ -137,6 +137,11 @@ pub struct Readme;
 #[doc = include_str!("../../docs/keep.md")]
 pub struct Keep;
 
+/// The page on symmetry, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/symmetry.md")]
+pub struct Symmetry;
+
 /// The page on classes, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/classification.md")]

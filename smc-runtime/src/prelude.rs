@@ -29,6 +29,7 @@ pub use crate::model::nn::{
 pub use crate::posterior::Posterior;
 pub use crate::posterior::predict::{last_layer, linearised, noise_propagation};
 pub use crate::posterior::saved::Load;
+pub use crate::posterior::symmetry::HasSymmetries;
 pub use crate::run::{Infers, Progress, Run};
 pub use crate::sampling::adapt::{DualAveraging, Esjd, Follow, Frozen, LargestStep, Metric};
 pub use crate::sampling::anneal::{

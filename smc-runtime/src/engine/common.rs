@@ -16,6 +16,7 @@ use crate::model::dist::{Likelihood, Predictive, Response, Term};
 use crate::model::layout::{Block, Layout};
 use crate::model::nn::Rule;
 use crate::model::prior;
+use crate::model::symmetry::Symmetries;
 #[cfg(feature = "autodiff")]
 use crate::model::trial;
 use crate::model::{Model, settle};
@@ -221,6 +222,24 @@ impl<M: Model> Common<M> {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// See [`Predictor::symmetries`](crate::problem::Predictor::symmetries).
+    pub(crate) fn symmetries(&self) -> Symmetries {
+        if !self.model.is_chain() {
+            let name = self.model.name();
+            return Symmetries::none(format!("`{name}` writes its output by hand"));
+        }
+        let mut theta = vec![0.0; self.layout.dim()];
+        let mut stream = Streams::new(0).stream(Purpose::Check, 0, 0, 0);
+        prior::sample(
+            |p| self.model.priors(p),
+            &self.layout,
+            &mut theta,
+            &mut stream,
+        );
+        let priors = prior::symmetries(|p| self.model.priors(p), &self.layout, &theta);
+        Symmetries::of(&self.architecture, &self.layout, &priors)
     }
 
     pub(crate) fn counts(&self) -> Counts {

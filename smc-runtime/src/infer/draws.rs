@@ -194,9 +194,24 @@ impl Draws {
         })
     }
 
-    /// The same weights on other vectors, as many as there are.
+    /// The same weights on other vectors, as many as there are; those of a density are a cloud then.
     pub(crate) fn with_positions(self, positions: Population) -> Self {
-        Self { positions, ..self }
+        let form = match self.form {
+            Form::Density(_) => Form::Cloud {
+                log_evidence: None,
+                islands: vec![Island {
+                    log_evidence: 0.0,
+                    ess: 1.0,
+                }],
+            },
+            other => other,
+        };
+        Self {
+            positions,
+            form,
+            streams: None,
+            ..self
+        }
     }
 
     /// What draws of a density were drawn by.

@@ -19,6 +19,7 @@ pub mod prior;
 mod role;
 mod rule;
 mod settle;
+pub mod symmetry;
 #[cfg(feature = "autodiff")]
 pub mod tensor;
 mod term;

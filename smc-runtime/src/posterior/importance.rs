@@ -78,7 +78,7 @@ impl<M: Model> Posterior<M> {
         }
         let before = self.predict(data)?.log_densities();
         // In the order of the training rows, in which the parameters are.
-        let inputs = self.aligned(data.inputs())?;
+        let inputs = self.in_order(data.inputs())?;
         let densities = |inputs: &Features| -> Result<Vec<f64>> {
             let prediction = self.prediction(inputs)?;
             Ok(Scored::new(prediction, data.targets().to_vec(), 0).log_densities())

@@ -7,6 +7,7 @@ pub mod predict;
 pub mod report;
 pub mod saved;
 pub mod summary;
+pub mod symmetry;
 mod zarr;
 
 use std::borrow::Cow;
@@ -64,6 +65,12 @@ impl<M: Model> Posterior<M> {
             report,
             learned_from,
         }
+    }
+
+    /// The same with other vectors of the same weights, which are no longer those that a density draws.
+    pub(crate) fn with_positions(mut self, positions: Population) -> Self {
+        self.draws = self.draws.with_positions(positions);
+        self
     }
 
     /// The model, with all sizes filled in.
@@ -221,7 +228,7 @@ impl<M: Model> Posterior<M> {
     }
 
     /// `features` with the columns of the training rows, in their order and centred as they are.
-    fn aligned<'f>(&self, features: &'f Features) -> Result<Cow<'f, Features>> {
+    fn in_order<'f>(&self, features: &'f Features) -> Result<Cow<'f, Features>> {
         features.aligned(&self.learned_from.names, &self.learned_from.shifts)
     }
 
@@ -264,7 +271,7 @@ impl<M: Model> Posterior<M> {
         says: impl FnOnce(&Features) -> Result<(Arguments, Cow<'s, [f64]>)>,
     ) -> Result<Prediction<'s>> {
         let LearnedFrom { scale, classes, .. } = &self.learned_from;
-        let features = &*self.aligned(features)?;
+        let features = &*self.in_order(features)?;
         let scaled = scale.as_ref().map(|s| s.apply_features(features));
         let scaled = scaled.transpose()?;
         let (arguments, log_weights) = says(scaled.as_ref().unwrap_or(features))?;

@@ -11,6 +11,7 @@ use crate::data::{Dataset, Features};
 use crate::model::architecture::Architecture;
 use crate::model::dist::Predictive;
 use crate::model::layout::Layout;
+use crate::model::symmetry::Symmetries;
 
 /// The engine that a model runs on, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +96,11 @@ pub trait Predictor: Send + Sync {
     /// # Errors
     /// For a class that does not exist, naming the row.
     fn check_targets(&self, data: &Dataset) -> Result<()>;
+
+    /// The maps of its parameters that change neither outputs nor prior; none where nothing is known.
+    fn symmetries(&self) -> Symmetries {
+        Symmetries::none("nothing is known of this model")
+    }
 
     /// The capability to show the network's outputs and their slopes; `Err` says which part of the model lacks it.
     ///

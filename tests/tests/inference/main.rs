@@ -24,6 +24,7 @@ mod starts;
 mod stochastic;
 mod survival;
 mod swag;
+mod symmetry;
 mod variational;
 mod verdict;
 mod without_draws;

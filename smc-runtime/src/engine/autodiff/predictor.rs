@@ -16,6 +16,7 @@ use crate::model::architecture::Architecture;
 use crate::model::check::Takes;
 use crate::model::dist::Predictive;
 use crate::model::layout::{Block, Layout};
+use crate::model::symmetry::Symmetries;
 use crate::model::tensor::{
     Act, Device, Float, Fuses, Fusing, Heads, Leaf, Params, Tape, Watch, from_vec,
 };
@@ -238,6 +239,10 @@ impl<M: Model, D: Backend<f32>> Predictor for AutodiffPredictor<M, D> {
             width,
             values: groups.concat(),
         })
+    }
+
+    fn symmetries(&self) -> Symmetries {
+        self.common.symmetries()
     }
 
     fn predictive(&self) -> &dyn Predictive {

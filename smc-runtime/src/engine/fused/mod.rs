@@ -32,6 +32,7 @@ use crate::model::Model;
 use crate::model::architecture::{Architecture, Nature};
 use crate::model::dist::Predictive;
 use crate::model::layout::Layout;
+use crate::model::symmetry::Symmetries;
 use crate::numerics::PANEL;
 use crate::numerics::isa::{Instructions, Isa};
 use crate::problem::density::Density;
@@ -126,6 +127,10 @@ impl<M: Model> Predictor for FusedPredictor<M> {
         self.common.check_inputs(data)?;
         self.common.count(thetas.len(), data.rows(), false);
         Ok(self.program.arguments(thetas, data))
+    }
+
+    fn symmetries(&self) -> Symmetries {
+        self.common.symmetries()
     }
 
     fn predictive(&self) -> &dyn Predictive {

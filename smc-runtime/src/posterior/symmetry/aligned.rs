@@ -1,0 +1,185 @@
+//! Draws whose neurons mean the same.
+
+use std::fmt;
+
+use super::Symmetries;
+use super::matching::matched;
+use crate::base::error::{Error, Result};
+use crate::base::exec;
+use crate::model::Model;
+use crate::posterior::Posterior;
+use crate::problem::population::Population;
+
+/// A posterior whose draws have been given their copies that are nearest to each other: neuron k of one is neuron k of another. What it predicts is what the
+/// posterior predicts, and its weights can be averaged, compared and summarised.
+pub struct Aligned<M> {
+    /// The draws.
+    pub posterior: Posterior<M>,
+    /// The maps that were made use of.
+    pub symmetries: Symmetries,
+    /// How much weights vary before and after, hidden layer by hidden layer.
+    pub spread: Vec<(String, Sides)>,
+    /// Passes over all draws until nothing changed.
+    pub passes: usize,
+}
+
+/// The mean over the numbers of a layer's neurons of their standard deviation over draws.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sides {
+    /// As the draws came.
+    pub before: f64,
+    /// Aligned.
+    pub after: f64,
+}
+
+/// Passes at the most.
+const PASSES: usize = 30;
+
+impl<M: Model> Posterior<M> {
+    /// The maps of its parameters that change neither outputs nor prior.
+    pub fn symmetries(&self) -> Symmetries {
+        self.predictor().symmetries()
+    }
+
+    /// The same posterior with the copy of every draw that is nearest to a consensus of all: permutations by linear assignment and signs, hidden layer
+    /// by hidden layer, the consensus being the mean of what is matched, until nothing changes. Ours; the algorithm of Wiese et al. (2023) by
+    /// clusters of neurons is another.
+    ///
+    /// ```
+    /// use smc_runtime::prelude::*;
+    ///
+    /// #[bayes_model]
+    /// #[likelihood(Normal(mean = output, sd = 0.1))]
+    /// #[infer(mcmc(chains = 4, warmup = 100, draws = 50))]
+    /// struct Net {
+    ///     #[prior(Normal(0.0, 1.0))]
+    ///     hidden: Linear<1, 3>,
+    ///     activation: Tanh,
+    ///     #[prior(Normal(0.0, 1.0))]
+    ///     output: Linear<3, 1>,
+    /// }
+    ///
+    /// let x: Vec<f32> = (0..40).map(|i| i as f32 / 10.0 - 2.0).collect();
+    /// let y = x.iter().map(|x| x.sin()).collect();
+    /// let data = Dataset::new(1, x, y)?;
+    /// let posterior = Net::infer(&data).seed(1).run()?;
+    /// let before = posterior.predict(&data)?.mean();
+    /// let aligned = posterior.aligned()?;
+    /// assert!(aligned.spread[0].1.after < aligned.spread[0].1.before);
+    /// let after = aligned.posterior.predict(&data)?.mean();
+    /// assert!(before.iter().zip(after).all(|(a, b)| (a - b).abs() < 1e-5));
+    /// println!("{aligned}");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Lacks`] where no layer can be relabelled, with the reason.
+    pub fn aligned(self) -> Result<Aligned<M>> {
+        let symmetries = self.symmetries();
+        let some = |layer: &super::HiddenLayer| layer.permutations || layer.signs.is_some();
+        if !symmetries.layers.iter().any(some) {
+            return Err(Error::lacks("aligned draws", symmetries.to_string()));
+        }
+        let weights = self.weights();
+        let mut positions = self.positions().clone();
+        let before = spreads(&symmetries, &positions, &weights);
+        let heaviest = (0..weights.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b]));
+        let mut passes = 0;
+        while passes < PASSES {
+            passes += 1;
+            let mut changed = false;
+            for layer in &symmetries.layers {
+                // At first what one draw says.
+                let consensus = match passes {
+                    1 => consensus(layer, &positions, &[(heaviest.unwrap_or(0), 1.0)]),
+                    _ => consensus(layer, &positions, &weighted(&weights)),
+                };
+                let made = exec::map(positions.len(), |k| {
+                    matched(layer, positions.row(k), &consensus)
+                });
+                for (k, made) in made.iter().enumerate() {
+                    if !made.is_nothing() {
+                        changed = true;
+                        layer.apply(made, positions.on_host().row_mut(k));
+                    }
+                }
+            }
+            if !changed && passes > 1 {
+                break;
+            }
+        }
+        let after = spreads(&symmetries, &positions, &weights);
+        let names = symmetries.layers.iter().map(|l| l.name.clone());
+        let sides = before.into_iter().zip(after);
+        let sides = sides.map(|(before, after)| Sides { before, after });
+        Ok(Aligned {
+            spread: names.zip(sides).collect(),
+            posterior: self.with_positions(positions),
+            symmetries,
+            passes,
+        })
+    }
+}
+
+fn weighted(weights: &[f64]) -> Vec<(usize, f64)> {
+    weights.iter().copied().enumerate().collect()
+}
+
+/// The weighted mean of every neuron over some draws.
+fn consensus(
+    layer: &super::HiddenLayer,
+    positions: &Population,
+    draws: &[(usize, f64)],
+) -> Vec<Vec<f32>> {
+    exec::map(layer.units, |k| {
+        let mut sum: Vec<f64> = Vec::new();
+        for &(draw, weight) in draws {
+            let neuron = layer.neuron(positions.row(draw), k);
+            sum.resize(neuron.len(), 0.0);
+            for (s, x) in sum.iter_mut().zip(neuron) {
+                *s += weight * f64::from(x);
+            }
+        }
+        sum.into_iter().map(|s| s as f32).collect()
+    })
+}
+
+/// For every hidden layer the mean standard deviation of the numbers of its neurons.
+fn spreads(symmetries: &Symmetries, positions: &Population, weights: &[f64]) -> Vec<f64> {
+    let of = |layer: &super::HiddenLayer| {
+        let each = exec::map(layer.units, |k| {
+            let (mut sum, mut squares): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+            for (draw, weight) in weights.iter().enumerate() {
+                let neuron = layer.neuron(positions.row(draw), k);
+                sum.resize(neuron.len(), 0.0);
+                squares.resize(neuron.len(), 0.0);
+                for ((s, q), x) in sum.iter_mut().zip(&mut squares).zip(neuron) {
+                    *s += weight * f64::from(x);
+                    *q += weight * f64::from(x).powi(2);
+                }
+            }
+            let sds = sum
+                .iter()
+                .zip(&squares)
+                .map(|(s, q)| (q - s * s).max(0.0).sqrt());
+            (sds.sum::<f64>(), sum.len())
+        });
+        let numbers: usize = each.iter().map(|(_, n)| n).sum();
+        each.iter().map(|(s, _)| s).sum::<f64>() / numbers.max(1) as f64
+    };
+    symmetries.layers.iter().map(of).collect()
+}
+
+impl<M> fmt::Display for Aligned<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.symmetries)?;
+        for (name, sides) in &self.spread {
+            writeln!(
+                f,
+                "`{name}`: standard deviation of a weight {:.3} before, {:.3} after",
+                sides.before, sides.after
+            )?;
+        }
+        write!(f, "aligned in {} passes", self.passes)
+    }
+}
