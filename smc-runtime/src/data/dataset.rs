@@ -129,8 +129,8 @@ impl Dataset {
     }
 
     /// With what was learned of the table that it was read from.
-    pub(super) fn learned_as(mut self, schema: &std::sync::Arc<super::table::Schema>) -> Self {
-        self.inputs = self.inputs.learned_as(schema);
+    pub(super) fn learned_as(mut self, learned: &std::sync::Arc<super::table::Learned>) -> Self {
+        self.inputs = self.inputs.learned_as(learned);
         self
     }
 

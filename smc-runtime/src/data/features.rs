@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::finite;
 use super::origin::Origin;
 use super::shift::{Shift, shift_of};
-use super::table::Schema;
+use super::table::Learned;
 use crate::base::error::{Error, Result};
 
 /// A table of N rows of features, without targets: what predictions are asked for where the targets are not known yet.
@@ -266,16 +266,16 @@ impl Features {
     }
 
     /// Where the rows stand in the file that they were read from, if they were.
-    pub(super) fn learned_as(mut self, schema: &Arc<Schema>) -> Self {
+    pub(super) fn learned_as(mut self, learned: &Arc<Learned>) -> Self {
         if let Some(origin) = &mut self.origin {
-            origin.schema = Some(schema.clone());
+            origin.learned = Some(learned.clone());
         }
         self
     }
 
-    /// What was learned of the table that the rows were read from, if they were read from one: what reads others like it.
-    pub fn schema(&self) -> Option<&Arc<Schema>> {
-        self.origin.as_ref()?.schema.as_ref()
+    /// What was learned of the table that the rows were read from.
+    pub(super) fn learned(&self) -> Option<&Arc<Learned>> {
+        self.origin.as_ref()?.learned.as_ref()
     }
 
     pub(super) fn origin(&self) -> Option<&Origin> {

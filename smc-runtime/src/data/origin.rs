@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::table::Schema;
+use super::table::Learned;
 
 /// A file, and the line of it that each row of a data set begins in.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Origin {
     /// Rows of the file that were left out, as a value of theirs is missing.
     pub(super) dropped: usize,
     /// What was learned of the file, or of the one that it was read like.
-    pub(super) schema: Option<Arc<Schema>>,
+    pub(super) learned: Option<Arc<Learned>>,
 }
 
 impl Origin {
@@ -29,7 +29,7 @@ impl Origin {
             file: self.file.clone(),
             lines: order.map(|i| self.lines[i]).collect(),
             dropped: self.dropped,
-            schema: self.schema.clone(),
+            learned: self.learned.clone(),
         }
     }
 }

@@ -7,17 +7,19 @@ use serde::{Deserialize, Serialize};
 use super::{DiagonalNormal, LowRankNormal};
 use crate::base::error::Result;
 use crate::problem::density::Density;
+use crate::problem::population::Population;
 
 /// Running moments of some vectors, and how far the last of them were from the mean: half of the covariance is that of the diagonal, half that of these
 /// distances (W. J. Maddox et al., NeurIPS 2019).
 ///
 /// ```
 /// use smc_runtime::family::Trail;
+/// use smc_runtime::problem::population::Population;
+/// let at = |x| Population::from_values(2, vec![x, 0.0]).unwrap();
 /// let mut trail = Trail::default();
-/// for x in [1.0, 3.0] {
-///     trail.look(&[x, 0.0], 2);
-/// }
-/// assert_eq!(trail.density(&[3.0, 0.0])?.moments().mean, [2.0, 0.0]);
+/// trail.look(&at(1.0), 2);
+/// trail.look(&at(3.0), 2);
+/// assert_eq!(trail.density(&at(3.0))?.moments().mean, [2.0, 0.0]);
 /// # Ok::<(), smc_runtime::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,8 +41,9 @@ impl Trail {
         self.looks
     }
 
-    /// Takes a vector in, and keeps the distances of the last `rank`.
-    pub fn look(&mut self, theta: &[f32], rank: usize) {
+    /// Takes the first vector of a population in, and keeps the distances of the last `rank`.
+    pub fn look(&mut self, theta: &Population, rank: usize) {
+        let theta = theta.row(0);
         self.mean.resize(theta.len(), 0.0);
         self.squares.resize(theta.len(), 0.0);
         self.looks += 1;
@@ -59,11 +62,12 @@ impl Trail {
         self.last.push(far);
     }
 
-    /// The density; a narrow one around `theta` where fewer than two vectors were seen.
+    /// The density; a narrow one around the first of `theta` where fewer than two vectors were seen.
     ///
     /// # Errors
     /// If a number is not finite.
-    pub fn density(&self, theta: &[f32]) -> Result<Arc<dyn Density>> {
+    pub fn density(&self, theta: &Population) -> Result<Arc<dyn Density>> {
+        let theta = theta.row(0);
         if self.looks < 2 {
             let sd = vec![LEAST as f32; theta.len()];
             return Ok(Arc::new(DiagonalNormal::new(theta.to_vec(), sd)?));

@@ -45,7 +45,7 @@ pub(crate) struct LearnedFrom {
     /// Columns whose numbers are stored less a centre.
     pub(crate) shifts: Vec<Shift>,
     /// What was learned of the table that the rows were read from.
-    pub(crate) schema: Option<Arc<Schema>>,
+    pub(crate) schema: Option<Schema>,
     /// The rows, each by a number that stands for it.
     pub(crate) seen: Seen,
 }
@@ -194,7 +194,7 @@ impl<M: Model> Posterior<M> {
     /// What was learned of the table that the training rows were read from, if they were read from one: it reads new files like it,
     /// also where the posterior was [loaded](saved::Load).
     pub fn schema(&self) -> Option<&Schema> {
-        self.learned_from.schema.as_deref()
+        self.learned_from.schema.as_ref()
     }
 
     /// What the run did and what it cost.

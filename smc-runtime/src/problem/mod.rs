@@ -5,6 +5,7 @@
 //! What only some problems can do is a capability, a trait of its own that an algorithm asks for by name: [`Layered`],
 //! [`RowSampled`], [`Transparent`].
 
+mod arguments;
 mod batches;
 mod bound;
 mod counts;
@@ -15,13 +16,16 @@ pub mod population;
 mod predictor;
 pub mod rows;
 mod segment;
+mod slopes;
 mod steps;
 mod transparent;
 
+pub use arguments::Arguments;
 pub use batches::{Batches, Ring, RowSampled, blocks};
 pub use bound::Problem;
 pub use counts::Counts;
 pub use layered::{Layer, LayerVisitor, Layered, OwnVisitor, Tile, Way, visit};
-pub use predictor::{Arguments, Choice, Hyperparameter, Predictor};
+pub use predictor::{Choice, Hyperparameter, Predictor};
 pub use segment::{Segment, Sums};
-pub use transparent::{LayerSlopes, Slopes, Transparent};
+pub use slopes::{LayerSlopes, Slopes};
+pub use transparent::Transparent;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
+use super::arguments::Arguments;
 use super::density::Density;
 use super::population::Population;
 use super::transparent::Transparent;
@@ -25,25 +26,6 @@ pub struct Choice {
 impl std::fmt::Display for Choice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.name, self.reason)
-    }
-}
-
-/// The numbers that a likelihood's keys have, for every particle and row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Arguments {
-    /// Number of rows.
-    pub rows: usize,
-    /// Numbers per row.
-    pub width: usize,
-    /// particles × rows × width.
-    pub values: Vec<f64>,
-}
-
-impl Arguments {
-    /// The numbers of one particle and row.
-    pub fn at(&self, particle: usize, row: usize) -> &[f64] {
-        let start = (particle * self.rows + row) * self.width;
-        &self.values[start..start + self.width]
     }
 }
 

@@ -128,7 +128,7 @@ impl<M: Model> Running<M> {
                 classes: data.classes().to_vec(),
                 names: data.inputs().given_names().to_vec(),
                 shifts: data.inputs().shifts().to_vec(),
-                schema: data.inputs().schema().cloned(),
+                schema: data.inputs().schema(),
                 seen: Seen::of(data),
             },
             scaled_by,

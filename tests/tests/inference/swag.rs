@@ -5,6 +5,7 @@ use smc_runtime::engine::{Engine, bind};
 use smc_runtime::family::Trail;
 use smc_runtime::infer::Form;
 use smc_runtime::prelude::*;
+use smc_runtime::problem::population::Population;
 
 #[bayes_model]
 #[likelihood(Normal(mean = output, sd = 0.5))]
@@ -20,12 +21,12 @@ fn a_trail_has_the_moments_of_its_vectors() {
     let mut trail = Trail::default();
     let mut means = vec![vec![0.0f64; 4]];
     for (n, x) in vectors.iter().enumerate() {
-        trail.look(x, 3);
+        trail.look(&Population::from_values(4, x.clone()).unwrap(), 3);
         let sum = means[n].iter().map(|m| m * n as f64).zip(x);
         let mean = sum.map(|(s, x)| (s + f64::from(*x)) / (n + 1) as f64);
         means.push(mean.collect());
     }
-    let moments = trail.density(&[0.0; 4]).unwrap().moments();
+    let moments = trail.density(&Population::zeros(1, 4)).unwrap().moments();
     for c in 0..4 {
         let mean = means[9][c];
         assert!((moments.mean[c] - mean).abs() < 1e-6);

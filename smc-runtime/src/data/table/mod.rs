@@ -6,6 +6,7 @@ mod declaration;
 mod exact;
 mod header;
 mod labels;
+mod learned;
 mod missing;
 mod parsed;
 mod places;
@@ -15,4 +16,5 @@ mod texts;
 
 pub use column::Column;
 pub use declaration::Table;
+pub(super) use learned::Learned;
 pub use schema::Schema;

@@ -69,7 +69,7 @@ impl Parsed {
                 file: Arc::from(records.file()),
                 lines: Vec::new(),
                 dropped: 0,
-                schema: None,
+                learned: None,
             },
             missing: Missing::new(columns.roles.len()),
             features: Vec::new(),

@@ -32,8 +32,8 @@ impl Table {
 
     fn read_from(&self, source: Source<'_>) -> Result<Dataset> {
         let parsed = self.parse(source)?;
-        let schema = self.learned(parsed.columns().clone());
-        Ok(parsed.dataset()?.learned_as(&schema.into()))
+        let schema = self.schema_of(parsed.columns().clone());
+        Ok(schema.on(parsed.dataset()?))
     }
 
     /// The table in `source`, with its levels in order.

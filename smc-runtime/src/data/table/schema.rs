@@ -2,16 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::columns::Columns;
 use super::declaration::Table;
 use super::header::opened;
+use super::learned::Learned;
 use super::parsed::{Parsed, Reading};
 use super::places::places;
 use crate::base::error::Result;
 use crate::data::dataset::Dataset;
 use crate::data::features::Features;
-use crate::data::records::Separator;
 use crate::data::source::Source;
 
 /// What [`Table::learn`] has learned of a file: its columns, the levels of each and the classes of the target, what fills a
@@ -33,10 +34,26 @@ use crate::data::source::Source;
 /// # Ok::<(), smc_runtime::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Schema {
-    separator: Option<Separator>,
-    header: Option<bool>,
-    columns: Columns,
+#[serde(from = "Learned", into = "Learned")]
+pub struct Schema(Arc<Learned>);
+
+impl From<Learned> for Schema {
+    fn from(learned: Learned) -> Self {
+        Self(Arc::new(learned))
+    }
+}
+
+impl From<Schema> for Learned {
+    fn from(schema: Schema) -> Self {
+        Self::clone(&schema.0)
+    }
+}
+
+impl Features {
+    /// What was learned of the table that the rows were read from, if they were read from one: it reads others like it.
+    pub fn schema(&self) -> Option<Schema> {
+        self.learned().cloned().map(Schema)
+    }
 }
 
 impl Table {
@@ -57,20 +74,25 @@ impl Table {
     }
 
     fn learn_from(&self, source: Source<'_>) -> Result<Schema> {
-        Ok(self.learned(self.parse(source)?.columns().clone()))
+        Ok(self.schema_of(self.parse(source)?.columns().clone()))
     }
 
     /// What reads other tables with these columns.
-    pub(super) fn learned(&self, columns: Columns) -> Schema {
-        Schema {
+    pub(super) fn schema_of(&self, columns: Columns) -> Schema {
+        Schema::from(Learned {
             separator: self.separator,
             header: self.header,
             columns,
-        }
+        })
     }
 }
 
 impl Schema {
+    /// Rows that know what they were read by.
+    pub(super) fn on(&self, data: Dataset) -> Dataset {
+        data.learned_as(&self.0)
+    }
+
     /// The table in the file `path`.
     ///
     /// # Errors
@@ -107,7 +129,7 @@ impl Schema {
 
     fn dataset_from(&self, source: Source<'_>) -> Result<Dataset> {
         let data = self.parsed(source, Reading::Read)?.dataset()?;
-        Ok(data.learned_as(&self.clone().into()))
+        Ok(data.learned_as(&self.0))
     }
 
     fn features_from(&self, source: Source<'_>) -> Result<Features> {
@@ -115,10 +137,10 @@ impl Schema {
     }
 
     fn parsed(&self, source: Source<'_>, purpose: Reading) -> Result<Parsed> {
-        let (records, names) = opened(source, self.separator, self.header)?;
+        let (records, names) = opened(source, self.0.separator, self.0.header)?;
         let wanted = purpose != Reading::Predict;
-        let places = places(&self.columns, &records, names.as_deref(), wanted)?;
-        let parsed = Parsed::new(&records, self.columns.clone(), places, purpose);
+        let places = places(&self.0.columns, &records, names.as_deref(), wanted)?;
+        let parsed = Parsed::new(&records, self.0.columns.clone(), places, purpose);
         parsed.filled(records, names.is_some())
     }
 }
@@ -127,6 +149,7 @@ impl Schema {
 mod tests {
     use super::*;
     use crate::data::finite::any_finite;
+    use crate::data::records::Separator;
     use crate::data::shift::Shift;
     use crate::data::standardise::Standardise;
     use proptest::prelude::*;

@@ -170,7 +170,7 @@ impl Rule for Averaged {
             .adam(&mut numbers.moments, &mut gradient, &[step]);
         let due = LOOKS * (at.done - TRAINED) / (1.0 - TRAINED);
         if due >= numbers.trail.looks() as f64 {
-            numbers.trail.look(numbers.theta.row(0), self.rank);
+            numbers.trail.look(&numbers.theta, self.rank);
         }
         Ok(sum * rows as f64 / at.rows as f64)
     }
@@ -183,7 +183,7 @@ impl Rule for Averaged {
     }
 
     fn density(&self, numbers: &Numbers) -> Result<Arc<dyn Density>> {
-        numbers.trail.density(numbers.theta.row(0))
+        numbers.trail.density(&numbers.theta)
     }
 }
 

@@ -66,7 +66,7 @@ pub trait Load: Model {
             classes: content.classes,
             names: content.names,
             shifts: account.shifts,
-            schema: account.schema.map(Into::into),
+            schema: account.schema,
             seen,
         };
         if let Some(scale) = &learned_from.scale

@@ -114,7 +114,7 @@ impl<'p, M: Model> Saving<'p, M> {
             drawn_from: draws.drawn_from(),
             scale: known.scale.clone(),
             shifts: known.shifts.clone(),
-            schema: known.schema.as_deref().cloned(),
+            schema: known.schema.clone(),
         })?;
         let positions = draws.positions();
         let (n, d) = (positions.len(), positions.dim());
