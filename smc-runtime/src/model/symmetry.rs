@@ -206,13 +206,16 @@ impl HiddenLayer {
         numbers
     }
 
-    /// How many of the numbers of a [neuron](Self::neuron) change their sign when it is flipped: the first of them.
+    /// How many of the numbers of a [neuron](Self::neuron) come in, the bias among them: the first of them.
+    pub fn incoming(&self) -> usize {
+        self.place.inputs + usize::from(self.place.bias.is_some())
+    }
+
+    /// How many of them change their sign when it is flipped: the first of them.
     pub fn signed(&self) -> usize {
-        let place = &self.place;
-        let own = place.inputs + usize::from(place.bias.is_some());
         match self.signs {
-            Some(Signs::Alone) => own,
-            _ => own + place.outputs,
+            Some(Signs::Alone) => self.incoming(),
+            _ => self.incoming() + self.place.outputs,
         }
     }
 }

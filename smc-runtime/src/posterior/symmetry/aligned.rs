@@ -43,7 +43,7 @@ impl<M: Model> Posterior<M> {
     }
 
     /// The same posterior with the copy of every draw that is nearest to a consensus of all: permutations by linear assignment and signs, hidden layer
-    /// by hidden layer, the consensus being the mean of what is matched, until a pass takes off less than a
+    /// by hidden layer, the consensus being the mean of what is matched (in the first pass one draw, by what comes into neurons alone), until a pass takes off less than a
     /// fifth of a percent of what weights vary. Ours; the algorithm of Wiese et al. (2023) by
     /// clusters of neurons is another.
     ///
@@ -91,13 +91,20 @@ impl<M: Model> Posterior<M> {
             passes += 1;
             let mut changed = false;
             for layer in &symmetries.layers {
-                // At first what one draw says.
-                let consensus = match passes {
-                    1 => consensus(layer, &positions, &[(heaviest.unwrap_or(0), 1.0)]),
-                    _ => consensus(layer, &positions, &weighted(&weights)),
+                // At first what one draw says, and by what comes in alone: from features, and from layers that are aligned already; what
+                // goes out goes to neurons that are not.
+                let (consensus, numbers) = match passes {
+                    1 => {
+                        let one = [(heaviest.unwrap_or(0), 1.0)];
+                        (consensus(layer, &positions, &one), layer.incoming())
+                    }
+                    _ => (
+                        consensus(layer, &positions, &weighted(&weights)),
+                        usize::MAX,
+                    ),
                 };
                 let made = exec::map(positions.len(), |k| {
-                    matched(layer, positions.row(k), &consensus)
+                    matched(layer, positions.row(k), &consensus, numbers)
                 });
                 for (k, made) in made.iter().enumerate() {
                     if !made.is_nothing() {
