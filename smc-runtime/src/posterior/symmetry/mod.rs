@@ -1,5 +1,5 @@
 //! The posterior of a network without its copies: [what is the same function](HasSymmetries), [how many chains](chains) find all that differs, and
-//! [draws whose neurons mean the same](aligned).
+//! [draws whose neurons mean the same](Aligned).
 
 mod aligned;
 mod chains;
