@@ -26,7 +26,8 @@ fn run(args: &Args) -> Result<()> {
     let flags = &args.flags;
     let (train, test) = wine()?.split(0.2, 1)?;
     let folder = std::env::temp_dir();
-    let (state, kept) = (folder.join("wine.ckpt"), folder.join("wine.smc"));
+    let name = flags.size("wine", "wine-smoke");
+    let [state, kept] = ["ckpt", "smc"].map(|kind| folder.join(format!("{name}.{kind}")));
 
     // The same program, whether it begins, goes on after a power cut, or was over.
     let chains = mcmc()
