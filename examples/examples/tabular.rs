@@ -242,10 +242,7 @@ impl Use for Score<'_> {
         }
         let scored = way.of(&posterior, test)?;
         eprintln!("{}\n", posterior.report());
-        let known = json!({
-            "task": word(&task), "infer": word(&infer), "layers": network.widths(50)?,
-            "activation": network.nonlinearity()?.to_string(), "features": train.columns(),
-        });
+        let known = known(task, infer, network, train.columns())?;
         let mut out = told(task, known, &posterior, &scored, args.flags.seed);
         if args.keep.zarr.is_some() {
             out["exported"] = exported(&posterior, train)?;
@@ -266,6 +263,14 @@ fn exported<M: Model>(posterior: &Posterior<M>, train: &Dataset) -> Result<Value
     eprintln!("{loo}");
     Ok(json!({
         "loo": loo.elpd, "loo_error": loo.error, "loo_p": loo.p, "loo_rows": loo.rows, "k": loo.k, "summary": quantities,
+    }))
+}
+
+/// What was asked for, as the last line says it.
+fn known(task: Task, infer: Algorithm, network: &NetworkFlags, features: usize) -> Result<Value> {
+    Ok(json!({
+        "task": word(&task), "infer": word(&infer), "layers": network.widths(50)?,
+        "activation": network.nonlinearity()?.to_string(), "features": features,
     }))
 }
 
@@ -382,10 +387,7 @@ impl Use for Again<'_> {
             return Ok(());
         };
         let test = schema()?.read(test)?;
-        let known = json!({
-            "task": word(&task), "infer": word(&self.infer), "layers": self.network.widths(50)?,
-            "activation": self.network.nonlinearity()?.to_string(), "features": self.features,
-        });
+        let known = known(task, self.infer, self.network, self.features)?;
         let scored = way.of(&posterior, &test)?;
         let seed = posterior.report().seed;
         args.flags

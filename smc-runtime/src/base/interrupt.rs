@@ -1,34 +1,27 @@
 //! Ctrl-C, seen between two steps.
 
-use std::sync::OnceLock;
+use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How often the process was interrupted since it watches.
 static TIMES: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether somebody watches.
-static WATCHED: OnceLock<bool> = OnceLock::new();
+static HANDLED: Once = Once::new();
 
-/// The interruptions of a run.
-pub(crate) struct Interrupt(());
+/// Watches from now on, for a new run; the second interruption ends the process. Without the feature `interrupt`, or where another handler is set,
+/// none is ever seen.
+pub(crate) fn watch() {
+    HANDLED.call_once(handle);
+    TIMES.store(0, Ordering::SeqCst);
+}
 
-impl Interrupt {
-    /// From now on; the second one ends the process. `None` without the feature `interrupt`, or where another handler is set.
-    pub(crate) fn watched() -> Option<Self> {
-        let watched = *WATCHED.get_or_init(watch);
-        TIMES.store(0, Ordering::SeqCst);
-        watched.then_some(Self(()))
-    }
-
-    /// Whether there was one.
-    pub(crate) fn asked(&self) -> bool {
-        let Self(()) = self;
-        TIMES.load(Ordering::SeqCst) > 0
-    }
+/// Whether there was one since.
+pub(crate) fn asked() -> bool {
+    TIMES.load(Ordering::SeqCst) > 0
 }
 
 #[cfg(feature = "interrupt")]
-fn watch() -> bool {
+fn handle() {
     let seen = || {
         if TIMES.fetch_add(1, Ordering::SeqCst) > 0 {
             // What a shell reports of a process that SIGINT ended.
@@ -36,10 +29,9 @@ fn watch() -> bool {
         }
         eprintln!("interrupted: the step is finished first; once more ends at once");
     };
-    ctrlc::try_set_handler(seen).is_ok()
+    // A program with a handler of its own keeps it.
+    let _ = ctrlc::try_set_handler(seen);
 }
 
 #[cfg(not(feature = "interrupt"))]
-fn watch() -> bool {
-    false
-}
+fn handle() {}

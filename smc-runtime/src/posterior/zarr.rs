@@ -13,6 +13,7 @@ use crate::data::Dataset;
 use crate::infer::Form;
 use crate::model::Model;
 use crate::model::layout::{Block, Role};
+use crate::sampling::resample::{Resample as _, Systematic};
 
 /// Which vectors stand in a group: so many chains of so many draws, by their numbers among those of the posterior.
 struct Chosen {
@@ -135,13 +136,8 @@ impl<M: Model> Posterior<M> {
 
     /// All vectors: chains and islands are chains, anything else is one.
     fn chosen(&self) -> Chosen {
-        let chains = match self.form() {
-            Form::Chains(chains) => *chains,
-            Form::Cloud { islands, .. } => islands.len().max(1),
-            _ => 1,
-        };
         Chosen {
-            chains,
+            chains: self.draws.groups().max(1),
             draws: (0..self.len()).collect(),
         }
     }
@@ -157,18 +153,10 @@ impl<M: Model> Posterior<M> {
         let mut draws = Vec::with_capacity(self.len());
         for island in 0..all.chains {
             let own = &weights[island * each..(island + 1) * each];
-            let total: f64 = own.iter().sum();
-            // Systematically: each as often as its share says, up to one.
-            let shift = stream.uniform();
-            let (mut below, mut k) = (0.0, 0);
-            for i in 0..each {
-                let level = (i as f64 + shift) / each as f64 * total;
-                while k + 1 < each && below + own[k] <= level {
-                    below += own[k];
-                    k += 1;
-                }
-                draws.push(island * each + k);
-            }
+            let total = own.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+            let shares: Vec<f64> = own.iter().map(|w| w / total).collect();
+            let chosen = Systematic.ancestors(&shares, &mut stream).into_iter();
+            draws.extend(chosen.map(|k| island * each + k));
         }
         Chosen { draws, ..all }
     }

@@ -104,7 +104,7 @@ pub trait Density: Debug + Send + Sync {
 const _: fn(&dyn Density) = |_| ();
 
 /// A normal density of a network's parameters: what predictions without draws are made of.
-pub trait Normal {
+pub trait Normal: Sync {
     /// E θ.
     fn mean(&self) -> Vec<f32>;
 

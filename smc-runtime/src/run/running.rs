@@ -12,7 +12,7 @@ use super::setup::Setup;
 use super::state::{State, Told};
 use crate::base::error::{Error, Result};
 use crate::base::exec::Threads;
-use crate::base::interrupt::Interrupt;
+use crate::base::interrupt;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::data::{Features, Findings, Seen, TargetScale};
@@ -53,7 +53,6 @@ pub struct Running<M> {
     given: Given,
     within: Option<Duration>,
     kept: Option<Kept>,
-    interrupt: Option<Interrupt>,
     /// Why no further step is made, if the run was ended.
     ended: Option<&'static str>,
 }
@@ -135,7 +134,9 @@ impl<M: Model> Running<M> {
             target_scale: data.target_scale(),
             total_weight: data.total_weight(),
         };
-        let interrupt = kept.as_ref().and_then(|_| Interrupt::watched());
+        if kept.is_some() {
+            interrupt::watch();
+        }
         let mut running = Self {
             algorithm: run.algorithm.name(),
             settings: format!("{:?}", run.algorithm),
@@ -155,7 +156,6 @@ impl<M: Model> Running<M> {
             given,
             within: run.within,
             kept: None,
-            interrupt,
             ended: None,
         };
         if let Some(kept) = &mut kept
@@ -190,7 +190,7 @@ impl<M: Model> Running<M> {
         if self.within.is_some_and(|most| self.since.elapsed() >= most) {
             self.ended = Some("by its time");
         }
-        if self.interrupt.as_ref().is_some_and(Interrupt::asked) {
+        if self.kept.is_some() && interrupt::asked() {
             self.ended = Some(INTERRUPTED);
         }
         let done = step.done;

@@ -220,7 +220,7 @@ impl Archive {
         let mut numbers = Vec::with_capacity((to - from) / N);
         let mut sum = Check::default();
         let mut part = vec![0; TOGETHER.min(to - from)];
-        let read = || {
+        let mut read = || {
             let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
             file.seek(SeekFrom::Start(self.start + from as u64))?;
             let mut left = to - from;
@@ -233,8 +233,7 @@ impl Archive {
             }
             Ok(())
         };
-        let done = { read }();
-        done.map_err(|source| Error::Io {
+        read().map_err(|source| Error::Io {
             path: self.path.clone(),
             source,
         })?;

@@ -35,11 +35,7 @@ pub(crate) fn on_cpu<M: Model>(
     given: Given<'_, M>,
     reason: &'static str,
 ) -> Result<Autodiff<M, Cpu>> {
-    let choice = Choice {
-        name: "autodiff (dfdx, CPU)".into(),
-        reason: reason.into(),
-    };
-    bound(given, 0, choice, false)
+    bound(given, 0, with_fused(false, reason.to_owned()), false)
 }
 
 /// The expression, in which runs of layers that have a fused form are one operation each.
@@ -91,10 +87,7 @@ pub(crate) fn unbound<M: Model>(
     not_fused: Option<String>,
 ) -> AutodiffPredictor<M, Cpu> {
     let Some(reason) = not_fused else {
-        let choice = Choice {
-            name: "autodiff (dfdx, CPU)".into(),
-            reason: "asked for".into(),
-        };
+        let choice = with_fused(false, "asked for".to_owned());
         return predictor(common, 0, choice, false);
     };
     let fuses = Operations::new(common.model.fields(), &common.architecture, None).is_some();

@@ -119,7 +119,19 @@ impl Program {
     ) -> (Reading<'a>, &'a mut [f32]) {
         let panels = piece.panels();
         let (output, delta) = buffers.output_and_delta(&self.chain, panels.len());
-        let at = Reading {
+        (self.reading(data, panels, live, output, scalars), delta)
+    }
+
+    /// What the likelihood reads at some panels where the chain gives `output`.
+    pub(super) fn reading<'a>(
+        &self,
+        data: &'a Panels,
+        panels: Range<usize>,
+        live: &'a Range<usize>,
+        output: &'a [f32],
+        scalars: &'a [f32],
+    ) -> Reading<'a> {
+        Reading {
             live,
             panels: panels.len(),
             output,
@@ -131,8 +143,7 @@ impl Program {
             weights: data.weights(panels.clone()),
             base: data.base(panels),
             scalars,
-        };
-        (at, delta)
+        }
     }
 
     /// `visit(start, first row, at, out)` for every particle at every tile of `data`, forwards only.

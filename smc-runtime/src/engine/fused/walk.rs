@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::chain::Hook;
-use super::head::{Back, Reading};
+use super::head::Back;
 use super::kernels::{Kernels, total};
 use super::panel::{Panels, Piece, pieces};
 use super::program::Program;
@@ -214,19 +214,7 @@ impl Program {
                     let from = (piece.rows.start + row - live.start) * own;
                     into_panels(&mut lanes, own, row, &outputs[from..from + own]);
                 }
-                let at = Reading {
-                    live: &live,
-                    panels: panels.len(),
-                    output: &lanes,
-                    outputs: own,
-                    features: data.features(panels.clone()),
-                    columns: data.columns(),
-                    targets: data.targets(panels.clone()),
-                    offset: data.offset(panels.clone()),
-                    weights: data.weights(panels.clone()),
-                    base: data.base(panels),
-                    scalars: &scalars,
-                };
+                let at = self.reading(&data, panels, &live, &lanes, &scalars);
                 let first = values.len();
                 values.resize(first + live.len() * width, 0.0);
                 self.head

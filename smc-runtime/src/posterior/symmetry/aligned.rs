@@ -82,10 +82,11 @@ impl<M: Model> Posterior<M> {
         if !symmetries.layers.iter().any(some) {
             return Err(Error::lacks("aligned draws", symmetries.to_string()));
         }
-        let weights = self.weights();
+        let draws: Vec<(usize, f64)> = self.weights().into_iter().enumerate().collect();
         let mut positions = self.positions().clone();
-        let before = spreads(&symmetries, &positions, &weights);
-        let heaviest = (0..weights.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b]));
+        let before = spreads(&symmetries, &positions, &draws);
+        let heaviest = draws.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        let heaviest = [(heaviest.map_or(0, |(draw, _)| *draw), 1.0)];
         let (mut passes, mut after) = (0, before.clone());
         while passes < PASSES {
             passes += 1;
@@ -93,16 +94,11 @@ impl<M: Model> Posterior<M> {
             for layer in &symmetries.layers {
                 // At first what one draw says, and by what comes in alone: from features, and from layers that are aligned already; what
                 // goes out goes to neurons that are not.
-                let (consensus, numbers) = match passes {
-                    1 => {
-                        let one = [(heaviest.unwrap_or(0), 1.0)];
-                        (consensus(layer, &positions, &one), layer.incoming())
-                    }
-                    _ => (
-                        consensus(layer, &positions, &weighted(&weights)),
-                        usize::MAX,
-                    ),
+                let (of, numbers) = match passes {
+                    1 => (&heaviest[..], layer.incoming()),
+                    _ => (&draws[..], usize::MAX),
                 };
+                let consensus = consensus(layer, &positions, of);
                 let made = exec::map(positions.len(), |k| {
                     matched(layer, positions.row(k), &consensus, numbers)
                 });
@@ -113,7 +109,7 @@ impl<M: Model> Posterior<M> {
                     }
                 }
             }
-            let now = spreads(&symmetries, &positions, &weights);
+            let now = spreads(&symmetries, &positions, &draws);
             let total = |spread: &[f64]| spread.iter().sum::<f64>();
             let little = total(&after) - total(&now) < WORTH * total(&after);
             after = now;
@@ -133,8 +129,24 @@ impl<M: Model> Posterior<M> {
     }
 }
 
-fn weighted(weights: &[f64]) -> Vec<(usize, f64)> {
-    weights.iter().copied().enumerate().collect()
+/// The weighted mean of neuron `k` over some draws, and that of its squares.
+fn moments(
+    layer: &super::HiddenLayer,
+    positions: &Population,
+    draws: &[(usize, f64)],
+    k: usize,
+) -> (Vec<f64>, Vec<f64>) {
+    let (mut mean, mut squares) = (Vec::new(), Vec::new());
+    for &(draw, weight) in draws {
+        let neuron = layer.neuron(positions.row(draw), k);
+        mean.resize(neuron.len(), 0.0);
+        squares.resize(neuron.len(), 0.0);
+        for ((m, s), x) in mean.iter_mut().zip(&mut squares).zip(neuron) {
+            *m += weight * f64::from(x);
+            *s += weight * f64::from(x).powi(2);
+        }
+    }
+    (mean, squares)
 }
 
 /// The weighted mean of every neuron over some draws.
@@ -144,37 +156,18 @@ fn consensus(
     draws: &[(usize, f64)],
 ) -> Vec<Vec<f32>> {
     exec::map(layer.units, |k| {
-        let mut sum: Vec<f64> = Vec::new();
-        for &(draw, weight) in draws {
-            let neuron = layer.neuron(positions.row(draw), k);
-            sum.resize(neuron.len(), 0.0);
-            for (s, x) in sum.iter_mut().zip(neuron) {
-                *s += weight * f64::from(x);
-            }
-        }
-        sum.into_iter().map(|s| s as f32).collect()
+        let (mean, _) = moments(layer, positions, draws, k);
+        mean.into_iter().map(|m| m as f32).collect()
     })
 }
 
 /// For every hidden layer the mean standard deviation of the numbers of its neurons.
-fn spreads(symmetries: &Symmetries, positions: &Population, weights: &[f64]) -> Vec<f64> {
+fn spreads(symmetries: &Symmetries, positions: &Population, draws: &[(usize, f64)]) -> Vec<f64> {
     let of = |layer: &super::HiddenLayer| {
         let each = exec::map(layer.units, |k| {
-            let (mut sum, mut squares): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
-            for (draw, weight) in weights.iter().enumerate() {
-                let neuron = layer.neuron(positions.row(draw), k);
-                sum.resize(neuron.len(), 0.0);
-                squares.resize(neuron.len(), 0.0);
-                for ((s, q), x) in sum.iter_mut().zip(&mut squares).zip(neuron) {
-                    *s += weight * f64::from(x);
-                    *q += weight * f64::from(x).powi(2);
-                }
-            }
-            let sds = sum
-                .iter()
-                .zip(&squares)
-                .map(|(s, q)| (q - s * s).max(0.0).sqrt());
-            (sds.sum::<f64>(), sum.len())
+            let (mean, squares) = moments(layer, positions, draws, k);
+            let of = |(m, s): (&f64, &f64)| (s - m * m).max(0.0).sqrt();
+            (mean.iter().zip(&squares).map(of).sum::<f64>(), mean.len())
         });
         let numbers: usize = each.iter().map(|(_, n)| n).sum();
         each.iter().map(|(s, _)| s).sum::<f64>() / numbers.max(1) as f64

@@ -1,6 +1,6 @@
 //! The last layer's weights integrated out.
 
-use super::{Integral, Outputs, Said, WithoutDraws, by_chunks, each, normal};
+use super::{Integral, Outputs, Said, WithoutDraws, by_chunks, each, independent, mixed, normal};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::data::Features;
@@ -100,14 +100,11 @@ impl WithoutDraws for LastLayer {
             _ if layers.len() == 1 => Integral::Usual,
             _ => Integral::Draws(EACH),
         };
-        each(density, |density| {
+        each(density, &|density| {
             let own = normal(density, WHAT)?;
             let mean = own.mean();
-            let columns = last.inputs + usize::from(last.bias.is_some());
-            let none = vec![0.0; columns];
-            if own.spread_of_layer(last, &none, &none).is_none() && layers.len() > 1 {
-                let why = format!("under {density:?} layers depend on each other");
-                return Err(Error::lacks(WHAT, why));
+            if layers.len() > 1 {
+                independent(own, density, last, WHAT)?;
             }
             let mut thetas = Population::zeros(draws, density.dim());
             density.sample(Streams::new(0).branch(Purpose::Predict), 0, &mut thetas);
@@ -119,23 +116,12 @@ impl WithoutDraws for LastLayer {
                 }
             }
             by_chunks(data, |data| {
-                let own = normal(density, WHAT)?;
-                let mut all: Option<Said> = None;
-                for k in 0..draws {
+                let of = |k| {
                     let theta = thetas.row(k);
-                    let found = outputs(own, last, theta, predictor, data)?;
-                    let mut said = found.said(integral, predictor, theta, data)?;
-                    let share = -(draws as f64).ln();
-                    said.log_weights.iter_mut().for_each(|w| *w += share);
-                    match &mut all {
-                        None => all = Some(said),
-                        Some(all) => {
-                            all.arguments.values.extend(said.arguments.values);
-                            all.log_weights.extend(said.log_weights);
-                        }
-                    }
-                }
-                all.ok_or(Error::NoRows)
+                    outputs(own, last, theta, predictor, data)?
+                        .said(integral, predictor, theta, data)
+                };
+                mixed((0..draws).map(|k| (1.0 / draws as f64, of(k))))
             })
         })
     }

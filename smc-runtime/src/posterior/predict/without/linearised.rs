@@ -69,14 +69,14 @@ impl WithoutDraws for Linearised {
         data: &Features,
     ) -> Result<Said> {
         let seen = predictor.transparent()?;
-        each(density, |density| {
-            let mean = normal(density, "linearised predictions")?.mean();
+        each(density, &|density| {
+            let normal = normal(density, "linearised predictions")?;
+            let mean = normal.mean();
             by_chunks(data, |data| {
                 let mut slopes = Slopes::new(seen.layers());
                 let outputs = slopes.outputs;
                 let found = seen.look(&mean, data, true, &mut slopes);
                 let mut covariance = vec![0.0; data.rows() * outputs * outputs];
-                let normal = normal(density, "linearised predictions")?;
                 normal.spread(&slopes, &mut covariance);
                 let found = Outputs {
                     mean: found,

@@ -17,7 +17,7 @@ use crate::base::error::{Error, Result};
 use crate::base::exec;
 use crate::data::Features;
 use crate::problem::density::{Density, Normal};
-use crate::problem::{Arguments, Predictor};
+use crate::problem::{Arguments, Layer, Predictor};
 
 /// Arguments of the likelihood with the weights that they have.
 pub struct Said {
@@ -87,18 +87,14 @@ fn by_chunks(
     })
 }
 
-/// `of` every component of a mixture, or of the density itself, weighted.
-fn each(density: &dyn Density, of: impl Fn(&dyn Density) -> Result<Said>) -> Result<Said> {
-    let Some(parts) = density.mixture() else {
-        return of(density);
-    };
+/// Parts that count by their weights, one after the other.
+fn mixed(parts: impl Iterator<Item = (f64, Result<Said>)>) -> Result<Said> {
     let mut all: Option<Said> = None;
-    for (weight, part) in parts {
-        if weight == 0.0 {
-            continue;
+    for (weight, said) in parts {
+        let mut said = said?;
+        for log in &mut said.log_weights {
+            *log += weight.ln();
         }
-        let mut said = each_of(&*part, &of)?;
-        said.log_weights.iter_mut().for_each(|w| *w += weight.ln());
         match &mut all {
             None => all = Some(said),
             Some(all) => {
@@ -110,8 +106,13 @@ fn each(density: &dyn Density, of: impl Fn(&dyn Density) -> Result<Said>) -> Res
     all.ok_or(Error::NoRows)
 }
 
-fn each_of(density: &dyn Density, of: &dyn Fn(&dyn Density) -> Result<Said>) -> Result<Said> {
-    each(density, of)
+/// `of` every component of a mixture, or of the density itself, weighted.
+fn each(density: &dyn Density, of: &dyn Fn(&dyn Density) -> Result<Said>) -> Result<Said> {
+    let Some(parts) = density.mixture() else {
+        return of(density);
+    };
+    let parts = parts.iter().filter(|(weight, _)| *weight > 0.0);
+    mixed(parts.map(|(weight, part)| (*weight, each(&**part, of))))
 }
 
 /// The density as a normal one.
@@ -122,4 +123,21 @@ fn normal<'d>(density: &'d dyn Density, way: &'static str) -> Result<&'d dyn Nor
             format!("{density:?} is no normal density of the weights"),
         )
     })
+}
+
+/// Whether the layers are independent of each other under a normal density.
+fn independent(
+    normal: &dyn Normal,
+    density: &dyn Density,
+    last: &Layer,
+    way: &'static str,
+) -> Result<()> {
+    let none = vec![0.0; last.inputs + usize::from(last.bias.is_some())];
+    match normal.spread_of_layer(last, &none, &none) {
+        Some(_) => Ok(()),
+        None => Err(Error::lacks(
+            way,
+            format!("under {density:?} layers depend on each other"),
+        )),
+    }
 }

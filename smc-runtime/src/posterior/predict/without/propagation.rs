@@ -1,6 +1,6 @@
 //! Means and variances carried through the network.
 
-use super::{Integral, Outputs, Said, WithoutDraws, by_chunks, each, normal};
+use super::{Integral, Outputs, Said, WithoutDraws, by_chunks, each, independent, normal};
 use crate::base::error::{Error, Result};
 use crate::base::nodes::even;
 use crate::data::Features;
@@ -144,19 +144,15 @@ impl WithoutDraws for NoisePropagation {
                 return Err(Error::lacks(WHAT, why));
             }
         }
-        each(density, |density| {
+        each(density, &|density| {
             let own = normal(density, WHAT)?;
             let mean = own.mean();
-            let none = vec![0.0; last.inputs + usize::from(last.bias.is_some())];
-            if own.spread_of_layer(last, &none, &none).is_none() {
-                let why = format!("under {density:?} layers depend on each other");
-                return Err(Error::lacks(WHAT, why));
-            }
+            independent(own, density, last, WHAT)?;
             by_chunks(data, |data| {
                 let rows = data.rows();
                 let repeated: Vec<usize> = (0..rows * POINTS).map(|at| at / POINTS).collect();
                 let mut carried = Carried {
-                    normal: normal(density, WHAT)?,
+                    normal: own,
                     layers,
                     mean: &mean,
                     points: even(POINTS),
