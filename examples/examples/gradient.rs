@@ -22,7 +22,7 @@ struct Args {
     /// The shape.
     #[arg(long, value_enum, default_value = "big")]
     case: Case,
-    /// Engine: fused, fused-avx512, fused-avx2, fused-portable, mixed or autodiff.
+    /// Engine: fused, fused-avx512, fused-avx2, fused-portable, mixed, autodiff or cuda.
     #[arg(long, default_value = "fused")]
     engine: String,
     /// Number of threads; all cores unless given.
@@ -31,6 +31,9 @@ struct Args {
     /// Seconds to measure for.
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
+    /// So many passes after the first and nothing else, for a profiler.
+    #[arg(long)]
+    passes: Option<usize>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -61,6 +64,12 @@ fn run(args: &Args) -> Result<()> {
             .each()
             .len()
     };
+    if let Some(passes) = args.passes {
+        (0..=passes).for_each(|_| {
+            pass();
+        });
+        return Ok(());
+    }
     let mut floor = Floor::new(particles, n, sizes);
     let (mut passes, mut floors) = (Vec::new(), Vec::new());
     pass();

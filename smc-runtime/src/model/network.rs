@@ -4,13 +4,14 @@ use std::any::{Any, TypeId};
 use std::ops::Range;
 use std::sync::Arc;
 
-use dfdx::prelude::{Cpu, HasShape, PutTape, ReshapeTo, SplitTape, Storage};
+use dfdx::prelude::{Cpu, HasShape, NoneTape, PutTape, ReshapeTo, SplitTape, Storage};
 
 use super::nature::Nature;
 use super::nn::Field;
 use super::rule::Rule;
 use super::tensor::{
-    Act, Device, Float, Fusing, Input, Operation, Params, Pass, Tape, from_vec, narrowed,
+    Act, Device, Float, Fusing, Input, Operation, Params, Pass, Tape, for_particles, from_vec,
+    narrowed,
 };
 
 /// A chain of layers under construction, for an [`output`](crate::model::Model::output) written by hand.
@@ -50,7 +51,8 @@ pub struct Network<'p, E: Float, D: Device<E>, T: Tape<E, D>> {
 }
 
 impl<'p, E: Float, D: Device<E>, T: Tape<E, D>> Network<'p, E, D, T> {
-    /// A chain that starts with x, of shape (particles, rows, features).
+    /// A chain that starts with x, of shape (particles, rows, features), or (1, rows, features) for features that all
+    /// particles share.
     pub fn new(parameters: &'p Params<E, D, T>, x: Act<E, D, T>) -> Self {
         Self {
             parameters,
@@ -102,11 +104,17 @@ impl<'p, E: Float, D: Device<E>, T: Tape<E, D>> Network<'p, E, D, T> {
         let watch = self.parameters.watch.as_ref();
         let watch = watch.filter(|_| field.nature() == Nature::Affine);
         let inputs = watch.map(|_| narrowed(&self.x.as_vec()));
-        let mut y = field.expr(parameters, self.x);
+        let shared = self.is_data || self.x.shape().0 != self.parameters.particles;
+        let features = shared.then(|| self.x.retaped::<NoneTape>());
+        let of_features =
+            features.and_then(|x| field.of_features(self.parameters.field(number), &x));
+        let all = self.parameters;
+        let mut y = of_features
+            .unwrap_or_else(|| field.expr(parameters, for_particles(self.x, all.particles)));
         if let (Some(watch), Some(inputs)) = (watch, inputs) {
             y = watch.pass(number, inputs, y);
         }
-        Self::new(self.parameters, y)
+        Self::new(all, y)
     }
 
     /// The outputs, of shape (particles, rows, features).
@@ -119,7 +127,7 @@ impl<'p, E: Float, D: Device<E>, T: Tape<E, D>> Network<'p, E, D, T> {
         match made {
             Some((fusing, operation)) => apply(&operation, fusing, self),
             // Layers wait only where `Fuses` has found that they have a fused form.
-            None => self.x,
+            None => for_particles(self.x, self.parameters.particles),
         }
     }
 }

@@ -2,15 +2,43 @@
 
 use dfdx::prelude::Cpu;
 
-use crate::model::tensor::{Device, Float};
+use crate::model::tensor::{Device, Float, Kept};
+
+/// Where on a device a problem's work is done.
+#[derive(Debug, Default)]
+#[cfg_attr(
+    not(feature = "cuda"),
+    expect(dead_code, reason = "the CPU is one place")
+)]
+pub(crate) struct Place {
+    /// Which of several devices.
+    pub(super) ordinal: usize,
+    /// Under what number constants of the rows stay there, if they do.
+    pub(super) kept: Option<u64>,
+}
 
 /// Where the tensors live, and how the work is cut for it.
 pub(crate) trait Backend<E: Float>: Device<E> {
-    /// Runs `f` on this thread's device.
-    fn with<R>(ordinal: usize, f: impl FnOnce(&Self) -> R) -> R;
+    /// Runs `f` on the device, with the constants that stay there. `sizes` are what the sizes of its tensors follow from: those
+    /// of other sizes are not kept for reuse.
+    fn with<R: Send>(
+        place: &Place,
+        sizes: Sizes,
+        f: impl FnOnce(&Self, Option<&Kept<E, Self>>) -> R + Send,
+    ) -> R;
 
-    /// Particles per expression.
-    fn group(particles: usize) -> usize;
+    /// Particles per expression, of parameter vectors of length `dim`.
+    fn group(particles: usize, dim: usize) -> usize;
+
+    /// Rows per tile of so many particles that have `each` numbers per row; `cached` is what suits a core's cache.
+    fn rows(cached: usize, particles: usize, each: usize) -> usize;
+}
+
+/// What the sizes of a pass's tensors follow from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    pub(super) particles: usize,
+    pub(super) rows: usize,
 }
 
 thread_local! {
@@ -26,62 +54,28 @@ impl<E: Float> Backend<E> for Cpu
 where
     Self: Device<E>,
 {
-    fn with<R>(_: usize, f: impl FnOnce(&Self) -> R) -> R {
+    fn with<R: Send>(
+        _: &Place,
+        _: Sizes,
+        f: impl FnOnce(&Self, Option<&Kept<E, Self>>) -> R + Send,
+    ) -> R {
         const EVERY: usize = 256;
         CPU.with(|cpu| {
-            // See `Targets::classes`.
+            // See `Rows::classes`.
             let calls = CALLS.replace(CALLS.get() + 1);
             if calls.is_multiple_of(EVERY) {
                 dfdx::prelude::Cache::empty_cache(cpu);
             }
-            f(cpu)
+            f(cpu, None)
         })
     }
 
     /// One: a thread's tile then stays in its cache, and threads share the particles.
-    fn group(_: usize) -> usize {
+    fn group(_: usize, _: usize) -> usize {
         1
     }
-}
 
-#[cfg(feature = "cuda")]
-mod cuda {
-    use std::cell::OnceCell;
-
-    use dfdx::prelude::Cuda;
-
-    use super::Backend;
-    use crate::model::tensor::{Device, Float};
-
-    thread_local! {
-        static CUDA: OnceCell<(usize, Cuda)> = const { OnceCell::new() };
-    }
-
-    impl<E: Float> Backend<E> for Cuda
-    where
-        Self: Device<E>,
-    {
-        fn with<R>(ordinal: usize, f: impl FnOnce(&Self) -> R) -> R {
-            CUDA.with(|cell| {
-                let (bound, device) =
-                    cell.get_or_init(|| (ordinal, Cuda::seed_from_u64_on(ordinal)));
-                assert_eq!(*bound, ordinal, "one thread drives one CUDA device");
-                f(device)
-            })
-        }
-
-        fn group(particles: usize) -> usize {
-            particles
-        }
-    }
-
-    trait OnOrdinal {
-        fn seed_from_u64_on(ordinal: usize) -> Self;
-    }
-
-    impl OnOrdinal for Cuda {
-        fn seed_from_u64_on(ordinal: usize) -> Self {
-            Self::try_build(ordinal, 0).expect("the device was there when the model was bound")
-        }
+    fn rows(cached: usize, _: usize, _: usize) -> usize {
+        cached
     }
 }

@@ -5,8 +5,12 @@
 //! of its own.
 
 mod backend;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod predictor;
 mod problem;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub(crate) use problem::Autodiff;
@@ -16,6 +20,7 @@ use std::sync::Arc;
 
 use dfdx::prelude::Cpu;
 
+use self::backend::Place;
 use self::predictor::AutodiffPredictor;
 use super::common::{Common, Given};
 use super::fused::operation::Operations;
@@ -29,6 +34,9 @@ use crate::problem::{Choice, Layer};
 
 /// Rows per tile, at least, where layers are fused: a fused pass over few rows spends its time on the weights.
 const FUSED_ROWS: usize = 256;
+
+/// How often an expression holds what a layer gives: the value, its derivative, and what operations between layers make of both.
+const COPIES: usize = 8;
 
 /// The expression alone.
 pub(crate) fn on_cpu<M: Model>(
@@ -59,15 +67,20 @@ pub(crate) fn on_cuda<M: Model>(
     given: Given<'_, M>,
     ordinal: usize,
 ) -> Result<Autodiff<M, dfdx::prelude::Cuda>> {
-    dfdx::prelude::Cuda::try_build(ordinal, 0).map_err(|e| Error::Engine {
+    let missing = |said: String| Error::Engine {
         engine: "cuda",
-        reason: format!("device {ordinal}: {e:?}"),
-    })?;
+        reason: format!("device {ordinal}: {said}"),
+    };
+    cuda::open(ordinal).map_err(missing)?;
     let choice = Choice {
         name: "autodiff (dfdx, CUDA)".into(),
         reason: "asked for".into(),
     };
-    bound(given, ordinal, choice, false)
+    let mut bound = bound(given, ordinal, choice, false)?;
+    bound.place = Place::keeping(ordinal);
+    // Some kernels are compiled, and libraries asked, only when they are used.
+    cuda::tried(ordinal, || bound.on_first_row()).map_err(missing)?;
+    Ok(bound)
 }
 
 /// Rows per tile: the widest activation of a tile is about 128 KiB. It depends on the model alone.
@@ -115,7 +128,9 @@ fn predictor<M: Model, D>(
     let made = || Operations::new(common.model.fields(), &common.architecture, None);
     let operations = fuses.then(made).flatten();
     let tile = tile_rows(&common.architecture);
+    let widths = common.architecture.nodes.iter().map(|n| n.gives.len());
     AutodiffPredictor {
+        each: COPIES * widths.sum::<usize>().max(1),
         choice,
         operations: operations.map(|made| Arc::new(made) as Arc<dyn Fuses>),
         ordinal,
@@ -146,6 +161,7 @@ fn bound<M: Model, D>(
     Ok(Autodiff {
         operations: of_rows.map(|made| Arc::new(made) as Arc<dyn Fuses>),
         layers: Layer::all(&common.architecture, &common.layout),
+        place: Place::default(),
         predictor: Arc::new(predictor(common, ordinal, choice, fuses)),
         data,
         order,

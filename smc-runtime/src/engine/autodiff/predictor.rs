@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use dfdx::prelude::{Axis, BroadcastTo, NoneTape, PutTape};
+use dfdx::prelude::{HasShape, NoneTape, PutTape, ReshapeTo};
 
-use super::backend::Backend;
+use super::backend::{Backend, Place, Sizes};
 use crate::base::error::Result;
 use crate::data::{Dataset, Features};
 use crate::engine::common::{Common, keyed};
@@ -18,7 +18,8 @@ use crate::model::dist::Predictive;
 use crate::model::layout::{Block, Layout};
 use crate::model::symmetry::Symmetries;
 use crate::model::tensor::{
-    Act, Device, Float, Fuses, Fusing, Heads, Leaf, Params, Tape, Watch, from_vec,
+    Act, Constant, Device, Float, Fuses, Fusing, Heads, Kept, Leaf, Params, Rows, Tape, Watch,
+    for_particles, from_vec,
 };
 use crate::model::transform::Support;
 use crate::problem::density::Density;
@@ -32,8 +33,10 @@ pub(crate) struct AutodiffPredictor<M, D> {
     /// The fused form of layers that have one, unless the expression alone was asked for.
     pub(super) operations: Option<Arc<dyn Fuses>>,
     pub(super) ordinal: usize,
-    /// Rows per tile.
+    /// Rows per tile where a tile is to stay in a core's cache.
     pub(super) tile: usize,
+    /// Numbers that a particle's pass makes of each row.
+    pub(super) each: usize,
     pub(super) device: PhantomData<fn() -> D>,
 }
 
@@ -101,56 +104,73 @@ impl<M: Model, D> AutodiffPredictor<M, D> {
         }
     }
 
-    pub(super) fn tiles(
+    /// The network's outputs. One that is written by hand gets features for each particle.
+    pub(super) fn output<E: Float, T: Tape<E, D>>(
+        &self,
+        params: &Params<E, D, T>,
+        features: &Act<E, D, T>,
+    ) -> Act<E, D, T>
+    where
+        D: Device<E>,
+    {
+        let (model, features) = (&self.common.model, features.clone());
+        if model.is_chain() {
+            return model.output(params, features);
+        }
+        model.output(params, for_particles(features, params.particles))
+    }
+
+    /// Some rows in tiles, for so many particles.
+    pub(super) fn tiles<E: Float>(
         &self,
         rows: Range<usize>,
-    ) -> impl Iterator<Item = Range<usize>> + use<M, D> {
-        let (start, end, tile) = (rows.start, rows.end, self.tile);
+        particles: usize,
+    ) -> impl Iterator<Item = Range<usize>> + use<E, M, D>
+    where
+        D: Backend<E>,
+    {
+        let (start, end) = (rows.start, rows.end);
+        let tile = D::rows(self.tile, particles, self.each);
         (start..end)
             .step_by(tile)
             .map(move |a| a..(a + tile).min(end))
     }
 
-    /// `f(device, particles, leaves)` for every group of particles, in order.
+    /// `f(device, kept, leaves)` for every group of particles, in order, at `rows` rows.
     pub(super) fn forward<R: Send>(
         &self,
+        place: &Place,
         thetas: &Population,
-        f: impl Fn(&D, usize, &[Leaf<f32, D, NoneTape>]) -> R + Sync,
+        rows: usize,
+        f: impl Fn(&D, Option<&Kept<f32, D>>, &[Leaf<f32, D, NoneTape>]) -> R + Sync,
     ) -> Vec<R>
     where
         D: Backend<f32>,
     {
-        let group = D::group(thetas.len()).max(1);
+        let group = D::group(thetas.len(), thetas.dim()).max(1);
         crate::base::exec::map(thetas.len().div_ceil(group), |g| {
             let end = ((g + 1) * group).min(thetas.len());
             let thetas: Vec<&[f32]> = (g * group..end).map(|i| thetas.row(i)).collect();
-            D::with(self.ordinal, |device| {
-                f(device, thetas.len(), &self.leaves(device, &thetas))
+            let particles = thetas.len();
+            let sizes = Sizes { particles, rows };
+            D::with(place, sizes, |device, kept| {
+                f(device, kept, &self.leaves(device, &thetas))
             })
         })
     }
 }
 
-/// The features of some rows, the same for every particle.
+/// The features of the tile's rows, of shape (1, rows, features).
 pub(super) fn features<E: Float, D: Device<E>, T: Tape<E, D>>(
-    device: &D,
+    rows: &Rows<'_, E, D>,
     data: &Features,
-    rows: Range<usize>,
-    particles: usize,
 ) -> Act<E, D, T> {
-    let shape = (rows.len(), data.columns());
-    let values = data.values()[rows.start * shape.1..rows.end * shape.1].iter();
-    let values: Vec<E> = values.map(|&x| E::narrow(f64::from(x))).collect();
-    let x = from_vec(device, &values, shape);
-    x.broadcast_like::<_, Axis<0>>(&(particles, shape.0, shape.1))
-        .retaped::<T>()
-}
-
-/// The offset of some rows, if the data have one.
-pub(super) fn offset(data: &Features, rows: &Range<usize>) -> Vec<f64> {
-    let offset = data.offset().map(|offset| &offset[rows.clone()]);
-    let offset = offset.unwrap_or_default().iter();
-    offset.map(|&x| f64::from(x)).collect()
+    let width = data.columns();
+    let x = rows.table(Constant::Features, width, |rows| {
+        let values = data.values()[rows.start * width..rows.end * width].iter();
+        values.map(|&x| E::narrow(f64::from(x))).collect()
+    });
+    x.reshape_like(&(1, rows.tile.len(), width)).retaped::<T>()
 }
 
 fn constrain<E: Float>(support: Support, u: E) -> E {
@@ -198,7 +218,12 @@ impl<M: Model, D: Backend<f32>> Predictor for AutodiffPredictor<M, D> {
             .map(|((_, takes), _)| if *takes == Takes::Row { outputs } else { 1 })
             .collect();
         let (rows, width) = (data.rows(), widths.iter().sum::<usize>());
-        let groups = self.forward(thetas, |device, particles, leaves| {
+        let place = Place {
+            ordinal: self.ordinal,
+            kept: None,
+        };
+        let groups = self.forward(&place, thetas, rows, |device, kept, leaves| {
+            let &(particles, _) = leaves[0].shape();
             let looks = Looks {
                 operations: self.operations.as_ref(),
                 rows: None,
@@ -206,14 +231,22 @@ impl<M: Model, D: Backend<f32>> Predictor for AutodiffPredictor<M, D> {
             };
             let params = &self.params(leaves, &NoneTape, &looks);
             let mut out = vec![0.0; particles * rows * width];
-            for tile in self.tiles(0..rows) {
-                let features = features::<f32, D, NoneTape>(device, data, tile.clone(), particles);
-                let output = self.common.model.output(params, features.clone());
+            for tile in self.tiles::<f32>(0..rows, particles) {
+                let of_tile = Rows {
+                    device: device.clone(),
+                    tile: tile.clone(),
+                    all: rows,
+                    particles,
+                    kept,
+                };
+                let features = features::<f32, D, NoneTape>(&of_tile, data);
+                let output = self.output(params, &features);
                 let heads = Heads {
                     params,
                     features: &features,
                     output: &output,
-                    offset: &offset(data, &tile),
+                    rows: &of_tile,
+                    offset: data.offset(),
                 };
                 let mut first = 0;
                 for (((_, takes), term), &w) in terms.iter().zip(&widths) {

@@ -1,20 +1,19 @@
 //! A model bound to data, differentiated by dfdx.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use dfdx::prelude::{Gradients, Merge, NoneTape, SplitTape};
+use dfdx::prelude::{Gradients, HasShape, Merge, NoneTape, SplitTape};
 
-use super::backend::Backend;
-use super::predictor::{AutodiffPredictor, Looks, features, offset, slope};
+use super::backend::{Backend, Place, Sizes};
+use super::predictor::{AutodiffPredictor, Looks, features, slope};
 use crate::base::error::Result;
 use crate::base::exec;
 use crate::data::Dataset;
 use crate::model::Model;
 use crate::model::dist::Likelihood;
 use crate::model::tensor::{
-    Device, Float, Fuses, Heads, Leaf, Params, SharedTape, Tape, Targets, repeated,
+    Constant, Device, Float, Fuses, Heads, Kept, Leaf, Params, Rows, SharedTape, Tape, Targets,
 };
 use crate::problem::population::Population;
 use crate::problem::{Counts, Layer, Layered, Predictor, Problem, RowSampled, Segment, Sums};
@@ -22,6 +21,7 @@ use crate::problem::{Counts, Layer, Layered, Predictor, Problem, RowSampled, Seg
 /// A model bound to data on device type `D`.
 pub(crate) struct Autodiff<M, D> {
     pub(super) predictor: Arc<AutodiffPredictor<M, D>>,
+    pub(super) place: Place,
     /// In the bound order.
     pub(super) data: Dataset,
     pub(super) order: Vec<usize>,
@@ -47,35 +47,43 @@ impl<M: Model, D> Autodiff<M, D> {
     /// log p(y | x, θ) at a tile of bound rows, each times its weight.
     pub(super) fn tile<E: Float, T: Tape<E, D>>(
         &self,
-        device: &D,
+        (device, kept): (&D, Option<&Kept<E, D>>),
         params: &Params<E, D, T>,
-        rows: Range<usize>,
+        tile: Range<usize>,
     ) -> Leaf<E, D, T>
     where
         D: Device<E>,
     {
         let common = &self.predictor.common;
-        let features =
-            features::<E, D, T>(device, self.data.inputs(), rows.clone(), params.particles);
-        let output = common.model.output(params, features.clone());
+        let rows = Rows {
+            device: device.clone(),
+            tile,
+            all: self.data.rows(),
+            particles: params.particles,
+            kept,
+        };
+        let features = features::<E, D, T>(&rows, self.data.inputs());
+        let output = self.predictor.output(params, &features);
         let heads = Heads {
             params,
             features: &features,
             output: &output,
-            offset: &offset(self.data.inputs(), &rows),
+            rows: &rows,
+            offset: self.data.inputs().offset(),
         };
         let targets = Targets {
-            particles: params.particles,
-            device: device.clone(),
-            values: self.data.targets()[rows.clone()].to_vec(),
-            marker: PhantomData,
+            rows: &rows,
+            values: self.data.targets(),
         };
         let density = common.model.likelihood().expr(&heads, &targets);
         match self.data.weights() {
             None => density.into_tensor(),
             Some(weights) => {
-                let weights: Vec<f64> = weights[rows].iter().map(|&w| f64::from(w)).collect();
-                density.into_tensor() * repeated(device, &weights, params.particles)
+                let weights = rows.column(Constant::Weights, |rows| {
+                    let weights = weights[rows].iter();
+                    weights.map(|&w| E::narrow(f64::from(w))).collect()
+                });
+                (density * weights).into_tensor()
             }
         }
     }
@@ -103,15 +111,15 @@ impl<M: Model, D> Autodiff<M, D> {
 
     /// The sums of one group, and the gradient with respect to unconstrained parameters added to `gradient`, one row
     /// of `dim` per particle.
-    fn group<E: Float>(
+    pub(super) fn group<E: Float>(
         &self,
-        device: &D,
+        (device, kept): (&D, Option<&Kept<E, D>>),
         thetas: &[&[E]],
         segments: &[Segment],
         sums: &mut [f64],
         gradient: &mut [E],
     ) where
-        D: Device<E>,
+        D: Backend<E>,
     {
         let leaves = self.predictor.leaves(device, thetas);
         let mut add = |segment: usize, rows: &[E]| {
@@ -121,17 +129,19 @@ impl<M: Model, D> Autodiff<M, D> {
             }
         };
         for (number, segment) in segments.iter().enumerate() {
-            for rows in self.predictor.tiles(segment.rows.clone()) {
+            let rows = segment.rows.clone();
+            for rows in self.predictor.tiles::<E>(rows, thetas.len()) {
                 let looks = self.looks(&rows);
                 if gradient.is_empty() || segment.weight == 0.0 {
                     let params = self.predictor.params(&leaves, &NoneTape, &looks);
-                    let value = self.tile(device, &params, rows.clone());
+                    let value = self.tile((device, kept), &params, rows.clone());
                     add(number, &self.numbers(&value, &rows));
                     continue;
                 }
                 let tape = SharedTape::recording();
                 let params = self.predictor.params(&leaves, &tape, &looks);
-                let (value, tape_out) = self.tile(device, &params, rows.clone()).split_tape();
+                let value = self.tile((device, kept), &params, rows.clone());
+                let (value, tape_out) = value.split_tape();
                 drop(params);
                 add(number, &self.numbers(&value, &rows));
                 let gradients = backward(&leaves, &value, tape.merge(tape_out));
@@ -166,6 +176,27 @@ impl<M: Model, D> Autodiff<M, D> {
         }
     }
 
+    /// Value and gradient at the first row, at the origin: what a device is asked for at each pass.
+    #[cfg(feature = "cuda")]
+    pub(super) fn on_first_row(&self)
+    where
+        D: Backend<f32>,
+    {
+        let theta = vec![0.0; self.predictor.common.layout.dim()];
+        let (mut sums, mut gradient) = ([0.0], theta.clone());
+        let first = [Segment {
+            rows: 0..1,
+            weight: 1.0,
+        }];
+        let sizes = Sizes {
+            particles: 1,
+            rows: 1,
+        };
+        D::with(&self.place, sizes, |device, kept| {
+            self.group((device, kept), &[&theta], &first, &mut sums, &mut gradient);
+        });
+    }
+
     /// Sums and gradients of every vector in element type `E`; thetas and gradient are (particles × dim), the gradient empty
     /// if nobody asks for it.
     pub(crate) fn evaluate<E: Float>(
@@ -183,7 +214,8 @@ impl<M: Model, D> Autodiff<M, D> {
         if segments.is_empty() {
             return sums;
         }
-        let group = D::group(particles).max(1);
+        let group = D::group(particles, dim).max(1);
+        let rows = segments.iter().map(|segment| segment.rows.len()).sum();
         self.predictor
             .common
             .count_pass(particles, segments, !gradient.is_empty());
@@ -196,8 +228,12 @@ impl<M: Model, D> Autodiff<M, D> {
             |g, sums, gradient| {
                 let members = thetas[g * size..].chunks(dim).take(group);
                 let members: Vec<&[E]> = members.collect();
-                D::with(self.predictor.ordinal, |device| {
-                    self.group(device, &members, segments, sums, gradient);
+                let sizes = Sizes {
+                    particles: members.len(),
+                    rows,
+                };
+                D::with(&self.place, sizes, |device, kept| {
+                    self.group((device, kept), &members, segments, sums, gradient);
                 });
             },
         );
@@ -252,11 +288,13 @@ impl<M: Model, D: Backend<f32>> Problem for Autodiff<M, D> {
 
     fn row_log_likelihoods(&self, thetas: &Population) -> Vec<f64> {
         let (rows, order) = (self.order.len(), &self.order);
-        let groups = self.predictor.forward(thetas, |device, particles, leaves| {
+        let predictor = &self.predictor;
+        let groups = predictor.forward(&self.place, thetas, rows, |device, kept, leaves| {
+            let &(particles, _) = leaves[0].shape();
             let mut out = vec![0.0; particles * rows];
-            for tile in self.predictor.tiles(0..rows) {
-                let params = self.predictor.params(leaves, &NoneTape, &self.looks(&tile));
-                let values = self.tile(device, &params, tile.clone());
+            for tile in predictor.tiles::<f32>(0..rows, particles) {
+                let params = predictor.params(leaves, &NoneTape, &self.looks(&tile));
+                let values = self.tile((device, kept), &params, tile.clone());
                 let values = self.numbers(&values, &tile);
                 for (p, values) in values.chunks(tile.len()).enumerate() {
                     for (i, value) in tile.clone().zip(values) {

@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use dfdx::prelude::{Merge, SplitTape};
 
-use super::backend::Backend;
+use super::backend::{Backend, Sizes};
 use super::predictor::Looks;
 use super::problem::{Autodiff, backward};
 use crate::engine::common::Share;
 use crate::model::Model;
-use crate::model::tensor::{SharedTape, Watch};
+use crate::model::tensor::{Kept, SharedTape, Watch};
 use crate::problem::population::Population;
 use crate::problem::{Layer, LayerVisitor, Layered, OwnVisitor, Segment, Sums, Tile, Way};
 
@@ -31,7 +31,7 @@ impl<M: Model, D: Backend<f32>> Autodiff<M, D> {
     /// One tile of one particle; `weight` is that of its segment, where the walk goes back.
     fn visit_tile(
         &self,
-        device: &D,
+        (device, kept): (&D, Option<&Kept<f32, D>>),
         theta: &[f32],
         tile: &Tile,
         weight: Option<f64>,
@@ -59,7 +59,8 @@ impl<M: Model, D: Backend<f32>> Autodiff<M, D> {
         let leaves = self.predictor.leaves(device, &[theta]);
         let tape = SharedTape::recording();
         let params = self.predictor.params(&leaves, &tape, &looks);
-        let (value, tape_out) = self.tile(device, &params, rows.clone()).split_tape();
+        let value = self.tile((device, kept), &params, rows.clone());
+        let (value, tape_out) = value.split_tape();
         drop(params);
         let values = self.numbers(&value, &rows);
         seen.sums[tile.segment] += values.iter().map(|&l| f64::from(l)).sum::<f64>();
@@ -94,7 +95,11 @@ impl<M: Model, D: Backend<f32>> Layered for Autodiff<M, D> {
         let tiles: Vec<(usize, Range<usize>)> = segments
             .iter()
             .enumerate()
-            .flat_map(|(n, s)| self.predictor.tiles(s.rows.clone()).map(move |t| (n, t)))
+            .flat_map(|(n, s)| {
+                self.predictor
+                    .tiles::<f32>(s.rows.clone(), 1)
+                    .map(move |t| (n, t))
+            })
             .collect();
         let common = &self.predictor.common;
         common.walk(
@@ -104,7 +109,11 @@ impl<M: Model, D: Backend<f32>> Layered for Autodiff<M, D> {
             visitors,
             &tiles,
             |particle, tiles, back, seen| {
-                D::with(self.predictor.ordinal, |device| {
+                let sizes = Sizes {
+                    particles: 1,
+                    rows: self.data.rows(),
+                };
+                D::with(&self.place, sizes, |device, kept| {
                     for (segment, rows) in tiles {
                         let tile = Tile {
                             layer: 0,
@@ -113,7 +122,8 @@ impl<M: Model, D: Backend<f32>> Layered for Autodiff<M, D> {
                             segment: *segment,
                         };
                         let weight = back.then_some(segments[*segment].weight);
-                        self.visit_tile(device, thetas.row(particle), &tile, weight, seen);
+                        let theta = thetas.row(particle);
+                        self.visit_tile((device, kept), theta, &tile, weight, seen);
                     }
                 });
             },

@@ -181,7 +181,7 @@ impl<L: Univariate> Likelihood for L {
         let terms = Univariate::terms(self);
         let arguments: Vec<_> = terms.iter().map(|term| heads.column(term)).collect();
         let density = Univariate::log_density(self, &arguments, targets.values());
-        match targets.each(|y| self.base(y)) {
+        match targets.base(|y| self.base(y)) {
             Some(base) => density + base,
             None => density,
         }

@@ -13,7 +13,7 @@ use crate::model::layout::Role;
 use crate::model::layout::{BlockSpec, Part};
 use crate::model::nature::Nature;
 #[cfg(feature = "autodiff")]
-use crate::model::tensor::{Act, Device, FieldParams, Float, Tape};
+use crate::model::tensor::{Act, Device, FieldParams, Float, Tape, for_particles};
 use crate::model::transform::Support;
 
 macro_rules! dense {
@@ -101,6 +101,16 @@ macro_rules! dense {
                     affine(&parameters, x, Const::<I>, Const::<O>, biased)
                 }
             }
+
+            #[cfg(feature = "autodiff")]
+            fn of_features<E: Float, D: Device<E>, T: Tape<E, D>>(
+                &self,
+                parameters: FieldParams<'_, E, D, T>,
+                features: &Act<E, D, dfdx::prelude::NoneTape>,
+            ) -> Option<Act<E, D, T>> {
+                let biased = Self::PARTS.iter().any(|part| part.role == Role::Bias);
+                Some(super::shared::affine(&parameters, features, (self.inputs, self.outputs), biased))
+            }
         }
 
         impl<const I: usize, const O: usize> DynField for $name<I, O> {
@@ -147,9 +157,11 @@ fn affine<E: Float, D: Device<E>, T: Tape<E, D>, I: Dim, O: Dim>(
     biased: bool,
 ) -> Act<E, D, T> {
     use dfdx::prelude::{Axes3, Axis};
-    let &(particles, rows, _) = dfdx::prelude::HasShape::shape(&x);
-    let weight = parameters
-        .block(0)
+    let weight = parameters.block(0);
+    let &(particles, _) = dfdx::prelude::HasShape::shape(&weight);
+    let x = for_particles(x, particles);
+    let &(_, rows, _) = dfdx::prelude::HasShape::shape(&x);
+    let weight = weight
         .reshape_like(&(particles, outputs, inputs))
         .permute::<(usize, I, O), Axes3<0, 2, 1>>();
     let y = x.realize::<(usize, usize, I)>().matmul(weight);

@@ -7,6 +7,8 @@ pub mod elsewhere;
 mod fixed;
 mod linear;
 mod parameter;
+#[cfg(feature = "autodiff")]
+mod shared;
 mod view;
 
 pub use super::rule::{Dyn, Rule};
@@ -135,6 +137,19 @@ pub trait Field: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
     ) -> Act<E, D, T> {
         let _ = parameters;
         x
+    }
+
+    /// The same on the features themselves, of shape (1, rows, features): every particle shares them and nobody asks for a
+    /// derivative with respect to them, so that a layer can have one product for all particles. `None`, unless a layer says
+    /// otherwise: [`Field::expr`] then gets a copy of them for each particle.
+    #[cfg(feature = "autodiff")]
+    fn of_features<E: Float, D: Device<E>, T: Tape<E, D>>(
+        &self,
+        parameters: FieldParams<'_, E, D, T>,
+        features: &Act<E, D, dfdx::prelude::NoneTape>,
+    ) -> Option<Act<E, D, T>> {
+        let _ = (parameters, features);
+        None
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use dfdx::prelude::{Dtype, HasShape, NoneTape, RealizeTo, Tensor};
+use dfdx::prelude::{Axis, BroadcastTo, Dtype, HasShape, RealizeTo, ReshapeTo, Tensor};
 
 use super::tape::Tape;
 
@@ -71,14 +71,19 @@ pub fn columns<E: Float, D: Device<E>, T: Tape<E, D>>(
     some.realize::<(usize, usize, usize)>()
 }
 
-/// A tensor of shape (particles, rows) with the same numbers for every particle.
-pub(crate) fn repeated<E: Float, D: Device<E>>(
-    device: &D,
-    values: &[f64],
+/// `x` with a copy for each of so many particles, where it is features that they share.
+pub(crate) fn for_particles<E: Float, D: Device<E>, T: Tape<E, D>>(
+    x: Act<E, D, T>,
     particles: usize,
-) -> Leaf<E, D, NoneTape> {
-    let all: Vec<E> = values.iter().map(|&x| E::narrow(x)).collect();
-    from_vec(device, &all.repeat(particles), (particles, values.len()))
+) -> Act<E, D, T> {
+    let &(sharing, rows, width) = x.shape();
+    if sharing == particles {
+        return x;
+    }
+    let (one, all) = ((rows, width), (particles, rows, width));
+    let x = x.reshape_like(&one).broadcast_like::<_, Axis<0>>(&all);
+    // Products on CUDA want numbers that are there.
+    x.contiguous()
 }
 
 /// A tensor of `values`, in memory from the device's cache.

@@ -2,23 +2,23 @@
 
 mod act;
 mod operation;
+mod rows;
 mod tape;
 mod trial;
 mod watch;
 
 pub use act::{Act, Device, Float, Leaf, columns};
-pub(crate) use act::{from_vec, repeated};
+pub(crate) use act::{for_particles, from_vec};
 pub(crate) use operation::{Fuses, Fusing, Input, Operation, Pass};
+pub(crate) use rows::{Constant, Kept, Rows};
 pub use tape::{SharedTape, Tape};
 pub(crate) use trial::{Fault, Trial};
 pub(crate) use watch::{Watch, narrowed};
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, Div, Mul, Neg, Range, Sub};
 use std::rc::Rc;
 
-use dfdx::prelude::{
-    Axis, BroadcastTo, HasShape, NoneTape, RealizeTo, ReshapeTo, Shape, Tensor, TensorFromVec,
-};
+use dfdx::prelude::{Axis, BroadcastTo, HasShape, NoneTape, RealizeTo, ReshapeTo, Shape, Tensor};
 
 use crate::model::algebra::{Algebra, LnGamma, Num};
 use crate::model::term::Term;
@@ -190,10 +190,12 @@ impl<E: Float, D: Device<E>, T: Tape<E, D>> FieldParams<'_, E, D, T> {
 /// What a likelihood can refer to at a tile of rows.
 pub struct Heads<'a, E: Float, D: Device<E>, T: Tape<E, D>> {
     pub(crate) params: &'a Params<E, D, T>,
+    /// Of shape (1, rows, features): every particle's.
     pub(crate) features: &'a Act<E, D, T>,
     pub(crate) output: &'a Act<E, D, T>,
-    /// One number for each row of the tile, if the data have an offset.
-    pub(crate) offset: &'a [f64],
+    pub(crate) rows: &'a Rows<'a, E, D>,
+    /// One number for each row there is, if the data have an offset.
+    pub(crate) offset: Option<&'a [f32]>,
 }
 
 impl<E: Float, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
@@ -203,9 +205,13 @@ impl<E: Float, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
             Term::Field(field) if self.params.parameters[*field] => self.parameter(*field, 0),
             Term::Column(field, i) if self.params.parameters[*field] => self.parameter(*field, *i),
             Term::Column(_, c) => column(self.output, *c),
-            Term::Feature(c) => column(self.features, *c),
-            Term::Constant(c) => self.rows(&vec![*c; self.shape().1]),
-            Term::Offset => self.rows(self.offset),
+            Term::Feature(c) => self.shared(column(self.features, *c)),
+            Term::Constant(c) => self.rows.number(*c),
+            Term::Offset => self.rows.column(Constant::Offset, |rows| {
+                let offset = self.offset.map(|offset| &offset[rows]);
+                let offset = offset.unwrap_or_default().iter();
+                offset.map(|&x| E::narrow(f64::from(x))).collect()
+            }),
             _ => column(self.output, 0),
         })
     }
@@ -224,7 +230,7 @@ impl<E: Float, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
     fn parameter(&self, field: usize, element: usize) -> PerRow<E, D, T> {
         let (particles, rows) = self.shape();
         if let Some(value) = self.params.fixed[field] {
-            return self.rows(&vec![value; rows]);
+            return self.rows.number(value);
         }
         let mut value = self.params.field(field).block(0);
         if value.shape().1 > 1 {
@@ -234,9 +240,14 @@ impl<E: Float, D: Device<E>, T: Tape<E, D>> Heads<'_, E, D, T> {
         PerRow::new(value.broadcast_like::<_, Axis<1>>(&(particles, rows)))
     }
 
-    /// The same number of a row for every particle.
-    fn rows(&self, values: &[f64]) -> PerRow<E, D, T> {
-        PerRow::new(repeated(self.output.device(), values, self.shape().0).retaped::<T>())
+    /// What every particle shares, for each.
+    fn shared(&self, one: PerRow<E, D, T>) -> PerRow<E, D, T> {
+        let (particles, rows) = self.shape();
+        if particles == 1 {
+            return one;
+        }
+        let one = one.into_tensor().reshape_like(&(rows,));
+        PerRow::new(one.broadcast_like::<_, Axis<0>>(&(particles, rows)))
     }
 }
 
@@ -251,40 +262,33 @@ fn column<E: Float, D: Device<E>, T: Tape<E, D>>(x: &Act<E, D, T>, c: usize) -> 
 }
 
 /// The targets of a tile of rows.
-pub struct Targets<E: Float, D: Device<E>> {
-    pub(crate) particles: usize,
-    pub(crate) device: D,
-    pub(crate) values: Vec<f32>,
-    pub(crate) marker: std::marker::PhantomData<E>,
+pub struct Targets<'a, E: Float, D: Device<E>> {
+    pub(crate) rows: &'a Rows<'a, E, D>,
+    /// Of all rows.
+    pub(crate) values: &'a [f32],
 }
 
-impl<E: Float, D: Device<E>> Targets<E, D> {
+impl<E: Float, D: Device<E>> Targets<'_, E, D> {
     /// The targets as numbers, for each (particle, row).
     pub fn values<T: Tape<E, D>>(&self) -> PerRow<E, D, T> {
-        self.rows(
-            &self
-                .values
-                .iter()
-                .map(|&y| f64::from(y))
-                .collect::<Vec<_>>(),
-        )
+        let of = |rows| self.each(rows, |y| y);
+        self.rows.column(Constant::Targets, of)
     }
 
-    /// A function of each target, for each (particle, row); `None` if it is 0 at all of them.
-    pub(crate) fn each<T: Tape<E, D>>(&self, f: impl Fn(f64) -> f64) -> Option<PerRow<E, D, T>> {
-        let values: Vec<f64> = self.values.iter().map(|&y| f(f64::from(y))).collect();
-        values.iter().any(|&x| x != 0.0).then(|| self.rows(&values))
+    /// What depends on the target alone in the log-density, for each (particle, row); `None` if it is 0 at all of them.
+    pub(crate) fn base<T: Tape<E, D>>(&self, f: impl Fn(f64) -> f64) -> Option<PerRow<E, D, T>> {
+        let of = |rows| self.each(rows, &f);
+        self.rows.column_unless_zero(Constant::Base, of)
     }
 
-    fn rows<T: Tape<E, D>>(&self, values: &[f64]) -> PerRow<E, D, T> {
-        PerRow::new(repeated(&self.device, values, self.particles).retaped::<T>())
+    fn each(&self, rows: Range<usize>, f: impl Fn(f64) -> f64) -> Vec<E> {
+        let targets = self.values[rows].iter();
+        targets.map(|&y| E::narrow(f(f64::from(y)))).collect()
     }
 
     /// The targets as classes, for each (particle, row).
     pub fn classes(&self) -> Tensor<(usize, usize), usize, D, NoneTape> {
-        // dfdx has no way to fill indices into cached memory; the CPU's cache is emptied now and then for them.
-        let shape = (self.particles, self.values.len());
-        let classes: Vec<usize> = self.values.iter().map(|&y| y as usize).collect();
-        TensorFromVec::<usize>::tensor_from_vec(&self.device, classes.repeat(self.particles), shape)
+        let of = |rows: Range<usize>| self.values[rows].iter().map(|&y| y as usize).collect();
+        self.rows.classes(of)
     }
 }
