@@ -6,13 +6,13 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dfdx::prelude::{Cache, Cuda};
+use dfdx::prelude::{Axis, BroadcastTo, Cache, Cuda, ReshapeTo};
 
 use super::backend::{Backend, Place, Sizes};
 use crate::base::caught::caught;
 use crate::base::error::Result;
 use crate::base::exec::Threads;
-use crate::model::tensor::Kept;
+use crate::model::tensor::{Kept, from_vec};
 
 /// Numbers of the parameters of one group: with gradient and copies, a tenth of a small card.
 const PARAMETERS: usize = 1 << 26;
@@ -58,10 +58,18 @@ pub(super) fn open(ordinal: usize) -> std::result::Result<(), String> {
                 .and_then(|built| built.map_err(|e| format!("{e:?}")))
                 .map_err(|said| in_words(&said))?;
             opened.enable_cache();
+            caught(|| compiles(&opened)).map_err(|said| in_words(&said))?;
             let _ = device.set(opened);
             Ok(())
         })
     })
+}
+
+/// Asks for one of the kernels that are compiled when they are first used: without NVRTC or its headers that panics.
+fn compiles(device: &Cuda) {
+    let row = from_vec(device, &[1.0f32, 2.0], (2,));
+    let rows = row.broadcast_like::<_, Axis<0>>(&(3, 2));
+    rows.contiguous();
 }
 
 /// Runs `f` where device number `ordinal` is driven, and tells what a panic said: of a library that is missing, or of a kernel
@@ -79,7 +87,7 @@ fn in_words(said: &str) -> String {
     let named = said.split_once("DriverError(").and_then(|(_, inside)| {
         let (name, words) = inside.split_once(", \"")?;
         let (words, _) = words.split_once('"')?;
-        Some(format!("{words} ({name})"))
+        Some(format!("{} ({name})", words.replace('\\', "")))
     });
     named.unwrap_or_else(|| said.to_owned())
 }
@@ -130,26 +138,5 @@ impl Backend<f32> for Cuda {
 
     fn rows(_: usize, particles: usize, each: usize) -> usize {
         (ACTIVATIONS / (particles * each).max(1)).max(1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_driver_says_is_told_with_its_name() {
-        let said = "called `Result::unwrap()` on an `Err` value: DriverError(CUDA_ERROR_NO_DEVICE, \"no CUDA-capable device is detected\")";
-        let words = "no CUDA-capable device is detected (CUDA_ERROR_NO_DEVICE)";
-        assert_eq!(in_words(said), words);
-        assert_eq!(in_words("nothing known"), "nothing known");
-    }
-
-    #[test]
-    fn work_on_a_card_is_cut_by_memory() {
-        assert_eq!(<Cuda as Backend<f32>>::group(100, 1000), 100);
-        assert_eq!(<Cuda as Backend<f32>>::group(1000, 670_000), 100);
-        assert_eq!(<Cuda as Backend<f32>>::rows(64, 1, 1000), 268_435);
-        assert_eq!(<Cuda as Backend<f32>>::rows(64, 1 << 20, 1 << 20), 1);
     }
 }

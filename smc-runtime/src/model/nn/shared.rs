@@ -1,11 +1,13 @@
 //! A dense layer on the features, which all particles share: one product for all of them.
 
+use std::any::Any;
+
 use dfdx::prelude::{
-    Axes2, Axes3, Axis, BroadcastTo, HasShape, Merge, NoneTape, PermuteTo, PutTape, ReshapeTo,
-    SplitTape, Tensor, TryMatMul,
+    Axes2, Axes3, Axis, BroadcastTo, Cpu, Gradients, HasShape, NoneTape, PermuteTo, PutTape,
+    ReshapeTo, SplitTape, Storage, TryMatMul,
 };
 
-use crate::model::tensor::{Act, Device, FieldParams, Float, SharedTape, Tape};
+use crate::model::tensor::{Act, Device, FieldParams, Float, Leaf, SharedTape, Tape};
 
 /// y = W x + b for the rows of `features`, of shape (1, rows, I); the result has shape (particles, rows, O).
 ///
@@ -42,11 +44,11 @@ pub(super) fn affine<E: Float, D: Device<E>, T: Tape<E, D>>(
 /// The product of `all` rows of weights with x, of shape (rows, I): (all, rows), or (rows, all) for one particle, whose
 /// outputs then lie row by row.
 fn product<E: Float, D: Device<E>, T: Tape<E, D>>(
-    weight: Tensor<(usize, usize), E, D, NoneTape>,
+    weight: Leaf<E, D, NoneTape>,
     mut tape: T,
-    x: Tensor<(usize, usize), E, D, NoneTape>,
+    x: Leaf<E, D, NoneTape>,
     all: usize,
-) -> Tensor<(usize, usize), E, D, T> {
+) -> Leaf<E, D, T> {
     let &(particles, _) = weight.shape();
     let &(_, inputs) = x.shape();
     let matrix = weight.clone().reshape_like(&(all, inputs));
@@ -67,14 +69,61 @@ fn product<E: Float, D: Device<E>, T: Tape<E, D>>(
         } else {
             dy.try_matmul(x)?
         };
-        // dfdx adds to a derivative only on the way back through an operation of its own: the derivative of
-        // weight ⊙ slope, summed, with respect to the weight is the slope.
         let slope = slope.try_reshape_like(weight.shape())?;
-        let weighed = weight.put_tape(SharedTape::recording()) * slope;
-        let (weighed, record) = weighed.split_tape();
-        let ones = gradients.get_or_alloc_mut(&weighed.ghost())?;
-        weighed.device().try_fill_with_ones(ones)?;
-        record.merge(NoneTape).backward(gradients)
+        add(slope, weight, gradients)
     });
     y.put_tape(tape)
+}
+
+/// Adds `slope` to the derivative with respect to `weight`.
+fn add<E: Float, D: Device<E>>(
+    slope: Leaf<E, D, NoneTape>,
+    weight: Leaf<E, D, NoneTape>,
+    gradients: &mut Gradients<E, D>,
+) -> Result<(), D::Err> {
+    let into: &mut dyn Any = gradients.get_or_alloc_mut(&weight)?;
+    if let Some(into) = into.downcast_mut::<<Cpu as Storage<E>>::Vec>() {
+        for (into, slope) in into.iter_mut().zip(slope.as_vec()) {
+            *into += slope;
+        }
+        return Ok(());
+    }
+    add_by_tape(slope, weight, gradients)
+}
+
+/// The same where nobody can look into the memory: dfdx adds to a derivative only on the way back through an operation of its
+/// own. The derivative of weight ⊙ slope, summed, with respect to the weight is the slope.
+fn add_by_tape<E: Float, D: Device<E>>(
+    slope: Leaf<E, D, NoneTape>,
+    weight: Leaf<E, D, NoneTape>,
+    gradients: &mut Gradients<E, D>,
+) -> Result<(), D::Err> {
+    let weighed = weight.put_tape(SharedTape::recording()) * slope;
+    let (weighed, record) = weighed.split_tape();
+    let ones = gradients.get_or_alloc_mut(&weighed.ghost())?;
+    weighed.device().try_fill_with_ones(ones)?;
+    record.backward(gradients)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tensor::from_vec;
+
+    #[test]
+    fn both_ways_add_the_slope_to_what_is_there() {
+        let cpu = Cpu::default();
+        let weight = from_vec(&cpu, &[3.0f32, f32::MAX, -1.0, 0.0], (2, 2));
+        let slope = |scale: f32| {
+            let slope = [0.5, -2.0, 1.0, 4.0].map(|x| x * scale);
+            from_vec(&cpu, &slope, (2, 2))
+        };
+        for way in [add::<f32, Cpu>, add_by_tape::<f32, Cpu>] {
+            let mut gradients = Gradients::leaky();
+            way(slope(1.0), weight.clone(), &mut gradients).unwrap();
+            way(slope(2.0), weight.clone(), &mut gradients).unwrap();
+            let found = gradients.get(&weight).as_vec();
+            assert_eq!(found, [1.5, -6.0, 3.0, 12.0]);
+        }
+    }
 }
