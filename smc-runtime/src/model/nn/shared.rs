@@ -83,7 +83,9 @@ fn add<E: Float, D: Device<E>>(
 ) -> Result<(), D::Err> {
     let into: &mut dyn Any = gradients.get_or_alloc_mut(&weight)?;
     if let Some(into) = into.downcast_mut::<<Cpu as Storage<E>>::Vec>() {
-        for (into, slope) in into.iter_mut().zip(slope.as_vec()) {
+        let mut numbers = vec![E::narrow(0.0); into.len()];
+        slope.copy_into(&mut numbers);
+        for (into, slope) in into.iter_mut().zip(numbers) {
             *into += slope;
         }
         return Ok(());
