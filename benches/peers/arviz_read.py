@@ -41,6 +41,7 @@ for line in ours["summary"]:
     draws = posterior[line["name"]]
     near(f"mean of {line['name']}", float(draws.mean()), line["mean"], 1e-6)
     if draws.sizes["chain"] > 1 and line["r_hat"] is not None:
-        near(f"R-hat of {line['name']}", float(az.rhat(draws, method="split")), line["r_hat"], 1e-6)
-        near(f"ESS of {line['name']}", float(az.ess(draws, method="mean")), line["ess"], 1e-6)
+        near(f"R-hat of {line['name']}", float(az.rhat(draws, method="rank")), line["r_hat"], 1e-6)
+        near(f"bulk ESS of {line['name']}", float(az.ess(draws, method="bulk")), line["ess"], 1e-6)
+        near(f"tail ESS of {line['name']}", float(az.ess(draws, method="tail", prob=(0.05, 0.95))), line["tail_ess"], 1e-6)
 print("agree")

@@ -403,7 +403,7 @@ fn run(args: &Args) -> Result<()> {
         _ => infer.within(args.budget, &args.flags, &run, (rows, dim))?,
     };
     let run = run.with_boxed(algorithm).observe(Progress::bar("images"));
-    let posterior = args.keep.apply(run).run()?;
+    let posterior = args.keep.apply(run)?.run()?;
     let layers: Vec<String> = widths.iter().map(usize::to_string).collect();
     let notes = [("infer", word(&infer)), ("layers", layers.join(","))];
     args.keep.keep(&posterior, &notes)?;

@@ -228,7 +228,7 @@ impl Use for Score<'_> {
         let size = parameters(train.columns(), &network.widths(50)?, outputs);
         let settings = infer.within(budget, &args.flags, &run, (train.rows(), size))?;
         let run = run.with_boxed(settings).observe(Progress::bar("table"));
-        let posterior = args.keep.apply(run).run()?;
+        let posterior = args.keep.apply(run)?.run()?;
         let notes = [
             ("task", word(&task)),
             ("infer", word(&infer)),
@@ -256,7 +256,7 @@ impl Use for Score<'_> {
 fn exported<M: Model>(posterior: &Posterior<M>, train: &Dataset) -> Result<Value> {
     let quantities = posterior.summary().quantities.into_iter();
     let of = quantities.map(
-        |q| json!({"name": q.name, "mean": q.mean, "sd": q.sd, "ess": q.ess, "r_hat": q.r_hat}),
+        |q| json!({"name": q.name, "mean": q.mean, "sd": q.sd, "ess": q.ess, "tail_ess": q.tail_ess, "r_hat": q.r_hat}),
     );
     let quantities: Vec<Value> = of.collect();
     let loo = posterior.loo(train)?;

@@ -17,26 +17,41 @@ pub struct KeepFlags {
     /// Go on from the state in the file of `--checkpoint`.
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
+    /// Add each step of the run to this file as it comes, a line of JSON each.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Write the draws into this file as comma-separated values.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
     /// Write the posterior into this new folder, for ArviZ.
     #[arg(long, value_name = "DIR")]
     pub zarr: Option<PathBuf>,
 }
 
 impl KeepFlags {
-    /// A run that keeps its state if the flags say so.
-    pub fn apply<'a, M: Model>(&self, run: Run<'a, M>) -> Run<'a, M> {
-        let Some(path) = &self.checkpoint else {
-            return run;
-        };
-        let run = run.checkpoint(path);
-        if self.resume { run.resume() } else { run }
-    }
-
-    /// Writes the posterior if the flags say so, with notes of what a program must know to load it.
+    /// A run that keeps its state and its steps if the flags say so.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file of its steps cannot be opened.
+    pub fn apply<'a, M: Model>(&self, mut run: Run<'a, M>) -> Result<Run<'a, M>> {
+        if let Some(path) = &self.trace {
+            run = run.observe(Trace::file(path)?);
+        }
+        let Some(path) = &self.checkpoint else {
+            return Ok(run);
+        };
+        let run = run.checkpoint(path);
+        Ok(if self.resume { run.resume() } else { run })
+    }
+
+    /// Writes the posterior and its draws if the flags say so, with notes of what a program must know to load it.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
     pub fn keep<M: Model>(&self, posterior: &Posterior<M>, notes: &[(&str, String)]) -> Result<()> {
+        if let Some(path) = &self.csv {
+            posterior.to_csv(path)?;
+        }
         let Some(path) = &self.save else {
             return Ok(());
         };

@@ -30,7 +30,7 @@ pub use crate::posterior::Posterior;
 pub use crate::posterior::predict::{last_layer, linearised, noise_propagation};
 pub use crate::posterior::saved::Load;
 pub use crate::posterior::symmetry::HasSymmetries;
-pub use crate::run::{Infers, Progress, Run};
+pub use crate::run::{Infers, Progress, Run, Trace};
 pub use crate::sampling::adapt::{DualAveraging, Esjd, Follow, Frozen, LargestStep, Metric};
 pub use crate::sampling::anneal::{
     AutomaticAnnealing, RandomMiniBatch, SmoothDataAnnealing, StepDataAnnealing, Tempering,

@@ -13,21 +13,28 @@ use crate::base::sums::log_sum_exp;
 /// assert!(r_hat(&apart).unwrap() > 5.0);
 /// ```
 pub fn r_hat(chains: &[Vec<f64>]) -> Option<f64> {
+    r_hat_of(&halved(chains, 2)?)
+}
+
+/// The halves of chains, all as long as half of the shortest, unless that is shorter than `least`.
+pub(super) fn halved(chains: &[Vec<f64>], least: usize) -> Option<Vec<Vec<f64>>> {
     let half = chains.iter().map(Vec::len).min()? / 2;
-    if half < 2 {
-        return None;
-    }
-    let halves: Vec<&[f64]> = chains
+    let halves = chains
         .iter()
         .flat_map(|c| [&c[..half], &c[c.len() - half..]])
-        .collect();
+        .map(<[f64]>::to_vec);
+    (half >= least).then(|| halves.collect())
+}
+
+/// R-hat of groups of one length.
+pub(super) fn r_hat_of(halves: &[Vec<f64>]) -> Option<f64> {
     let moments: Vec<(f64, f64)> = halves
         .iter()
         .map(|h| mean_variance(h.iter().copied()))
         .collect();
     let within = moments.iter().map(|m| m.1).sum::<f64>() / moments.len() as f64;
     let (_, between) = mean_variance(moments.iter().map(|m| m.0));
-    let n = half as f64;
+    let n = halves.first()?.len() as f64;
     let value = (((n - 1.0) / n * within + between) / within).sqrt();
     value.is_finite().then_some(value)
 }
@@ -91,19 +98,17 @@ pub fn log_mean_error(logs: &[f64]) -> Option<f64> {
 /// assert!(size > 700.0 && size < 1300.0, "{size}");
 /// ```
 pub fn effective_sample_size(chains: &[Vec<f64>]) -> Option<f64> {
-    let half = chains.iter().map(Vec::len).min()? / 2;
-    if half < 4 {
-        return None;
-    }
-    let halves: Vec<&[f64]> = chains
-        .iter()
-        .flat_map(|c| [&c[..half], &c[c.len() - half..]])
-        .collect();
+    sample_size_of(&halved(chains, 4)?)
+}
+
+/// The effective sample size of groups of one length.
+pub(super) fn sample_size_of(halves: &[Vec<f64>]) -> Option<f64> {
+    let half = halves.first()?.len();
     let n = half as f64;
     let means: Vec<f64> = halves.iter().map(|h| h.iter().sum::<f64>() / n).collect();
     // The mean over halves of the autocovariance at `lag`.
     let covariance = |lag: usize| {
-        let of = |(h, mean): (&&[f64], &f64)| {
+        let of = |(h, mean): (&Vec<f64>, &f64)| {
             let pairs = h.iter().zip(&h[lag..]);
             pairs.map(|(x, y)| (x - mean) * (y - mean)).sum::<f64>() / n
         };

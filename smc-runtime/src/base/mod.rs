@@ -10,6 +10,7 @@ pub(crate) mod fingerprint;
 pub(crate) mod interrupt;
 pub mod nodes;
 pub mod psis;
+pub mod ranks;
 pub mod rng;
 pub mod saved;
 pub mod scores;

@@ -8,6 +8,7 @@ use crate::base::diagnostics::{
     effective_sample_size, mean_variance, r_hat, weighted_effective_sample_size, weighted_r_hat,
 };
 use crate::base::error::{Error, Result};
+use crate::base::ranks;
 use crate::base::rng::Streams;
 use crate::problem::density::Density;
 use crate::problem::population::Population;
@@ -410,6 +411,34 @@ impl Draws {
             return r_hat(&values.map(<[f64]>::to_vec).collect::<Vec<_>>());
         }
         weighted_r_hat(&self.islands_of(values))
+    }
+
+    /// R-hat of a scalar with one value per draw as a table shows it: of chains by ranks, of islands by moments.
+    pub(crate) fn rank_r_hat(&self, values: &[f64]) -> Option<f64> {
+        match self.chains_of(values) {
+            Some(chains) if chains.len() > 1 => ranks::r_hat(&chains),
+            _ => self.r_hat(values),
+        }
+    }
+
+    /// Effective sample sizes of a scalar for the middle of its distribution and for its tails: of chains by ranks; others have
+    /// one for both.
+    pub(crate) fn rank_ess(&self, values: &[f64]) -> [Option<f64>; 2] {
+        match self.chains_of(values) {
+            Some(chains) => [
+                ranks::bulk_sample_size(&chains),
+                ranks::tail_sample_size(&chains),
+            ],
+            None => [self.ess(values), None],
+        }
+    }
+
+    /// The values of each chain, where there are chains.
+    fn chains_of(&self, values: &[f64]) -> Option<Vec<Vec<f64>>> {
+        let chains = self.number_of_chains()?;
+        let size = (values.len() / chains).max(1);
+        let chains = values.chunks_exact(size).map(<[f64]>::to_vec);
+        Some(chains.collect())
     }
 
     /// Effective sample size of a scalar as chains or islands show it, where those are several: of chains by their

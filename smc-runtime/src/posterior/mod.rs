@@ -1,5 +1,6 @@
 //! One posterior type for every algorithm: weighted draws, read through typed views, with predictions and evidence.
 
+mod csv;
 pub mod dependence;
 pub mod importance;
 pub mod loo;

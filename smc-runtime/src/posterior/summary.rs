@@ -20,11 +20,12 @@ pub struct Quantity {
     pub sd: f64,
     /// The quantiles at 5, 50 and 95 %: the smallest draw that reaches the probability.
     pub quantiles: [f64; 3],
-    /// Effective sample size. Of chains, by their autocorrelations
-    /// ([`effective_sample_size`](crate::base::diagnostics::effective_sample_size)); of a weighted cloud, 1/ΣW², which knows nothing of ancestors in common.
-    /// `None` of points, with too few draws, or if nothing varies.
+    /// Effective sample size. Of chains, by ranks ([`bulk_sample_size`](crate::base::ranks::bulk_sample_size)); of a weighted cloud, 1/ΣW²,
+    /// which knows nothing of ancestors in common. `None` of points, with too few draws, or if nothing varies.
     pub ess: Option<f64>,
-    /// R-hat across chains or islands; `None` without two of them.
+    /// Of chains, the effective sample size for the quantiles at 5 and 95 % ([`tail_sample_size`](crate::base::ranks::tail_sample_size)).
+    pub tail_ess: Option<f64>,
+    /// R-hat across chains, by ranks ([`ranks::r_hat`](crate::base::ranks::r_hat)), or across islands; `None` without two of them.
     pub r_hat: Option<f64>,
 }
 
@@ -104,13 +105,15 @@ impl Quantity {
             terms.map(|(&x, w)| w * f(x)).sum::<f64>()
         };
         let mean = expect(&|x| x);
+        let [ess, tail_ess] = draws.rank_ess(values);
         Self {
             name,
             mean,
             sd: expect(&|x| (x - mean).powi(2)).sqrt(),
             quantiles: quantiles(values, weights, [0.05, 0.5, 0.95]),
-            ess: draws.ess(values),
-            r_hat: draws.r_hat(values),
+            ess,
+            tail_ess,
+            r_hat: draws.rank_r_hat(values),
         }
     }
 }
@@ -128,7 +131,7 @@ fn has_meaning(architecture: &Architecture, number: usize, role: Role) -> bool {
 }
 
 /// `output.weight[0][3]`, or the block's name where it is one number.
-fn element_name(block: &Block, element: usize) -> String {
+pub(super) fn element_name(block: &Block, element: usize) -> String {
     let mut left = element - block.range.start;
     let mut places: Vec<String> = Vec::new();
     for &size in block.shape.iter().rev() {
@@ -166,7 +169,9 @@ impl fmt::Display for Summary {
         let names = self.quantities.iter().map(|q| q.name.chars().count());
         let width = names.max().unwrap_or(0).max(9);
         write!(f, "{:width$}", "parameter")?;
-        for title in ["mean", "sd", "5 %", "50 %", "95 %", "ESS", "R-hat"] {
+        for title in [
+            "mean", "sd", "5 %", "50 %", "95 %", "ESS", "tail ESS", "R-hat",
+        ] {
             write!(f, "  {title:>9}")?;
         }
         for q in &self.quantities {
@@ -174,11 +179,12 @@ impl fmt::Display for Summary {
             for x in [q.mean, q.sd].iter().chain(&q.quantiles) {
                 write!(f, "  {x:>9.3}")?;
             }
-            let ess = q.ess.map_or_else(|| "-".to_owned(), |x| format!("{x:.0}"));
+            let size = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.0}"));
+            let (ess, tail) = (size(q.ess), size(q.tail_ess));
             let r_hat = q
                 .r_hat
                 .map_or_else(|| "-".to_owned(), |x| format!("{x:.3}"));
-            write!(f, "  {ess:>9}  {r_hat:>9}")?;
+            write!(f, "  {ess:>9}  {tail:>9}  {r_hat:>9}")?;
         }
         Ok(())
     }

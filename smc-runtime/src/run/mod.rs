@@ -9,12 +9,14 @@ mod running;
 mod scale;
 mod setup;
 mod state;
+mod trace;
 
 pub use checkpoint::Checkpoint;
 pub use estimate::Estimate;
 pub use progress::Progress;
 pub use running::Running;
 pub use state::State;
+pub use trace::Trace;
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use dfdx::prelude::{Axis, BroadcastTo, NoneTape, RealizeTo, ReshapeTo, Tensor, TensorFromVec};
 
-use super::PerRow;
 use super::act::{Device, Float, from_vec};
+use super::per_row::PerRow;
 use super::tape::Tape;
 
 /// Which constant of the rows. Each has one value per row (of features, several) that depends on nothing else.
