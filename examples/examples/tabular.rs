@@ -35,7 +35,7 @@ struct Args {
     /// What is to be predicted: regression, binary or multiclass.
     #[arg(long)]
     task: Option<String>,
-    /// The algorithm: linear, auto, sghmc, smc, mcmc, ensemble, map, score-vi, mean-field, ivon, evon, gsm, bam, bali, modes-bali, laplace or swag; linear is a linear model in place of the network.
+    /// The algorithm: linear, auto, sghmc, smc, mcmc, symmetric, ensemble, map, score-vi, mean-field, ivon, evon, gsm, bam, bali, modes-bali, laplace or swag; linear is a linear model in place of the network.
     #[arg(long, default_value = "smc")]
     infer: String,
     /// Name of the target's column in the header; the last column unless given.

@@ -26,7 +26,7 @@ struct Args {
     /// Name of the set.
     #[arg(long, default_value = "")]
     set: String,
-    /// The algorithm: linear, auto, sghmc, smc, mcmc, ensemble, map, score-vi, mean-field, ivon, evon, gsm, bam, bali, modes-bali, laplace or swag; linear is Bayesian linear regression.
+    /// The algorithm: linear, auto, sghmc, smc, mcmc, symmetric, ensemble, map, score-vi, mean-field, ivon, evon, gsm, bam, bali, modes-bali, laplace or swag; linear is Bayesian linear regression.
     #[arg(long, default_value = "smc")]
     infer: String,
     /// Splits to run, the first of the files.

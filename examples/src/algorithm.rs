@@ -20,6 +20,8 @@ pub enum Algorithm {
     Smc,
     /// Markov chain Monte Carlo: as many moves as the budget allows.
     Mcmc,
+    /// Many short chains, as many as their functional modes need; 128 where there is a budget.
+    Symmetric,
     /// A deep ensemble.
     Ensemble,
     /// One mode.
@@ -222,6 +224,19 @@ impl Algorithm {
                         .draws(half)
                         .kernel(kernel),
                 )
+            }
+            Self::Symmetric => {
+                // Draws of a chain are some moves apart.
+                const APART: usize = 64;
+                let each = symmetric().kernel(kernel);
+                Box::new(match (budget, flags.smoke) {
+                    (_, true) => each.chains(8).warmup(10).draws(2).thin(2),
+                    (Some(budget), _) => {
+                        let all = budget as usize / (128 * rows.max(1) * LEAPFROGS);
+                        each.chains(128).warmup(all.saturating_sub(APART).max(20))
+                    }
+                    (None, _) => each,
+                })
             }
             // Adam's updates cost as much as a third of its gradients.
             Self::Ensemble => {

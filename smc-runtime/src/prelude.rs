@@ -9,7 +9,7 @@ pub use crate::engine::Engine;
 pub use crate::infer::elsewhere::{NUTS, Nuts, advi, hmc, nuts, vi};
 pub use crate::infer::{
     Inference, auto, bali, bam, boosted, ensemble, evon, gsm, ivon, laplace, map, mcmc, mean_field,
-    modes, psmile, score_vi, sghmc, sgld, smc, swag,
+    modes, psmile, score_vi, sghmc, sgld, smc, swag, symmetric,
 };
 pub use crate::model::Model;
 pub use crate::model::dist::{

@@ -400,23 +400,38 @@ impl Draws {
         }
     }
 
-    /// R-hat of a scalar with one value per draw, across chains or islands; `None` without two of them.
+    /// R-hat of a scalar with one value per draw, across chains or islands, of many short chains across the times of their draws; `None`
+    /// without two of them.
     pub(crate) fn r_hat(&self, values: &[f64]) -> Option<f64> {
         let groups = self.groups();
         if groups < 2 {
             return None;
         }
-        if self.number_of_chains().is_some() {
-            let values = values.chunks_exact(self.positions.len() / groups);
-            return r_hat(&values.map(<[f64]>::to_vec).collect::<Vec<_>>());
+        if self.has_short_chains() {
+            // Chains that are this short have no halves to compare. Whether they still go somewhere all the same shows between
+            // draws of all chains: the first of each, the second of each, ..
+            let each = values.len() / groups;
+            let at = |k: usize| values.iter().skip(k).step_by(each).copied().collect();
+            let times: Vec<(Vec<f64>, Vec<f64>)> =
+                (0..each).map(|k| (at(k), vec![1.0; groups])).collect();
+            return weighted_r_hat(&times);
+        }
+        if let Some(chains) = self.chains_of(values) {
+            return r_hat(&chains);
         }
         weighted_r_hat(&self.islands_of(values))
+    }
+
+    /// Whether they are many chains of few draws each.
+    fn has_short_chains(&self) -> bool {
+        let each = self.draws_of_a_chain().unwrap_or(usize::MAX);
+        each < 8 && self.groups() >= 8
     }
 
     /// R-hat of a scalar with one value per draw as a table shows it: of chains by ranks, of islands by moments.
     pub(crate) fn rank_r_hat(&self, values: &[f64]) -> Option<f64> {
         match self.chains_of(values) {
-            Some(chains) if chains.len() > 1 => ranks::r_hat(&chains),
+            Some(chains) if chains.len() > 1 && !self.has_short_chains() => ranks::r_hat(&chains),
             _ => self.r_hat(values),
         }
     }
@@ -425,11 +440,11 @@ impl Draws {
     /// one for both.
     pub(crate) fn rank_ess(&self, values: &[f64]) -> [Option<f64>; 2] {
         match self.chains_of(values) {
-            Some(chains) => [
+            Some(chains) if !self.has_short_chains() => [
                 ranks::bulk_sample_size(&chains),
                 ranks::tail_sample_size(&chains),
             ],
-            None => [self.ess(values), None],
+            _ => [self.ess(values), None],
         }
     }
 
@@ -464,11 +479,13 @@ impl Draws {
     /// density the number of draws; points have none.
     pub(crate) fn ess(&self, values: &[f64]) -> Option<f64> {
         match &self.form {
-            Form::Chains(chains) => {
-                let size = (values.len() / chains).max(1);
-                let chains = values.chunks_exact(size).map(<[f64]>::to_vec);
-                effective_sample_size(&chains.collect::<Vec<_>>())
+            // Chains are independent; what their means vary says how much draws of one are alike.
+            Form::Chains(_) if self.has_short_chains() => {
+                let chains = self.chains_of(values)?.into_iter();
+                let chains = chains.map(|chain| (chain.clone(), vec![1.0; chain.len()]));
+                weighted_effective_sample_size(&chains.collect::<Vec<_>>())
             }
+            Form::Chains(_) => effective_sample_size(&self.chains_of(values)?),
             Form::Cloud { .. } => {
                 let squares = self.weights().into_iter().map(|w| w * w);
                 Some(1.0 / squares.sum::<f64>())

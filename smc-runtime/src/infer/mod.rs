@@ -16,7 +16,10 @@ mod vi;
 pub use auto::{Auto, auto};
 pub use draws::{DrawnFrom, Draws, Fitted, Form, Island, Nearness};
 
-pub use mcmc::{Mcmc, mcmc};
+pub use mcmc::{Mcmc, Symmetric, mcmc, symmetric};
+pub(crate) use mcmc::{Said, grouped};
+#[doc(hidden)]
+pub use mcmc::{chains, chains_for};
 pub use optimise::{Ensemble, Map, ensemble, map};
 pub(crate) use prior::FromPrior;
 pub use smc::{Smc, smc};
@@ -79,7 +82,7 @@ use crate::sampling::anneal::Plan;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an algorithm: it does not implement `Inference`",
     label = "not an `Inference`",
-    note = "the algorithms are `auto()`, `smc()`, `mcmc()`, `sghmc()`, `sgld()`, `psmile()`, `score_vi()`, `mean_field()`, `ivon()`, `evon()`, `gsm()`, `bam()`, `bali()`, `laplace()`, `swag()`, `modes(..)`, `boosted(..)`, `map()`, `ensemble()`, and your own that implement `Inference`; there is no NUTS, `mcmc(kernel = Chees::default())` is nearest"
+    note = "the algorithms are `auto()`, `smc()`, `mcmc()`, `symmetric()`, `sghmc()`, `sgld()`, `psmile()`, `score_vi()`, `mean_field()`, `ivon()`, `evon()`, `gsm()`, `bam()`, `bali()`, `laplace()`, `swag()`, `modes(..)`, `boosted(..)`, `map()`, `ensemble()`, and your own that implement `Inference`; there is no NUTS, `mcmc(kernel = Chees::default())` is nearest"
 )]
 pub trait Inference: Debug + Send + Sync {
     /// Its name in reports.

@@ -48,7 +48,6 @@ pub struct Running<M> {
     at_start: Counts,
     since: Instant,
     plan: Option<Plan>,
-    chosen: Vec<String>,
     findings: Findings,
     given: Given,
     within: Option<Duration>,
@@ -151,7 +150,6 @@ impl<M: Model> Running<M> {
             at_start,
             since,
             plan,
-            chosen,
             findings,
             given,
             within: run.within,
@@ -260,6 +258,8 @@ impl<M: Model> Running<M> {
         let done = self.told.steps.last().map_or(0.0, |s| s.done);
         // A run that was ended at its last step was not cut short.
         let ended = self.ended.filter(|_| done < 1.0);
+        // What was chosen on the way is known only now.
+        let chosen = inside.chosen();
         let outcome = self.threads.run(|| inside.finish())?;
         let (mut draws, mut cautions) = (outcome.draws, outcome.cautions);
         cautions.extend(kept.and_then(|kept| kept.caution()));
@@ -286,7 +286,7 @@ impl<M: Model> Running<M> {
             target_scale: given.target_scale,
             scaled_by: given.scaled_by,
             plan: self.plan,
-            chosen: self.chosen,
+            chosen,
             steps: self.told.steps,
             islands: match draws.log_evidence() {
                 Some(_) => draws.each_island().to_vec(),

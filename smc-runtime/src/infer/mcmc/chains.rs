@@ -136,9 +136,12 @@ impl<'a> ChainsRun<'a> {
         })
     }
 
-    /// All moves, those of the warm-up and those of the draws.
-    fn all_moves(&self) -> usize {
-        self.settings.warmup + self.settings.draws * self.settings.thin
+    /// The draws so far, chain by chain.
+    pub(super) fn draws(&self) -> Result<Population> {
+        Population::interleave(&self.state.draws).ok_or(Error::Stopped {
+            steps: self.state.moves,
+            nothing: "no draw yet: that was the warm-up",
+        })
     }
 
     /// One move of every chain on the present target.
@@ -236,7 +239,7 @@ impl<'a> ChainsRun<'a> {
         let steps = state.tuning.steps(chains);
         Step {
             step: state.moves,
-            done: state.moves as f64 / self.all_moves() as f64,
+            done: state.moves as f64 / self.settings.moves() as f64,
             rows: state.stage.effective_rows(),
             touched: state.stage.cost(),
             all_rows: self.problem.rows(),
@@ -274,7 +277,7 @@ impl Steps {
 impl Stepwise for ChainsRun<'_> {
     fn step(&mut self) -> Result<Option<Step>> {
         let moves = self.state.moves;
-        if moves == self.all_moves() {
+        if moves == self.settings.moves() {
             return Ok(None);
         }
         let warmup = moves < self.settings.warmup;
@@ -291,11 +294,7 @@ impl Stepwise for ChainsRun<'_> {
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome> {
-        let draws = Population::interleave(&self.state.draws).ok_or(Error::Stopped {
-            steps: self.state.moves,
-            nothing: "no draw yet: that was the warm-up",
-        })?;
-        let draws = Draws::chains(draws, self.settings.chains)?;
+        let draws = Draws::chains(self.draws()?, self.settings.chains)?;
         let model = self.problem.model();
         let disagreement = disagreement(model.layout(), model.hyperparameters(), &draws);
         let mut cautions: Vec<String> = disagreement.into_iter().collect();

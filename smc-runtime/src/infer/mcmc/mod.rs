@@ -1,10 +1,16 @@
 //! Markov chain Monte Carlo: many chains at once on the posterior.
 
 mod chains;
+mod modes;
+mod needed;
 mod settings;
+mod symmetric;
 mod visited;
 
+pub(crate) use modes::{Said, grouped};
+pub use needed::{chains, chains_for};
 pub use settings::Mcmc;
+pub use symmetric::{Symmetric, symmetric};
 
 use std::sync::Arc;
 
@@ -36,7 +42,7 @@ impl Inference for Mcmc {
     fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
         let (chains, draws) = (self.chains as f64, self.draws as f64);
         // The likelihood enters while the first half of the warm-up goes on, so that gradients are of all rows.
-        let moves = self.warmup as f64 + draws * self.thin as f64;
+        let moves = self.moves() as f64;
         Some(Cost {
             row_gradients: problem.rows() as f64 * chains * moves * self.kernel.passes() as f64,
             guess: false,

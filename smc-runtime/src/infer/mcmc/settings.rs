@@ -81,6 +81,11 @@ impl Mcmc {
         self
     }
 
+    /// All moves of a chain, those of the warm-up and those of the draws.
+    pub(super) fn moves(&self) -> usize {
+        self.warmup + self.draws * self.thin
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         for (what, value) in [
             ("chains", self.chains),

@@ -2,11 +2,12 @@
 //! [draws whose neurons mean the same](Aligned).
 
 mod aligned;
-mod chains;
 mod matching;
+mod modes;
 
+pub use crate::infer::{chains, chains_for};
 pub use aligned::{Aligned, Sides};
-pub use chains::{chains, chains_for};
+pub use modes::{FunctionalMode, FunctionalModes};
 
 use crate::base::error::Result;
 use crate::data::Dataset;
