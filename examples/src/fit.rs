@@ -20,6 +20,9 @@ pub struct FitFlags {
     /// Independent coordinates for score-vi, in place of Kronecker covariances.
     #[arg(long)]
     pub diagonal: bool,
+    /// Of laplace: how strong the prior of every layer is, by the evidence.
+    #[arg(long)]
+    pub learned_prior: bool,
     /// So many independent fits, mixed, in place of one.
     #[arg(long, conflicts_with = "components")]
     pub modes: Option<usize>,
@@ -150,9 +153,12 @@ impl FitFlags {
         if let Some(epochs) = self.passes.or(epochs).or(flags.smoke.then_some(20)) {
             mode = mode.epochs(epochs);
         }
-        let fit = laplace()
+        let mut fit = laplace()
             .around(mode)
             .temperature(self.temperature.unwrap_or(1.0));
+        if self.learned_prior {
+            fit = fit.learned_prior();
+        }
         self.several(if self.diagonal {
             fit.curvature(Curvature::Diagonal)
         } else {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::strength::{shift, strength};
 use super::{DiagonalNormal, FullNormal, check};
 use crate::base::error::{Error, Result};
 use crate::numerics::dense::of_symmetric;
@@ -11,14 +12,14 @@ use crate::problem::rows::RowSet;
 use crate::problem::{LayerVisitor, Layered, Problem, Tile, Way, visit};
 
 /// Largest dimension of a full covariance.
-const MOST: usize = 1024;
+const MOST: usize = 5000;
 
 /// The normal density around `mode`, one vector, with the covariance `heat` times the inverse of the negative second derivatives of the
 /// log-density there: central differences of its gradient over all rows. Along eigenvectors where that is less than `least`, the
 /// least precision, it is that.
 ///
 /// # Errors
-/// If there are more than 1024 parameters, or if a gradient is not finite.
+/// If there are more than 5000 parameters, or if a gradient is not finite.
 pub fn around(
     problem: &dyn Problem,
     mode: &Population,
@@ -100,7 +101,9 @@ impl LayerVisitor for Squares {
 }
 
 /// The normal density with independent coordinates around `mode`, one vector, whose precisions are those of `prior` and, for the weights of
-/// layers, the sums over rows of the squares of ∂ℓ/∂W, the empirical information; its variances times `heat`.
+/// layers, the sums over rows of the squares of ∂ℓ/∂W, the empirical information; its variances times `heat`. Where the prior is to be `learned`, its
+/// precision of every layer is first multiplied with the number by which the evidence is largest ([`strength`]): these, and what they add to the
+/// prior's log-density at the mode, come with it.
 ///
 /// # Errors
 /// If a number is not finite.
@@ -110,8 +113,35 @@ pub fn squares(
     mode: &Population,
     prior: &[f32],
     heat: f32,
-) -> Result<Arc<dyn Density>> {
+    learned: bool,
+) -> Result<(Arc<dyn Density>, Vec<f64>, f64)> {
     check("prior's precisions", prior, mode.dim(), true)?;
+    let mut precision = information(layered, rows, mode);
+    let mut prior = prior.to_vec();
+    let (mut all, mut adds) = (Vec::new(), 0.0);
+    for layer in layered.layers().iter().filter(|_| learned) {
+        let own = layer.weight.clone();
+        let own: Vec<usize> = own.chain(layer.bias.clone().unwrap_or_default()).collect();
+        let curvature: Vec<f32> = own.iter().map(|&k| precision[k] / prior[k]).collect();
+        let square = |&k: &usize| f64::from(prior[k]) * f64::from(mode.row(0)[k]).powi(2);
+        let squares: f64 = own.iter().map(square).sum();
+        let c = strength(&curvature, squares);
+        for &k in &own {
+            prior[k] *= c as f32;
+        }
+        adds += shift(own.len(), squares, c);
+        all.push(c);
+    }
+    for (precision, prior) in precision.iter_mut().zip(prior) {
+        *precision += prior;
+    }
+    let sd = precision.iter().map(|p| (heat / p).sqrt()).collect();
+    let density = DiagonalNormal::new(mode.row(0).to_vec(), sd)?;
+    Ok((Arc::new(density), all, adds))
+}
+
+/// Σ over rows of the squares of ∂ℓ/∂W at `mode`, for the weights of layers; 0 for all else.
+fn information(layered: &dyn Layered, rows: usize, mode: &Population) -> Vec<f32> {
     let layers = layered.layers();
     let visitor = || Squares {
         sums: vec![Vec::new(); layers.len()],
@@ -120,7 +150,7 @@ pub fn squares(
     let all = RowSet::from(0..rows).segments(1.0);
     let visitors = (0..4).map(|_| visitor()).collect();
     let (_, seen) = visit(layered, mode, &all, Way::Back, visitors);
-    let mut precision = prior.to_vec();
+    let mut precision = vec![0.0; mode.dim()];
     for seen in seen {
         for (layer, sums) in layers.iter().zip(seen.sums) {
             let columns = layer.inputs + usize::from(layer.bias.is_some());
@@ -135,6 +165,5 @@ pub fn squares(
             }
         }
     }
-    let sd = precision.iter().map(|p| (heat / p).sqrt()).collect();
-    Ok(Arc::new(DiagonalNormal::new(mode.row(0).to_vec(), sd)?))
+    precision
 }

@@ -14,7 +14,7 @@ use crate::problem::density::{Array, Density, Moments, Normal, Numbers};
 use crate::problem::population::Population;
 
 /// Parameters at the most: the numbers grow with their square.
-const MOST: usize = 4096;
+const MOST: usize = 5000;
 
 /// The family of normal densities with any covariance, for models of at most 4096 parameters. φ is the mean and the rows of a lower
 /// triangle: θ_i = mean_i + s_i (z_i + Σ_{j<i} a_ij z_j), the logarithm of s_i on the diagonal: all but the mean has no unit.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::basis::Basis;
 use super::factors::Factors;
 use super::shake::{Shake, Shaken};
+use super::strength::{shift, strength};
 use super::turned::At;
 use super::{KroneckerNormal, check};
 use crate::base::error::{Error, Result};
@@ -355,6 +356,26 @@ impl Layerwise {
             let least = self.others[k].least * self.rows as f32;
             self.precision[at] = if bend > least { bend } else { least };
         }
+    }
+
+    /// Multiplies the prior's precision of every layer with the number by which the evidence around the means is largest
+    /// ([`strength`]), layer by layer; also what that adds to the prior's log-density there.
+    pub fn learn_prior(&mut self) -> (Vec<f64>, f64) {
+        let mut mean = self.mean.clone();
+        self.basis.enter(&mut mean);
+        let (mut all, mut adds) = (Vec::new(), 0.0);
+        for number in 0..self.basis.len() {
+            let own = self.basis.matrix(number, &mean);
+            let precision = self.basis.matrix(number, &self.precision);
+            let curvature: Vec<f32> = precision.iter().map(|p| p - 1.0).collect();
+            let squares: f64 = own.iter().map(|m| f64::from(*m).powi(2)).sum();
+            let c = strength(&curvature, squares);
+            let precision: Vec<f32> = curvature.iter().map(|l| l + c as f32).collect();
+            self.basis.put(number, &precision, &mut self.precision);
+            adds += shift(own.len(), squares, c);
+            all.push(c);
+        }
+        (all, adds)
     }
 
     /// The prior's standard deviations of every layer, by input, from its slopes at weights of 0, 1 and 2.

@@ -15,6 +15,7 @@ mod mixture;
 mod rebuild;
 mod shake;
 mod spread;
+mod strength;
 mod trail;
 mod turned;
 
@@ -29,6 +30,7 @@ pub use low_rank::{LowRank, LowRankNormal};
 pub use member::Member;
 pub use mixture::Mixture;
 pub use rebuild::rebuild;
+pub use strength::strength;
 pub use trail::Trail;
 pub use turned::{At, Turned};
 

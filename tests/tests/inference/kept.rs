@@ -53,6 +53,7 @@ fn algorithms() -> Vec<Box<dyn Inference>> {
     vec![
         Box::new(smc().particles(12).islands(3)),
         Box::new(mcmc().chains(3).warmup(10).draws(10)),
+        Box::new(symmetric().pilots(3).most(9).warmup(10)),
         Box::new(map().epochs(10)),
         Box::new(ensemble().members(3).epochs(10)),
         Box::new(sghmc().chains(2).passes(12)),

@@ -10,6 +10,7 @@ use smc_runtime::prelude::*;
 use smc_runtime::problem::population::Population;
 use smc_runtime::problem::rows::RowSet;
 use smc_runtime::problem::{Problem, Segment};
+use smc_runtime::testing::Regression;
 
 fn fitted(draws: &Draws) -> Fitted {
     match draws.drawn_from() {
@@ -108,6 +109,60 @@ fn laplace_is_exact_where_the_posterior_is_normal() {
     // At another temperature it is none.
     let cold = infer(&laplace().temperature(0.5), &*bound.problem, 1).unwrap();
     assert_eq!(fitted(&cold).laplace, None);
+}
+
+/// Weights with a prior of standard deviation 10, a hundred times wider than they are.
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.5))]
+struct Vague {
+    #[prior(Normal(0.0, 10.0))]
+    output: LinearNoBias<3, 1>,
+}
+
+/// A prior that is far too wide is learned to be as wide as its weights are, and the evidence said is that with the prior as learned.
+#[test]
+fn a_learned_prior_is_where_the_evidence_is_largest() {
+    let data = plane(400);
+    let bound = bind(Vague::default(), &data, Engine::fused(), 1).unwrap();
+    let exact = |c: f64| {
+        let regression = Regression::new(data.clone(), 0.5, 10.0 / c.sqrt());
+        regression.posterior().log_evidence
+    };
+    let grid = (0..4000).map(|k| 10f64.powf(f64::from(k) / 1000.0));
+    let best = grid.max_by(|a, b| exact(*a).total_cmp(&exact(*b))).unwrap();
+    assert!(best > 100.0, "{best}");
+    for (curvature, off, by) in [
+        (Curvature::Kronecker, 0.02, 0.02),
+        (Curvature::Diagonal, 0.05, 0.5),
+    ] {
+        let declared = laplace().curvature(curvature);
+        let learned = declared.clone().learned_prior();
+        let mut run = learned
+            .begin(bound.problem.clone(), Streams::new(1))
+            .unwrap();
+        while run.step().unwrap().is_some() {}
+        let said = run.chosen().pop().unwrap();
+        let words = "the prior's precision of `output` times ";
+        let c = said
+            .strip_prefix(words)
+            .and_then(|rest| rest.split(',').next());
+        let c: f64 = c.unwrap_or_else(|| panic!("{said}")).parse().unwrap();
+        assert!(
+            (c / best - 1.0).abs() < off,
+            "{curvature:?}: {c}, exactly {best}"
+        );
+        let found = fitted(&run.finish().unwrap().draws).laplace.unwrap();
+        assert!(
+            (found - exact(c)).abs() < by,
+            "{found}, exactly {}",
+            exact(c)
+        );
+        let before = fitted(&infer(&declared, &*bound.problem, 1).unwrap());
+        assert!(found > before.laplace.unwrap() + 3.0);
+    }
+    let full = laplace().curvature(Curvature::Full).learned_prior();
+    let said = infer(&full, &*bound.problem, 1).err().unwrap().to_string();
+    assert!(said.contains("Kronecker or diagonal"), "{said}");
 }
 
 /// The density does not know in which order hidden units stand: those of a network with two of them exchanged are exchanged.

@@ -215,6 +215,8 @@ fn that_resume() -> Vec<(Box<dyn Inference>, Box<dyn Inference>)> {
         both(chains.clone()),
         both(chains.clone().step_size(DualAveraging::aim())),
         both(chains.kernel(Chees::default().at_most(10))),
+        both(symmetric().pilots(3).most(5).warmup(12).draws(2).thin(2)),
+        both(symmetric().chains(4).warmup(12).draws(2).thin(2)),
         both(map().epochs(8).batch(40)),
         both(adam.clone()),
         both(warm.clone().warm(adam, 0.5)),
@@ -235,6 +237,11 @@ fn that_resume() -> Vec<(Box<dyn Inference>, Box<dyn Inference>)> {
         both(bali().passes(8).batch(40)),
         both(swag().passes(8).batch(40).rank(3)),
         both(laplace().around(map().validation(0.0).epochs(8))),
+        both(
+            laplace()
+                .around(map().validation(0.0).epochs(8))
+                .learned_prior(),
+        ),
         both(gsm().iterations(8)),
         both(bam().iterations(8)),
         both(modes(ivon().passes(8).batch(40), 2).by_bound()),

@@ -259,3 +259,104 @@ fn chains_are_counted_for_any_probabilities() {
     assert!(refused(&[0.0, 1.0], 0.9).contains("above 0"));
     assert!(refused(&[1.0], 1.0).contains("below 1"));
 }
+
+/// y ~ N(W x + b, .5), whose posterior is one mode and known.
+#[bayes_model]
+#[likelihood(Normal(mean = layer, sd = 0.5))]
+struct Line {
+    #[prior(Normal(0.0, 1.0))]
+    layer: Linear<2, 1>,
+}
+
+/// Many short chains have the posterior's mean and spread; where there is one function, a hundred of them are what the bound asks for.
+#[test]
+fn short_chains_have_the_posterior() {
+    let data = laws::conjugate::data::<2>(60, 3);
+    let exact = laws::conjugate::exact(&data);
+    let posterior = Line::infer(&data)
+        .with(symmetric().pilots(20))
+        .seed(2)
+        .run()
+        .unwrap();
+    assert_eq!(posterior.chains(), Some(100));
+    assert_eq!(posterior.len(), 400);
+    let said = posterior.report().to_string();
+    assert!(
+        said.contains("20 pilot chains found 1 functional mode; 100 chains"),
+        "{said}"
+    );
+    let draws = posterior.positions();
+    for (d, (mean, sd)) in exact.mean.iter().zip(exact.sd()).enumerate() {
+        let values = draws.coordinate(d);
+        let n = values.len() as f64;
+        let found = values.iter().sum::<f64>() / n;
+        let spread = (values.iter().map(|x| (x - found).powi(2)).sum::<f64>() / n).sqrt();
+        // A hundred independent chains at least: four standard errors.
+        assert!((found - mean).abs() < 0.4 * sd, "{found}, exactly {mean}");
+        assert!((spread / sd - 1.0).abs() < 0.3, "{spread}, exactly {sd}");
+    }
+    let found = posterior.functional_modes(&data).unwrap();
+    assert_eq!(found.modes.len(), 1, "{found}");
+    let quantity = &posterior.summary().quantities[0];
+    assert!(
+        quantity.r_hat.unwrap() < 1.05 && quantity.ess.unwrap() > 90.0,
+        "{quantity:?}"
+    );
+}
+
+/// Chains that have not come to rest are told by what their draws do over time, few as they are.
+#[test]
+fn short_chains_that_still_go_somewhere_are_told() {
+    let data = laws::conjugate::data::<2>(60, 3);
+    let of = |speed: f32| {
+        let mut draws = Population::zeros(20 * 4, 3);
+        for k in 0..80 {
+            let noise = normals(3, 500 + k as u64);
+            let row = draws.on_host().row_mut(k);
+            for (x, e) in row.iter_mut().zip(noise) {
+                *x = e + speed * (k % 4) as f32;
+            }
+        }
+        let draws = Draws::chains(draws, 20).unwrap();
+        Line::infer(&data).with(Found(draws)).run().unwrap()
+    };
+    let r_hat = |posterior: &Posterior<Line>| posterior.summary().quantities[0].r_hat.unwrap();
+    assert!(r_hat(&of(0.0)) < 1.1);
+    assert!(r_hat(&of(1.0)) > 1.3);
+    let ess = of(0.0).summary().quantities[0].ess.unwrap();
+    assert!(ess > 40.0 && ess <= 80.0, "{ess}");
+}
+
+/// Draws that are there.
+#[derive(Clone, Debug)]
+struct Found(Draws);
+
+impl Inference for Found {
+    fn name(&self) -> &'static str {
+        "found"
+    }
+
+    fn begin<'a>(&self, _: Arc<dyn Problem + 'a>, _: Streams) -> Result<Box<dyn Stepwise + 'a>> {
+        Ok(at_once(self.0.clone()))
+    }
+}
+
+#[test]
+fn settings_of_short_chains_are_checked() {
+    let data = laws::conjugate::data::<2>(20, 3);
+    let refused = |algorithm: smc_runtime::infer::Symmetric| {
+        let run = Line::infer(&data).with(algorithm).run();
+        run.err().unwrap().to_string()
+    };
+    assert!(refused(symmetric().pilots(1)).contains("pilots"));
+    assert!(refused(symmetric().most(5)).contains("32 pilots"));
+    assert!(refused(symmetric().probability(1.0)).contains("probability"));
+    assert!(refused(symmetric().chains(0)).contains("chains"));
+    assert!(refused(symmetric().draws(0)).contains("draws"));
+    let few = Line::infer(&data)
+        .with(symmetric().chains(4).warmup(10).draws(2))
+        .run()
+        .unwrap();
+    let said = few.functional_modes(&data).err().unwrap().to_string();
+    assert!(said.contains("4 chains of 2 draws"), "{said}");
+}

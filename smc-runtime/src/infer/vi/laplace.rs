@@ -6,7 +6,7 @@ use super::judge::{leave, log_joint};
 use super::plan::{Passes, caution_of, check_temperature, passes_draws};
 use super::start::{Start, start};
 use super::{Fitting, Variational, inference_of_a_fit};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::family::{Factors, Layerwise, around, squares};
@@ -15,7 +15,7 @@ use crate::infer::{Cost, DrawnFrom, Inference, Outcome, Stepwise};
 use crate::model::dist::Response;
 use crate::problem::density::Density;
 use crate::problem::population::Population;
-use crate::problem::{Layered, Problem, Segment, blocks};
+use crate::problem::{Layer, Layered, Problem, Segment, blocks};
 
 /// Laplace's approximation: the normal density around the mode with the inverse of the curvature there as its covariance (D. J. C. MacKay, *A
 /// practical Bayesian framework for backpropagation networks*, 1992). The mode is that of [`map`](crate::infer::map()) without
@@ -51,6 +51,7 @@ pub fn laplace() -> LaplaceApproximation {
         mode: map().validation(0.0),
         curvature: Curvature::Kronecker,
         temperature: 1.0,
+        learned: false,
         passes: Passes::default(),
     }
 }
@@ -62,7 +63,7 @@ pub enum Curvature {
     Diagonal,
     /// Kronecker factors for every affine layer.
     Kronecker,
-    /// All second derivatives, of at most 1024 parameters.
+    /// All second derivatives, of at most 5000 parameters.
     Full,
 }
 
@@ -72,6 +73,7 @@ pub struct LaplaceApproximation {
     mode: Map,
     curvature: Curvature,
     temperature: f64,
+    learned: bool,
     passes: Passes,
 }
 
@@ -94,6 +96,13 @@ impl LaplaceApproximation {
         self
     }
 
+    /// The precision of every layer's prior is multiplied with the number by which the evidence is largest, around the mode that was found with the prior
+    /// as it is declared (MacKay, 1992; what laplace-torch does by `marglik`). What they are is said in the report. Not with a full covariance.
+    pub fn learned_prior(mut self) -> Self {
+        self.learned = true;
+        self
+    }
+
     passes_draws!();
 }
 
@@ -105,6 +114,19 @@ struct Around<'a> {
     problem: Arc<dyn Problem + 'a>,
     streams: Streams,
     search: Box<dyn Stepwise + 'a>,
+    /// What was found around the mode, once the search is over.
+    found: Option<Found>,
+}
+
+/// A density around a mode.
+#[derive(Clone)]
+struct Found {
+    density: Arc<dyn Density>,
+    mode: Population,
+    /// What another prior adds to the log-density at the mode.
+    adds: f64,
+    /// How strong the prior of every layer was made, in words.
+    said: Vec<String>,
 }
 
 impl Around<'_> {
@@ -119,7 +141,35 @@ impl Around<'_> {
         Ok(found.positions().clone())
     }
 
-    fn of(&self, mode: &Population) -> Result<Arc<dyn Density>> {
+    /// The density around the mode that the search has come to.
+    fn found(&self) -> Result<Found> {
+        if let Some(found) = &self.found {
+            return Ok(found.clone());
+        }
+        let mode = self.mode()?;
+        let (density, learned, adds) = self.of(&mode)?;
+        let layers = if learned.is_empty() {
+            Vec::new()
+        } else {
+            self.problem.layered()?.layers().to_vec()
+        };
+        let pairs = layers.iter().zip(&learned);
+        let line = |(layer, c): (&Layer, &f64)| {
+            format!(
+                "the prior's precision of `{}` times {c:.3}, by the evidence",
+                layer.name
+            )
+        };
+        Ok(Found {
+            said: pairs.map(line).collect(),
+            density,
+            mode,
+            adds,
+        })
+    }
+
+    fn of(&self, mode: &Population) -> Result<(Arc<dyn Density>, Vec<f64>, f64)> {
+        let learned = self.settings.learned;
         let (problem, heat) = (&*self.problem, self.settings.temperature);
         let Start { sd, widest, .. } = start(problem, self.streams);
         if self.settings.curvature == Curvature::Full {
@@ -127,7 +177,8 @@ impl Around<'_> {
                 .iter()
                 .map(|(_, sd)| f64::from(*sd))
                 .fold(0.0, f64::max);
-            return around(problem, mode, 1.0 / (wide * wide), heat);
+            let density = around(problem, mode, 1.0 / (wide * wide), heat)?;
+            return Ok((density, Vec::new(), 0.0));
         }
         let (layered, rows) = (problem.layered()?, problem.rows());
         let factors = factors(problem, layered).following(f32::MIN_POSITIVE);
@@ -143,10 +194,16 @@ impl Around<'_> {
         }
         layers.renew(layered, problem.model())?;
         layers.bend(problem);
-        match self.settings.curvature {
-            Curvature::Diagonal => squares(layered, rows, mode, &layers.of_prior(), heat as f32),
-            _ => layers.density(heat as f32),
+        let heat = heat as f32;
+        if self.settings.curvature == Curvature::Diagonal {
+            return squares(layered, rows, mode, &layers.of_prior(), heat, learned);
         }
+        let (learned, adds) = if learned {
+            layers.learn_prior()
+        } else {
+            (Vec::new(), 0.0)
+        };
+        Ok((layers.density(heat)?, learned, adds))
     }
 }
 
@@ -163,7 +220,7 @@ pub(super) fn factors(problem: &dyn Problem, layered: &dyn Layered) -> Factors {
 
 impl Fitting for Around<'_> {
     fn density(&self) -> Result<Arc<dyn Density>> {
-        self.of(&self.mode()?)
+        Ok(self.found()?.density)
     }
 
     fn cautions(&self) -> Vec<String> {
@@ -173,11 +230,16 @@ impl Fitting for Around<'_> {
 
 impl Stepwise for Around<'_> {
     fn chosen(&self) -> Vec<String> {
-        self.search.chosen()
+        let said = self.found.iter().flat_map(|found| found.said.clone());
+        self.search.chosen().into_iter().chain(said).collect()
     }
 
     fn step(&mut self) -> Result<Option<crate::infer::observe::Step>> {
-        self.search.step()
+        let step = self.search.step()?;
+        if step.is_none() && self.found.is_none() {
+            self.found = Some(self.found()?);
+        }
+        Ok(step)
     }
 
     fn state(&self) -> Result<Saved> {
@@ -185,10 +247,14 @@ impl Stepwise for Around<'_> {
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome> {
-        let mode = self.mode()?;
-        let density = self.of(&mode)?;
+        let Found {
+            density,
+            mode,
+            adds,
+            ..
+        } = self.found()?;
         let problem = &*self.problem;
-        let evidence = log_joint(problem, &mode)[0] - density.log_density(&mode, None)[0];
+        let evidence = log_joint(problem, &mode)[0] + adds - density.log_density(&mode, None)[0];
         let leaves = self.settings.passes.leaves(problem.dim());
         let outcome = leave(problem, density, self.streams, leaves, self.cautions())?;
         let Outcome { draws, cautions } = outcome;
@@ -217,6 +283,10 @@ impl Variational for LaplaceApproximation {
     ) -> Result<Box<dyn Fitting + 'a>> {
         self.passes.check()?;
         check_temperature(self.temperature)?;
+        if self.learned && self.curvature == Curvature::Full {
+            let expected = "the layers' priors are learned with Kronecker or diagonal curvature";
+            return Err(Error::config("curvature", "Full", expected));
+        }
         if self.curvature != Curvature::Full {
             problem.layered()?;
         }
@@ -229,6 +299,7 @@ impl Variational for LaplaceApproximation {
             problem,
             streams,
             search,
+            found: None,
         }))
     }
 }
