@@ -51,6 +51,9 @@ struct Args {
     /// LPPD against the number of chains, with the same total of gradients: a picture.
     #[arg(long)]
     curve: bool,
+    /// So many normal densities in the place of the aligned draws; their mean alone if not given.
+    #[arg(long)]
+    normals: Option<usize>,
     /// Folder for pictures; none are drawn if not given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -142,14 +145,30 @@ impl Given for Asked<'_> {
             "spread_after": aligned.spread.iter().map(|(_, s)| s.after).collect::<Vec<_>>(),
         });
         out["single_lppd"] = self.single(&model)?.into();
+        let layers = aligned.symmetries.layers.clone();
+        let positions = aligned.posterior.positions().clone();
+        let normals = args.normals.unwrap_or_default();
+        let replaced = if normals == 0 {
+            aligned.into_mean()
+        } else {
+            aligned.into_normals(normals)?
+        };
+        let scored = replaced.predict(test)?;
+        let (other, error) = self::lppd(&scored, 0..replaced.len());
+        let name = if normals == 0 {
+            "the mean of aligned draws".to_owned()
+        } else {
+            format!("{normals} normals of aligned draws")
+        };
+        println!("LPPD {other:.3} ({error:.3}) of {name}");
+        out["replaced_lppd"] = other.into();
         let curve = self.curve(&model, chains)?;
         if let Some(curve) = &curve {
             out["curve"] =
                 json!({"chains": curve.chains, "lppd": curve.lppd, "error": curve.errors});
         }
         if let Some(folder) = &args.out {
-            let layer = &aligned.symmetries.layers[0];
-            Neurons::of(layer, [&before, aligned.posterior.positions()]).save(folder)?;
+            Neurons::of(&layers[0], [&before, &positions]).save(folder)?;
             Modes::of(&functions, &of, chains).save(folder)?;
             curve.map(|curve| curve.save(folder)).transpose()?;
         }

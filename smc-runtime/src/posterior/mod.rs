@@ -74,6 +74,13 @@ impl<M: Model> Posterior<M> {
         self
     }
 
+    /// The same with other draws.
+    pub(crate) fn with_draws(mut self, draws: Draws) -> Self {
+        self.report.points = matches!(draws.form(), Form::Points);
+        self.draws = draws;
+        self
+    }
+
     /// The model, with all sizes filled in.
     pub fn model(&self) -> &M {
         &self.model

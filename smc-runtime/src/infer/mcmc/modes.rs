@@ -1,31 +1,34 @@
 //! Which of some chains found the same function: clusters of what they say of rows.
 
-/// What a chain says of some rows: mean and variance over its draws, row by row.
+/// What a chain says of some rows: its mean row by row, and how much its draws vary.
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
-    pub(crate) means: Vec<f64>,
-    pub(crate) variances: Vec<f64>,
+    means: Vec<f64>,
+    /// The sum of the variances over rows.
+    variance: f64,
+    draws: usize,
 }
 
 impl Said {
     /// From what each draw of the chain says of each row.
     pub(crate) fn of<'a>(draws: impl Iterator<Item = &'a [f64]> + Clone) -> Self {
         let rows = draws.clone().next().map_or(0, <[f64]>::len);
-        let n = draws.clone().count() as f64;
-        let (mut means, mut squares) = (vec![0.0; rows], vec![0.0; rows]);
+        let number = draws.clone().count();
+        let n = number as f64;
+        let (mut means, mut squares) = (vec![0.0; rows], 0.0);
         for draw in draws.clone() {
             for (mean, x) in means.iter_mut().zip(draw) {
                 *mean += x / n;
             }
         }
         for draw in draws {
-            for ((square, mean), x) in squares.iter_mut().zip(&means).zip(draw) {
-                *square += (x - mean).powi(2) / (n - 1.0);
-            }
+            let pairs = means.iter().zip(draw);
+            squares += pairs.map(|(mean, x)| (x - mean).powi(2)).sum::<f64>();
         }
         Self {
             means,
-            variances: squares,
+            variance: squares / (n - 1.0),
+            draws: number,
         }
     }
 
@@ -34,7 +37,7 @@ impl Said {
     fn apart(&self, other: &Self) -> f64 {
         let pairs = self.means.iter().zip(&other.means);
         let between: f64 = pairs.map(|(a, b)| (a - b).powi(2)).sum();
-        let within: f64 = self.variances.iter().chain(&other.variances).sum();
+        let within = self.variance + other.variance;
         // Chains that do not move are the same only where they are.
         if between == 0.0 {
             0.0
@@ -47,10 +50,22 @@ impl Said {
 /// Mean distance of two groups of chains up to which they count as one: R-hat is √2 there.
 const APART: f64 = 1.0;
 
+/// So many draws count as known of every chain beside its own: what few draws of one vary says little, and chains of one posterior vary alike.
+const KNOWN: f64 = 8.0;
+
 /// The group of each chain, numbered by size, the largest first: chains are joined for as long as the nearest two groups are, on average
 /// over their members, not farther apart than chains vary themselves.
 pub(crate) fn grouped(chains: &[Said]) -> Vec<usize> {
     let n = chains.len();
+    let typical = chains.iter().map(|chain| chain.variance).sum::<f64>() / n.max(1) as f64;
+    let steadied = |chain: &Said| {
+        let own = chain.draws as f64;
+        Said {
+            variance: (own * chain.variance + KNOWN * typical) / (own + KNOWN),
+            ..chain.clone()
+        }
+    };
+    let chains: Vec<Said> = chains.iter().map(steadied).collect();
     let mut distance: Vec<Vec<f64>> = (0..n)
         .map(|i| (0..n).map(|j| chains[i].apart(&chains[j])).collect())
         .collect();
@@ -116,7 +131,8 @@ mod tests {
     fn chains_that_stand_still_are_apart_unless_they_stand_together() {
         let still = |x: f64| Said {
             means: vec![x; 3],
-            variances: vec![0.0; 3],
+            variance: 0.0,
+            draws: 20,
         };
         assert_eq!(grouped(&[still(1.0), still(2.0), still(1.0)]), [0, 1, 0]);
     }
