@@ -1,7 +1,7 @@
 //! What a likelihood tells about the one output of a network.
 
 use super::population::Population;
-use super::{Layer, Predictor};
+use super::{Arguments, Layer, Predictor};
 use crate::base::rng::{Purpose, Streams};
 use crate::data::Features;
 
@@ -18,8 +18,9 @@ pub struct Told {
 const STEP: f32 = 0.1;
 
 /// The information of the output of a network with these `layers` at `theta`, and how it depends on the coordinates `others`: by differences, at
-/// some draws of y, the same ones for all. The output is moved by the last layer's bias, by parts of `typical`, about the standard deviation of a
-/// target. `None` without a bias, for several outputs, and where the information depends on the output itself.
+/// some draws of y, the same ones for all. The output is moved by the last layer's bias, or where it has none on an engine that lets outputs be [read](
+/// super::Transparent::read), by parts of `typical`, about the standard deviation of a target. `None` where neither can be, for several
+/// outputs, and where the information depends on the output itself.
 pub fn of_output(
     model: &dyn Predictor,
     layers: &[Layer],
@@ -29,25 +30,43 @@ pub fn of_output(
 ) -> Option<Told> {
     const DRAWS: usize = 128;
     let (first, last) = layers.first().zip(layers.last())?;
-    let bias = last.bias.as_ref().filter(|_| last.outputs == 1)?;
+    if last.outputs != 1 {
+        return None;
+    }
     let row = Features::new(first.inputs, vec![0.0; first.inputs]).ok()?;
     let small = 0.03 * typical;
     let variants = 2 + others.len();
-    let mut thetas = Population::zeros(3 * variants, theta.len());
-    for k in 0..thetas.len() {
+    let steps = [-small, 0.0, small];
+    // The first as it is, the second with another output, the others with one parameter moved each.
+    let mut thetas = Population::zeros(variants, theta.len());
+    for k in 0..variants {
         let own = thetas.on_host().row_mut(k);
         own.copy_from_slice(theta);
-        own[bias.start] += [-small, 0.0, small][k % 3];
-        match k / 3 {
-            0 => {}
-            1 => own[bias.start] += typical,
-            other => own[others[other - 2]] += STEP,
+        if k > 1 {
+            own[others[k - 2]] += STEP;
         }
     }
-    let arguments = model.arguments(&thetas, &row).ok()?;
+    let moved = |variant: usize| if variant == 1 { typical } else { 0.0 };
+    let arguments: Vec<Arguments> = if let Some(bias) = &last.bias {
+        let each = (0..variants).map(|variant| {
+            let mut three = thetas.gather(&[variant; 3]);
+            for (k, step) in steps.iter().enumerate() {
+                three.on_host().row_mut(k)[bias.start] += step + moved(variant);
+            }
+            model.arguments(&three, &row).ok()
+        });
+        each.collect::<Option<_>>()?
+    } else {
+        let seen = model.transparent().ok()?;
+        let each = (0..variants).map(|variant| {
+            let outputs = steps.map(|step| step + moved(variant));
+            seen.read(thetas.row(variant), &row, &outputs)
+        });
+        each.collect()
+    };
     let predictive = model.predictive();
     let information = |variant: usize| {
-        let at = [0, 1, 2].map(|k| arguments.at(3 * variant + k, 0));
+        let at = [0, 1, 2].map(|k| arguments[variant].at(k, 0));
         let bend = |draw| {
             let mut stream = Streams::new(0).stream(Purpose::Check, 1, draw, 0);
             let y = predictive.sample(at[1], &mut stream);

@@ -122,7 +122,7 @@ struct Vague {
 /// A prior that is far too wide is learned to be as wide as its weights are, and the evidence said is that with the prior as learned.
 #[test]
 fn a_learned_prior_is_where_the_evidence_is_largest() {
-    let data = plane(400);
+    let data = plane(80);
     let bound = bind(Vague::default(), &data, Engine::fused(), 1).unwrap();
     let exact = |c: f64| {
         let regression = Regression::new(data.clone(), 0.5, 10.0 / c.sqrt());
