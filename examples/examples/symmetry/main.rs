@@ -1,6 +1,7 @@
 //! How many functions does a network's posterior have, and what is left of it without its copies? Many short chains, as many as are
 //! needed, their functional modes, draws aligned neuron by neuron, and what each costs.
 
+mod evidence;
 mod networks;
 mod pictures;
 
@@ -54,6 +55,9 @@ struct Args {
     /// So many normal densities in the place of the aligned draws; their mean alone if not given.
     #[arg(long)]
     normals: Option<usize>,
+    /// In place of a table: the evidence of networks of 2, 3 and 4 hidden units, with and without their copies.
+    #[arg(long, conflicts_with = "train")]
+    evidence: bool,
     /// Folder for pictures; none are drawn if not given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -64,6 +68,13 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    if args.evidence {
+        let each = [2, 3, 4].map(|units| evidence::of(&args.flags, units));
+        let each = each.into_iter().collect::<Result<Vec<_>>>()?;
+        args.flags
+            .print(&json!({"example": "symmetry", "seed": args.flags.seed, "evidence": each}));
+        return Ok(());
+    }
     let Some((train, test)) = read(args)? else {
         eprintln!("skipped: this example needs a table; say --train FILE");
         return Ok(());
