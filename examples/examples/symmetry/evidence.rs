@@ -11,7 +11,7 @@ use smc_runtime::prelude::*;
 
 /// A network of some hidden units with known noise: all its parameters are the network's.
 #[bayes_model]
-#[likelihood(Normal(mean = output, sd = 0.1))]
+#[likelihood(Normal(mean = output, sd = self::NOISE))]
 struct Tiny {
     #[prior(Normal(0.0, 1.0))]
     hidden: Linear<1, Dyn>,
@@ -20,18 +20,26 @@ struct Tiny {
     output: Linear<Dyn, 1>,
 }
 
+const NOISE: f64 = 0.1;
+
 /// Searches for modes.
 const STARTS: usize = 64;
 
 /// Both evidences of a network with so many hidden units, on rows of a curve.
 pub(crate) fn of(flags: &Flags, units: usize) -> Result<Value> {
     let mut stream = Streams::new(flags.seed).stream(Purpose::Simulate, 0, 0, 0);
-    let x: Vec<f32> = (0..40).map(|i| i as f32 / 10.0 - 2.0).collect();
-    let curve = |x: &f32| x.tanh() + 0.5 * (2.0 * x + 1.0).tanh();
+    let x: Vec<f32> = (0..80).map(|i| i as f32 / 10.0 - 4.0).collect();
+    // As many steps as units, up and down, so that every unit has one to make: where some are idle their copies lie in one place.
+    let step = |k: usize| {
+        let centre = 5.0 * (k as f32 + 0.5) / units as f32 - 2.5;
+        (if k.is_multiple_of(2) { 1.0 } else { -0.8 }, centre)
+    };
+    let of_step = |x: f32, (height, centre): (f32, f32)| height * (2.0 * (x - centre)).tanh();
+    let curve = |x: f32| (0..units).map(|k| of_step(x, step(k))).sum::<f32>();
     let y = x
         .iter()
-        .map(|x| curve(x) + 0.1 * stream.normal() as f32)
-        .collect();
+        .map(|x| curve(*x) + NOISE as f32 * stream.normal() as f32);
+    let y = y.collect();
     let data = Dataset::new(1, x, y)?;
     let model = Tiny {
         hidden: Linear::sized(1, units),
@@ -63,7 +71,8 @@ pub(crate) fn of(flags: &Flags, units: usize) -> Result<Value> {
             let pairs = predicted.iter().zip(other);
             pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
         };
-        if modes.iter().all(|(known, _)| apart(known) > 0.01) {
+        // Searches end near a mode; what is nearer than a part of the noise is the same one.
+        if modes.iter().all(|(known, _)| apart(known) > 0.5 * NOISE) {
             modes.push((predicted, fitted.laplace.unwrap_or(f64::NEG_INFINITY)));
         }
     }
