@@ -12,6 +12,9 @@ use smc_runtime::prelude::*;
 use smc_runtime::problem::Problem;
 use smc_runtime::problem::population::Population;
 use smc_runtime::problem::rows::RowSet;
+use smc_runtime::sampling::cloud::{Cloud, Target};
+use smc_runtime::sampling::kernel::{At, EquioutputJump, Kernel, Moved, Tuning};
+use smc_runtime::sampling::stage::Stage;
 
 #[bayes_model]
 #[likelihood(Normal(mean = output, sd = noise))]
@@ -359,4 +362,84 @@ fn settings_of_short_chains_are_checked() {
         .unwrap();
     let said = few.functional_modes(&data).err().unwrap().to_string();
     assert!(said.contains("4 chains of 2 draws"), "{said}");
+}
+
+/// A kernel that leaves everything where it is.
+#[derive(Clone, Debug)]
+struct Still;
+
+impl Kernel for Still {
+    fn step(&self, _: &Tuning, _: &Target<'_>, cloud: &mut Cloud, _: At) -> Moved {
+        Moved {
+            acceptance: vec![1.0; cloud.len()],
+            ..Moved::default()
+        }
+    }
+}
+
+/// Jumps go to every copy alike, keep what is known of a particle, and are undone by alignment.
+#[test]
+fn jumps_visit_every_copy_and_change_nothing_else() {
+    let data = data(false);
+    let problem = bind(Deep::default(), &data, Engine::fused(), 1)
+        .unwrap()
+        .problem;
+    let mut thetas = Population::zeros(400, problem.dim());
+    let one = normals(problem.dim(), 7);
+    for k in 0..400 {
+        thetas.on_host().row_mut(k).copy_from_slice(&one);
+    }
+    let stage = Stage::of(0..problem.rows());
+    let target = Target::new(&*problem, &stage);
+    let mut cloud = Cloud::at(&target, thetas);
+    let before = cloud.terms()[0];
+    let kernel = EquioutputJump::around(Still);
+    let at = At {
+        streams: Streams::new(3),
+        stage: 1,
+        draw: 0,
+    };
+    kernel.step(&kernel.start(problem.dim()), &target, &mut cloud, at);
+    assert!(cloud.terms().iter().all(|terms| *terms == before));
+    let known = target.log_density(&target.value(cloud.positions()));
+    let kept = target.log_density(cloud.terms());
+    assert!(
+        known
+            .iter()
+            .zip(&kept)
+            .all(|(a, b)| (a - b).abs() < 1e-3 * (1.0 + b.abs()))
+    );
+    // The weight from the first feature to the first neuron is one of four, with either sign: each in an eighth of the copies.
+    let first: Vec<f32> = (0..400).map(|k| cloud.positions().row(k)[0]).collect();
+    let rows: Vec<f32> = (0..4).map(|k| one[2 * k]).collect();
+    for value in rows.iter().flat_map(|x| [*x, -*x]) {
+        let share = first.iter().filter(|x| **x == value).count() as f64 / 400.0;
+        assert!((share - 0.125).abs() < 0.07, "{share}");
+    }
+}
+
+/// With jumps the evidence is what it is without, also from a start that is not symmetric.
+#[test]
+fn jumps_leave_the_target_invariant() {
+    let data = data(false);
+    let problem = bind(Deep::default(), &data, Engine::fused(), 1)
+        .unwrap()
+        .problem;
+    let of = |algorithm: smc_runtime::infer::Smc| {
+        let draws = laws::infer(&algorithm, &*problem, 5).unwrap();
+        draws.log_evidence().unwrap()
+    };
+    let plain = || smc().islands(4).particles(256).moves(4);
+    let jumping = || plain().kernel(EquioutputJump::around(Hmc::default()));
+    let without = of(plain());
+    let with = of(jumping());
+    let warm = of(jumping().warm(ensemble().members(8).epochs(60), 1.0));
+    assert!(
+        (with - without).abs() < 1.5,
+        "{with} with jumps, {without} without"
+    );
+    assert!(
+        (warm - without).abs() < 1.5,
+        "{warm} from an ensemble, {without} without"
+    );
 }

@@ -3,6 +3,7 @@
 mod chees;
 mod hmc;
 mod interweaved;
+mod jump;
 mod langevin;
 mod leapfrog;
 mod mala;
@@ -15,6 +16,7 @@ mod tuning;
 pub use chees::{Chees, TrajectoryLength};
 pub use hmc::Hmc;
 pub use interweaved::Interweaved;
+pub use jump::EquioutputJump;
 pub use langevin::UnadjustedLangevin;
 pub use leapfrog::{Ends, Trajectory, leapfrog};
 pub use mala::Mala;
