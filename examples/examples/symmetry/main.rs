@@ -58,6 +58,9 @@ struct Args {
     /// In place of a table: the evidence of networks of 2, 3 and 4 hidden units, with and without their copies.
     #[arg(long, conflicts_with = "train")]
     evidence: bool,
+    /// Align by the paper's clusters of neurons in place of a consensus.
+    #[arg(long)]
+    clusters: bool,
     /// Folder for pictures; none are drawn if not given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -141,7 +144,11 @@ impl Given for Asked<'_> {
             .collect();
         drop(scored);
         let start = std::time::Instant::now();
-        let aligned = posterior.aligned()?;
+        let aligned = if args.clusters {
+            posterior.aligned_by_clusters()?
+        } else {
+            posterior.aligned()?
+        };
         let aligning = start.elapsed().as_secs_f64();
         println!("\n{aligned}\n\n{}", aligned.posterior.summary());
         let after = aligned.posterior.predict(test)?.mean();

@@ -213,16 +213,44 @@ fn a_network_behind_its_copies_is_found() {
         let element = found.random(&mut stream);
         found.apply(&element, theta);
     }
-    let posterior = Deep::infer(&data).with(These(thetas)).run().unwrap();
-    let before = posterior.predict(&data).unwrap().mean();
-    let aligned = posterior.aligned().unwrap();
-    let after = aligned.posterior.predict(&data).unwrap().mean();
-    assert!(before.iter().zip(after).all(|(a, b)| (a - b).abs() < 1e-5));
-    for (name, sides) in &aligned.spread {
-        assert!(sides.before > 0.5, "{name}: {sides:?}");
-        assert!((sides.after / 0.05 - 1.0).abs() < 0.05, "{name}: {sides:?}");
+    let posterior = || {
+        let these = These(thetas.clone());
+        Deep::infer(&data).with(these).run().unwrap()
+    };
+    let before = posterior().predict(&data).unwrap().mean();
+    let same = |after: Vec<f64>| {
+        let pairs = before.iter().zip(after);
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) < 1e-5
+    };
+    for aligned in [posterior().aligned(), posterior().aligned_by_clusters()] {
+        let aligned = aligned.unwrap();
+        assert!(same(aligned.posterior.predict(&data).unwrap().mean()));
+        for (name, sides) in &aligned.spread {
+            assert!(sides.before > 0.5, "{name}: {sides:?}");
+            assert!((sides.after / 0.05 - 1.0).abs() < 0.05, "{name}: {sides:?}");
+        }
+        assert!(aligned.to_string().contains("aligned in"), "{aligned}");
     }
-    assert!(aligned.to_string().contains("aligned in"), "{aligned}");
+    // Aligned, one network is nearly what all are; it can be kept as a density, too.
+    let near = |posterior: Posterior<Deep>, by: f64| {
+        let said = posterior.predict(&data).unwrap().mean();
+        let pairs = before.iter().zip(said);
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) < by
+    };
+    assert!(near(posterior().aligned().unwrap().into_mean(), 0.05));
+    let normals = posterior().aligned().unwrap().into_normals(1).unwrap();
+    assert!(matches!(
+        normals.form(),
+        smc_runtime::infer::Form::Density(_)
+    ));
+    assert!(near(normals, 0.05));
+    let none = posterior()
+        .aligned()
+        .unwrap()
+        .into_normals(0)
+        .err()
+        .unwrap();
+    assert!(none.to_string().contains("components"), "{none}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! [draws whose neurons mean the same](Aligned).
 
 mod aligned;
+mod clusters;
 mod fitted;
 mod matching;
 mod modes;
