@@ -181,7 +181,7 @@ pub fn weighted_effective_sample_size(groups: &[(Vec<f64>, Vec<f64>)]) -> Option
     let within = moments.iter().map(|m| m.variance).sum::<f64>() / k;
     let draws: usize = groups.iter().map(|(values, _)| values.len()).sum();
     let size = k * (within + between) / between;
-    (moments.len() > 1).then(|| size.min(draws as f64))
+    (moments.len() > 1 && !size.is_nan()).then(|| size.min(draws as f64))
 }
 
 /// What a weighted group of draws comes to.

@@ -38,6 +38,9 @@ pub(crate) fn quantile(p: f64) -> f64 {
     let x: f64 = 0.5 * (below + above);
     let density = (-0.5 * x * x).exp() / TAU.sqrt();
     // Far out in a tail the density is nothing, and the bisection has found the end.
+    if density == 0.0 {
+        return x;
+    }
     let next = x + (p - probability(x)) / density;
     next.clamp(below, above)
 }

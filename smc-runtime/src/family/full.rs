@@ -16,7 +16,7 @@ use crate::problem::population::Population;
 /// Parameters at the most: the numbers grow with their square.
 const MOST: usize = 5000;
 
-/// The family of normal densities with any covariance, for models of at most 4096 parameters. φ is the mean and the rows of a lower
+/// The family of normal densities with any covariance, for models of at most 5000 parameters. φ is the mean and the rows of a lower
 /// triangle: θ_i = mean_i + s_i (z_i + Σ_{j<i} a_ij z_j), the logarithm of s_i on the diagonal: all but the mean has no unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Full;
@@ -33,7 +33,7 @@ impl FullNormal {
     /// Of a mean and a covariance, row after row.
     ///
     /// # Errors
-    /// If lengths do not fit, if there are more than 4096 coordinates, or if the covariance is not positive definite.
+    /// If lengths do not fit, if there are more than 5000 coordinates, or if the covariance is not positive definite.
     pub fn new(mean: Vec<f32>, covariance: &[f64]) -> Result<Self> {
         let n = mean.len();
         check("mean", &mean, n, false)?;

@@ -34,6 +34,8 @@ pub struct Draws {
     drawn_from: DrawnFrom,
     /// What draws of a density were drawn by.
     streams: Option<Streams>,
+    /// Whether chains are compared over time alone.
+    short: bool,
 }
 
 /// The distribution that draws are meant for.
@@ -171,6 +173,7 @@ impl Draws {
             },
             drawn_from: DrawnFrom::Posterior,
             streams: None,
+            short: false,
         })
     }
 
@@ -192,6 +195,7 @@ impl Draws {
             form,
             drawn_from: DrawnFrom::Posterior,
             streams: None,
+            short: false,
         })
     }
 
@@ -237,6 +241,17 @@ impl Draws {
         Ok(Self::even(positions, Form::Chains(chains)))
     }
 
+    /// The same as chains that were only to be many: of fewer than eight draws each they are compared over time, and not with each other.
+    pub fn of_short_chains(mut self, short: bool) -> Self {
+        self.short = short;
+        self
+    }
+
+    /// Whether they are chains that were only to be many.
+    pub(crate) fn are_short_chains(&self) -> bool {
+        self.short
+    }
+
     /// Points that count alike.
     pub fn points(positions: Population) -> Self {
         Self::even(positions, Form::Points)
@@ -259,6 +274,7 @@ impl Draws {
             form,
             drawn_from: DrawnFrom::Posterior,
             streams: None,
+            short: false,
         }
     }
 
@@ -422,10 +438,11 @@ impl Draws {
         weighted_r_hat(&self.islands_of(values))
     }
 
-    /// Whether they are many chains of few draws each.
+    /// Whether they are many chains of few draws each, which are compared between the times of their draws: chains that are meant to end in functions of
+    /// their own do not agree, and are not to.
     fn has_short_chains(&self) -> bool {
         let each = self.draws_of_a_chain().unwrap_or(usize::MAX);
-        each < 8 && self.groups() >= 8
+        self.short && each < 8 && self.groups() >= 8
     }
 
     /// R-hat of a scalar with one value per draw as a table shows it: of chains by ranks, of islands by moments.

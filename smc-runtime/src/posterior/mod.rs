@@ -74,9 +74,12 @@ impl<M: Model> Posterior<M> {
         self
     }
 
-    /// The same with other draws.
-    pub(crate) fn with_draws(mut self, draws: Draws) -> Self {
+    /// The same with other draws, which stand for those that there were: the report says so, and no longer what was found of these.
+    pub(crate) fn with_draws(mut self, draws: Draws, instead: &str) -> Self {
         self.report.points = matches!(draws.form(), Form::Points);
+        self.report.islands = Vec::new();
+        self.report.function = None;
+        self.report.cautions.push(instead.to_owned());
         self.draws = draws;
         self
     }
@@ -142,7 +145,8 @@ impl<M: Model> Posterior<M> {
 
     /// R-hat of the [predicted function](Prediction::functions) at every row of `data`, across the chains or islands of the run:
     /// whether they agree on the function, where weights of a network cannot agree. `None` without two of them, or with too few
-    /// draws in each.
+    /// draws in each. After [`symmetric`](crate::infer::symmetric()), whose chains are to end in functions of their own, it is that across the times of their
+    /// draws: whether chains still go somewhere.
     ///
     /// # Errors
     /// As [`Posterior::predict`].

@@ -26,6 +26,7 @@ pub struct Quantity {
     /// Of chains, the effective sample size for the quantiles at 5 and 95 % ([`tail_sample_size`](crate::base::ranks::tail_sample_size)).
     pub tail_ess: Option<f64>,
     /// R-hat across chains, by ranks ([`ranks::r_hat`](crate::base::ranks::r_hat)), or across islands; `None` without two of them.
+    /// Of the chains of [`symmetric`](crate::infer::symmetric()) it is that across the times of their draws.
     pub r_hat: Option<f64>,
 }
 

@@ -15,7 +15,8 @@ use crate::sampling::anneal::Plan;
 /// Writes each step of a run into a file as it comes, a line each: JSON with the fields of [`Step`]. Lines before the first step say
 /// what was chosen (`{"chosen": [..]}`), what the run will cost (`{"plan": ".."}`) and what is of note in the data (`{"data": [..]}`).
 ///
-/// A file that is there is added to, so that a run that goes on from a checkpoint goes on here too. A line that cannot be written (a full
+/// A file that is there is added to, so that a run that goes on from a checkpoint goes on here too: it begins with those first lines again, and steps that were made since the
+/// checkpoint stand there twice, the same but for their seconds. A line that cannot be written (a full
 /// disk) does not end the run: standard error says so, once.
 ///
 /// ```

@@ -348,7 +348,7 @@ fn short_chains_that_still_go_somewhere_are_told() {
                 *x = e + speed * (k % 4) as f32;
             }
         }
-        let draws = Draws::chains(draws, 20).unwrap();
+        let draws = Draws::chains(draws, 20).unwrap().of_short_chains(true);
         Line::infer(&data).with(Found(draws)).run().unwrap()
     };
     let r_hat = |posterior: &Posterior<Line>| posterior.summary().quantities[0].r_hat.unwrap();
@@ -356,6 +356,52 @@ fn short_chains_that_still_go_somewhere_are_told() {
     assert!(r_hat(&of(1.0)) > 1.3);
     let ess = of(0.0).summary().quantities[0].ess.unwrap();
     assert!(ess > 40.0 && ess <= 80.0, "{ess}");
+    // Chains of another algorithm are compared with each other, few as their draws are.
+    let mut apart = Population::zeros(80, 3);
+    for k in 0..80 {
+        let row = apart.on_host().row_mut(k);
+        row.fill((k / 4) as f32 + 0.1 * (k % 4) as f32);
+    }
+    let chains = Draws::chains(apart, 20).unwrap();
+    let stuck = Line::infer(&data).with(Found(chains)).run().unwrap();
+    assert!(r_hat(&stuck) > 1.5);
+}
+
+/// A run whose pilots were enough goes on from its end, and one that is ended while other chains warm up leaves the pilots.
+#[test]
+fn pilots_are_not_lost() {
+    let data = laws::conjugate::data::<2>(20, 3);
+    let path = std::env::temp_dir().join(format!("pilots-{}.ckpt", std::process::id()));
+    let enough = || {
+        Line::infer(&data)
+            .with(symmetric().pilots(104).warmup(10))
+            .seed(3)
+            .checkpoint(&path)
+    };
+    let first = enough().run().unwrap();
+    let again = enough().resume().run().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(first.chains(), Some(104));
+    assert_eq!(first.positions().values(), again.positions().values());
+    let few = symmetric().pilots(8).warmup(10);
+    let pilots = 10 + 16 * 16;
+    let run = Line::infer(&data).with(few).observe(After(pilots + 3));
+    let ended = run.run().unwrap();
+    assert_eq!((ended.chains(), ended.len()), (Some(8), 32));
+    let said = ended.report().to_string();
+    assert!(said.contains("ended among the pilots"), "{said}");
+}
+
+/// Ends a run after so many steps.
+struct After(usize);
+
+impl smc_runtime::infer::observe::Observer for After {
+    fn step(&mut self, step: &smc_runtime::infer::observe::Step) -> std::ops::ControlFlow<()> {
+        if step.step >= self.0 {
+            return std::ops::ControlFlow::Break(());
+        }
+        std::ops::ControlFlow::Continue(())
+    }
 }
 
 /// Draws that are there.

@@ -136,6 +136,11 @@ impl<'a> ChainsRun<'a> {
         })
     }
 
+    /// What is known of the error of the last move, where moves are inexact.
+    pub(super) fn inexact(&self) -> Option<Inexact> {
+        self.state.inexact
+    }
+
     /// The draws so far, chain by chain.
     pub(super) fn draws(&self) -> Result<Population> {
         Population::interleave(&self.state.draws).ok_or(Error::Stopped {

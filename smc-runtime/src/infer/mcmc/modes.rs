@@ -40,10 +40,11 @@ impl Said {
         let within = self.variance + other.variance;
         // Chains that do not move are the same only where they are.
         if between == 0.0 {
-            0.0
-        } else {
-            between / within
+            return 0.0;
         }
+        let apart = between / within;
+        // A chain where a density is nothing is near to none.
+        if apart.is_nan() { f64::INFINITY } else { apart }
     }
 }
 
@@ -57,7 +58,12 @@ const KNOWN: f64 = 8.0;
 /// over their members, not farther apart than chains vary themselves.
 pub(crate) fn grouped(chains: &[Said]) -> Vec<usize> {
     let n = chains.len();
-    let typical = chains.iter().map(|chain| chain.variance).sum::<f64>() / n.max(1) as f64;
+    let known: Vec<f64> = chains
+        .iter()
+        .map(|chain| chain.variance)
+        .filter(|variance| variance.is_finite())
+        .collect();
+    let typical = known.iter().sum::<f64>() / known.len().max(1) as f64;
     let steadied = |chain: &Said| {
         let own = chain.draws as f64;
         Said {
@@ -73,7 +79,6 @@ pub(crate) fn grouped(chains: &[Said]) -> Vec<usize> {
     loop {
         let pairs = (0..members.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
         let nearest = pairs.min_by(|a, b| distance[a.0][a.1].total_cmp(&distance[b.0][b.1]));
-        // NaN is no distance.
         let Some((i, j)) = nearest.filter(|&(i, j)| distance[i][j] <= APART) else {
             break;
         };

@@ -11,12 +11,13 @@ use super::settings::Mcmc;
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
+use crate::infer::draws::NEARLY;
 use crate::infer::observe::Step;
-use crate::infer::{Cost, Draws, Inference, Outcome, Stepwise};
+use crate::infer::{Cost, DrawnFrom, Draws, Inference, Outcome, Stepwise};
 use crate::problem::Problem;
 use crate::problem::population::Population;
 use crate::sampling::adapt::{Scales, StepSize};
-use crate::sampling::kernel::Kernel;
+use crate::sampling::kernel::{Inexact, Kernel};
 
 /// Draws of a pilot chain, by which its function is told from another's.
 const PILOT_DRAWS: usize = 16;
@@ -201,8 +202,10 @@ impl Inference for Symmetric {
         self.check()?;
         let state: State = state.read()?;
         let (settings, stream) = match &state.others {
-            None => (self.first_settings(), streams),
-            Some(others) => (self.each.clone().chains(others.chains), others_of(streams)),
+            Some(others) if others.chains > 0 => {
+                (self.each.clone().chains(others.chains), others_of(streams))
+            }
+            _ => (self.first_settings(), streams),
         };
         let run = ChainsRun::resume(settings, problem.clone(), stream, &state.run)?;
         Ok(Box::new(SymmetricRun {
@@ -230,6 +233,8 @@ struct Others {
     said: String,
     /// Why that is less than was to be.
     caution: Option<String>,
+    /// What is known of the error of the pilots' moves, where moves are inexact.
+    inexact: Option<Inexact>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -269,6 +274,7 @@ impl SymmetricRun<'_> {
             pilots: draws.gather(&last.collect::<Vec<_>>()),
             said,
             caution,
+            inexact: self.run.inexact(),
         };
         if chains > 0 {
             let settings = settings.each.clone().chains(chains);
@@ -285,16 +291,17 @@ fn functional_modes(problem: &dyn Problem, draws: &Population, chains: usize) ->
     const ROWS: usize = 256;
     let (rows, each) = (problem.rows(), draws.len() / chains);
     let by = rows.div_ceil(ROWS).max(1);
-    let logs = problem.row_log_likelihoods(draws);
-    let some: Vec<f64> = logs
-        .chunks_exact(rows)
-        .flat_map(|draw| draw.iter().step_by(by).copied())
-        .collect();
-    let size = some.len() / draws.len();
-    let said: Vec<Said> = some
-        .chunks_exact(size * each)
-        .map(|chain| Said::of(chain.chunks_exact(size)))
-        .collect();
+    // Chain by chain: of many rows few are looked at, and all are computed.
+    let said = (0..chains).map(|chain| {
+        let own: Vec<usize> = (chain * each..(chain + 1) * each).collect();
+        let logs = problem.row_log_likelihoods(&draws.gather(&own));
+        let some: Vec<Vec<f64>> = logs
+            .chunks_exact(rows)
+            .map(|draw| draw.iter().step_by(by).copied().collect())
+            .collect();
+        Said::of(some.iter().map(Vec::as_slice))
+    });
+    let said: Vec<Said> = said.collect();
     grouped(&said)
 }
 
@@ -372,40 +379,52 @@ impl Stepwise for SymmetricRun<'_> {
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome> {
-        let run = Box::new(self.run);
-        let Some(others) = self.others else {
-            let mut outcome = run.finish()?;
-            if self.settings.chains.is_none() {
-                let ended =
-                    "ended among the pilots: nothing says how many functional modes were missed";
-                outcome.cautions.push(ended.to_owned());
+        const AMONG_PILOTS: &str =
+            "ended among the pilots: nothing says how many functional modes were missed";
+        let Self {
+            settings,
+            run,
+            others,
+            ..
+        } = *self;
+        let Some(others) = others else {
+            let mut outcome = Box::new(run).finish()?;
+            if settings.chains.is_none() {
+                outcome.cautions.push(AMONG_PILOTS.to_owned());
             }
+            outcome.draws = outcome.draws.of_short_chains(true);
             return Ok(outcome);
         };
-        let Outcome {
-            draws,
-            mut cautions,
-        } = match others.chains {
-            0 => Outcome::from(Draws::chains(others.pilots, self.settings.pilots)?),
-            _ => {
-                let outcome = run.finish()?;
-                let each = self.settings.each.draws;
-                let made = outcome.draws.positions().len() / others.chains;
-                // Where the run was ended early there are fewer draws of the others; as many of the pilots go with them.
-                let last = (0..self.settings.pilots)
-                    .flat_map(|chain| (chain + 1) * each - made..(chain + 1) * each);
-                let pilots = others.pilots.gather(&last.collect::<Vec<_>>());
-                let parts = [pilots, outcome.draws.positions().clone()];
-                let all = Population::concat(&parts).unwrap_or_else(|| parts[1].clone());
-                let drawn_from = outcome.draws.drawn_from();
-                let chains = self.settings.pilots + others.chains;
-                Outcome {
-                    draws: Draws::chains(all, chains)?.meant_for(drawn_from),
-                    cautions: outcome.cautions,
-                }
+        if others.chains == 0 || run.draws().is_err() {
+            // The pilots are all, or all that there is.
+            let mut cautions: Vec<String> = others.caution.into_iter().collect();
+            if others.chains > 0 {
+                cautions.push(AMONG_PILOTS.to_owned());
             }
-        };
+            let mut draws = Draws::chains(others.pilots, settings.pilots)?;
+            if let Some(inexact) = others.inexact {
+                cautions.push(NEARLY.to_owned());
+                draws = draws.meant_for(DrawnFrom::Nearly(inexact.into()));
+            }
+            let draws = draws.of_short_chains(true);
+            return Ok(Outcome { draws, cautions });
+        }
+        let outcome = Box::new(run).finish()?;
+        let each = settings.each.draws;
+        let made = outcome.draws.positions().len() / others.chains;
+        // Where the run was ended early there are fewer draws of the others; as many of the pilots go with them.
+        let last =
+            (0..settings.pilots).flat_map(|chain| (chain + 1) * each - made..(chain + 1) * each);
+        let pilots = others.pilots.gather(&last.collect::<Vec<_>>());
+        let parts = [pilots, outcome.draws.positions().clone()];
+        let all = Population::concat(&parts).unwrap_or_else(|| parts[1].clone());
+        let drawn_from = outcome.draws.drawn_from();
+        let draws = Draws::chains(all, settings.pilots + others.chains)?;
+        let mut cautions = outcome.cautions;
         cautions.extend(others.caution);
-        Ok(Outcome { draws, cautions })
+        Ok(Outcome {
+            draws: draws.meant_for(drawn_from).of_short_chains(true),
+            cautions,
+        })
     }
 }

@@ -247,16 +247,20 @@ impl Stepwise for Around<'_> {
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome> {
+        let told = self.found.is_some();
         let Found {
             density,
             mode,
             adds,
-            ..
+            said,
         } = self.found()?;
         let problem = &*self.problem;
         let evidence = log_joint(problem, &mode)[0] + adds - density.log_density(&mode, None)[0];
         let leaves = self.settings.passes.leaves(problem.dim());
-        let outcome = leave(problem, density, self.streams, leaves, self.cautions())?;
+        let mut cautions = self.cautions();
+        // A run that was ended early has told what was chosen before this was.
+        cautions.extend(said.into_iter().filter(|_| !told));
+        let outcome = leave(problem, density, self.streams, leaves, cautions)?;
         let Outcome { draws, cautions } = outcome;
         let cold = self.settings.temperature != 1.0;
         let draws = match draws.drawn_from() {

@@ -153,7 +153,14 @@ struct ModesRun<'a> {
 
 impl Stepwise for ModesRun<'_> {
     fn chosen(&self) -> Vec<String> {
-        self.fits.first().map_or_else(Vec::new, |fit| fit.chosen())
+        // What all fits chose alike is said once.
+        let mut lines: Vec<String> = Vec::new();
+        for line in self.fits.iter().flat_map(|fit| fit.chosen()) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
     }
 
     fn step(&mut self) -> Result<Option<Step>> {

@@ -85,6 +85,8 @@ pub(super) enum FormOf {
         islands: Vec<Island>,
     },
     Chains(usize),
+    /// Many chains of few draws, which are compared over time alone.
+    ShortChains(usize),
     Points,
     /// Draws of a density, which are drawn again.
     Density(Streams),

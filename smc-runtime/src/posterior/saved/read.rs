@@ -150,13 +150,15 @@ fn draws(file: &Archive, content: &Content, account: &Account, dim: usize) -> Re
                     log_evidence: *log_evidence,
                     islands: islands.clone(),
                 },
-                FormOf::Chains(chains) => Form::Chains(*chains),
+                FormOf::Chains(chains) | FormOf::ShortChains(chains) => Form::Chains(*chains),
                 _ => Form::Points,
             };
             Draws::again(positions, log_weights, form)
                 .map_err(|e| file.wrong(DRAWS, "draws of their form", e.to_string()))?
         }
     };
+    let short = matches!(account.form, FormOf::ShortChains(_));
+    let draws = draws.of_short_chains(short);
     Ok(draws.meant_for(account.drawn_from))
 }
 

@@ -201,6 +201,7 @@ fn form_of(draws: &Draws) -> Result<FormOf> {
             log_evidence: *log_evidence,
             islands: islands.clone(),
         },
+        Form::Chains(chains) if draws.are_short_chains() => FormOf::ShortChains(*chains),
         Form::Chains(chains) => FormOf::Chains(*chains),
         Form::Points => FormOf::Points,
         Form::Density(_) => {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::Aligned;
 use crate::base::error::{Error, Result};
-use crate::base::rng::Streams;
+use crate::base::rng::{Purpose, Streams};
 use crate::family::{Mixture, Trail};
 use crate::infer::Draws;
 use crate::model::Model;
 use crate::posterior::Posterior;
 use crate::problem::density::Density;
 use crate::problem::population::Population;
+use crate::sampling::resample::{Resample as _, Systematic};
 
 /// Draws whose distances from the mean a component keeps.
 const RANK: usize = 20;
@@ -28,7 +29,9 @@ impl<M: Model> Aligned<M> {
         for (x, m) in one.on_host().row_mut(0).iter_mut().zip(mean) {
             *x = m as f32;
         }
-        self.posterior.with_draws(Draws::points(one))
+        let instead =
+            "the mean of aligned draws in the place of the draws: no posterior of the model";
+        self.posterior.with_draws(Draws::points(one), instead)
     }
 
     /// A mixture of `components` normal densities, each of the draws nearest to its centre (diagonal and low-rank halves, as in [`swag`](crate::infer::swag())), as a
@@ -38,12 +41,24 @@ impl<M: Model> Aligned<M> {
     /// # Errors
     /// If there is no component, or if there are more than draws.
     pub fn into_normals(self, components: usize) -> Result<Posterior<M>> {
-        let draws = self.posterior.positions();
+        let weights = self.posterior.weights();
+        // Draws that count alike, each as often as its weight says.
+        let streams = Streams::new(self.posterior.report().seed).member(2);
+        let mut stream = streams.stream(Purpose::Resample, 0, 0, 0);
+        let even = weights
+            .iter()
+            .all(|w| (w * weights.len() as f64 - 1.0).abs() < 1e-9);
+        let draws = if even {
+            self.posterior.positions().clone()
+        } else {
+            let chosen = Systematic.ancestors(&weights, &mut stream);
+            self.posterior.positions().gather(&chosen)
+        };
+        let draws = &draws;
         if components == 0 || components > draws.len() {
             let expected = format!("between 1 and the {} draws", draws.len());
             return Err(Error::config("components", components, expected));
         }
-        let weights = self.posterior.weights();
         let groups = nearest(draws, components);
         let mut all: Vec<Arc<dyn Density>> = Vec::new();
         let mut shares = Vec::new();
@@ -57,12 +72,13 @@ impl<M: Model> Aligned<M> {
                 trail.look(&draws.gather(&[k]), RANK);
             }
             all.push(trail.density(&draws.gather(&[*first]))?);
-            shares.push(members.iter().map(|k| weights[*k]).sum());
+            shares.push(members.len() as f64);
         }
         let mixture = Arc::new(Mixture::new(all, &shares)?);
-        let streams = Streams::new(self.posterior.report().seed).member(2);
         let drawn = Draws::of(mixture, streams, draws.len());
-        Ok(self.posterior.with_draws(drawn))
+        let instead =
+            "draws of a few normals in the place of aligned draws: no posterior of the model";
+        Ok(self.posterior.with_draws(drawn, instead))
     }
 }
 
