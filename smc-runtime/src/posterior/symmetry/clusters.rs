@@ -5,8 +5,8 @@ use crate::base::rng::{Purpose, Stream, Streams};
 use crate::model::symmetry::{HiddenLayer, Relabelling};
 use crate::problem::population::Population;
 
-/// Neighbours of a neuron in the graph.
-const NEIGHBOURS: usize = 32;
+/// Neighbours of a neuron in the graph: as many as there are draws, since a cluster has one neuron of each; and so many at the most.
+const NEIGHBOURS: usize = 400;
 
 /// Rounds of assignment at the most.
 const ROUNDS: usize = 50;
@@ -39,7 +39,7 @@ pub(super) fn relabelled(
     }
     if layer.permutations {
         standardise(&mut points);
-        let graph = graph(&points);
+        let graph = graph(&points, draws.len());
         let labels = labels(&graph, units);
         for (made, labels) in made.iter_mut().zip(labels.chunks(units)) {
             let flipped = made.flipped.clone();
@@ -107,8 +107,8 @@ fn standardise(points: &mut [Vec<f32>]) {
 }
 
 /// The nearest neighbours of every point, each with its similarity exp(−d²/2s²), s² the mean of the squared distances to neighbours.
-fn graph(points: &[Vec<f32>]) -> Vec<Vec<(usize, f32)>> {
-    let k = NEIGHBOURS.min(points.len().saturating_sub(1));
+fn graph(points: &[Vec<f32>], draws: usize) -> Vec<Vec<(usize, f32)>> {
+    let k = NEIGHBOURS.min(draws.saturating_sub(1));
     let mut near = exec::map(points.len(), |i| {
         let distance = |j: usize| {
             let pairs = points[i].iter().zip(&points[j]);
@@ -178,7 +178,7 @@ mod tests {
                 if draw % 3 == 0 { [b, a] } else { [a, b] }
             })
             .collect();
-        let labels = labels(&graph(&points), 2);
+        let labels = labels(&graph(&points, 30), 2);
         for draw in 0..30 {
             let [near, far] = if draw % 3 == 0 { [1, 0] } else { [0, 1] };
             // Draw 1 has them in order.
