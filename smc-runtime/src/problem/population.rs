@@ -9,6 +9,7 @@ pub use super::steps::{AdamStep, LangevinStep};
 use crate::base::exec;
 use crate::base::fingerprint::fingerprint;
 use crate::base::rng::{Purpose, Streams};
+use crate::model::symmetry::Symmetries;
 
 /// J vectors of length d, row-major, `f32`.
 ///
@@ -203,6 +204,21 @@ impl Population {
             for range in coordinates {
                 row[range.clone()].fill(0.0);
             }
+        });
+    }
+
+    /// Takes every particle to a random copy of it, another parameter vector of the same function.
+    pub fn go_to_copies(
+        &mut self,
+        symmetries: &Symmetries,
+        streams: Streams,
+        stage: usize,
+        draw: usize,
+    ) {
+        let first = self.first;
+        self.on_host().map_rows(|k, theta| {
+            let mut stream = streams.stream(Purpose::Propose, stage, first + k, draw);
+            symmetries.apply(&symmetries.random(&mut stream), theta);
         });
     }
 

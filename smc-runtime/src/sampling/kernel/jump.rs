@@ -71,11 +71,7 @@ impl Kernel for EquioutputJump {
         }
         let streams = at.streams.branch(Purpose::Resample);
         let mut positions = cloud.positions().clone();
-        let first = positions.first();
-        positions.on_host().map_rows(|k, theta| {
-            let mut stream = streams.stream(Purpose::Propose, at.stage, first + k, at.draw);
-            symmetries.apply(&symmetries.random(&mut stream), theta);
-        });
+        positions.go_to_copies(&symmetries, streams, at.stage, at.draw);
         // Where a run began at a density of its own, that is another at every copy as long as it counts.
         let (terms, rejected) = if target.start.is_some() {
             let terms = target.value(&positions);
