@@ -223,12 +223,16 @@ fn a_network_behind_its_copies_is_found() {
         let pairs = before.iter().zip(after);
         pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) < 1e-5
     };
-    for aligned in [posterior().aligned(), posterior().aligned_by_clusters()] {
+    for (aligned, most) in [
+        (posterior().aligned(), 0.0525),
+        // Signs by a hyperplane are wrong for a neuron that lies in it.
+        (posterior().aligned_by_clusters(), 0.3),
+    ] {
         let aligned = aligned.unwrap();
         assert!(same(aligned.posterior.predict(&data).unwrap().mean()));
         for (name, sides) in &aligned.spread {
             assert!(sides.before > 0.5, "{name}: {sides:?}");
-            assert!((sides.after / 0.05 - 1.0).abs() < 0.05, "{name}: {sides:?}");
+            assert!(sides.after < most, "{name}: {sides:?}");
         }
         assert!(aligned.to_string().contains("aligned in"), "{aligned}");
     }
@@ -493,11 +497,22 @@ fn jumps_visit_every_copy_and_change_nothing_else() {
     }
 }
 
+/// A network of known noise.
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.5))]
+struct Bent {
+    #[prior(Normal(0.0, 1.0))]
+    hidden: Linear<2, 3>,
+    bend: Tanh,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<3, 1>,
+}
+
 /// With jumps the evidence is what it is without, also from a start that is not symmetric.
 #[test]
 fn jumps_leave_the_target_invariant() {
     let data = data(false);
-    let problem = bind(Deep::default(), &data, Engine::fused(), 1)
+    let problem = bind(Bent::default(), &data, Engine::fused(), 1)
         .unwrap()
         .problem;
     // The log-mean of the islands' evidences, and its error.
@@ -519,6 +534,6 @@ fn jumps_leave_the_target_invariant() {
         let both = (error * error + other * other).sqrt();
         let said = format!("{what}: {with} ± {other} with jumps, {without} ± {error} without");
         println!("{said}");
-        assert!(both < 0.6 && (with - without).abs() < 4.5 * both, "{said}");
+        assert!(both < 0.3 && (with - without).abs() < 4.5 * both, "{said}");
     }
 }
