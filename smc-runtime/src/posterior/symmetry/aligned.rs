@@ -119,7 +119,7 @@ impl<M: Model> Posterior<M> {
     }
 
     /// The same by the algorithm of Wiese et al. (2023), reconstructed: from the last hidden layer to the first, signs by a hyperplane and neurons by clusters on the graph of nearest neighbours, one
-    /// of each draw in each. Draws of six networks came as near to each other as by [`aligned`](Self::aligned), or less near, and later; it is here to be held against it.
+    /// of each draw in each. Draws of six networks came less near to each other than by [`aligned`](Self::aligned), and later; it is here to be held against it.
     ///
     /// # Errors
     /// Those of [`aligned`](Self::aligned); and above 50 000 neurons of all draws in a layer, whose distances would take hours.
