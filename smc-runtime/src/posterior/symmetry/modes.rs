@@ -179,6 +179,10 @@ mod tests {
             low < 0.625 && 0.625 < high && low > 0.3 && high < 0.9,
             "{low} {high}"
         );
-        assert!(found.chains(0.99).unwrap() > 1000);
+        let shares = [0.625, 0.25, 0.125];
+        assert_eq!(
+            found.chains(0.99).unwrap(),
+            chains_for(&shares, 0.99).unwrap()
+        );
     }
 }
