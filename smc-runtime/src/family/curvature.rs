@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::strength::{shift, strength};
+use super::strength::learned as learned_strength;
 use super::{DiagonalNormal, FullNormal, check};
 use crate::base::error::{Error, Result};
 use crate::numerics::dense::of_symmetric;
@@ -102,7 +102,7 @@ impl LayerVisitor for Squares {
 
 /// The normal density with independent coordinates around `mode`, one vector, whose precisions are those of `prior` and, for the weights of
 /// layers, the sums over rows of the squares of ∂ℓ/∂W, the empirical information; its variances times `heat`. Where the prior is to be `learned`, its
-/// precision of every layer is first multiplied with the number by which the evidence is largest ([`strength`]): these, and what they add to the
+/// precision of every layer is first multiplied with the number by which the evidence is largest ([`strength`](super::strength())): these, and what they add to the
 /// prior's log-density at the mode, come with it.
 ///
 /// # Errors
@@ -125,11 +125,11 @@ pub fn squares(
         let curvature: Vec<f32> = own.iter().map(|&k| precision[k] / prior[k]).collect();
         let square = |&k: &usize| f64::from(prior[k]) * f64::from(mode.row(0)[k]).powi(2);
         let squares: f64 = own.iter().map(square).sum();
-        let c = strength(&curvature, squares);
+        let (c, added) = learned_strength(&curvature, squares);
         for &k in &own {
             prior[k] *= c as f32;
         }
-        adds += shift(own.len(), squares, c);
+        adds += added;
         all.push(c);
     }
     for (precision, prior) in precision.iter_mut().zip(prior) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::basis::Basis;
 use super::factors::Factors;
 use super::shake::{Shake, Shaken};
-use super::strength::{shift, strength};
+use super::strength::learned;
 use super::turned::At;
 use super::{KroneckerNormal, check};
 use crate::base::error::{Error, Result};
@@ -359,7 +359,7 @@ impl Layerwise {
     }
 
     /// Multiplies the prior's precision of every layer with the number by which the evidence around the means is largest
-    /// ([`strength`]), layer by layer; also what that adds to the prior's log-density there.
+    /// ([`strength`](super::strength())), layer by layer; also what that adds to the prior's log-density there.
     pub fn learn_prior(&mut self) -> (Vec<f64>, f64) {
         let mut mean = self.mean.clone();
         self.basis.enter(&mut mean);
@@ -369,10 +369,10 @@ impl Layerwise {
             let precision = self.basis.matrix(number, &self.precision);
             let curvature: Vec<f32> = precision.iter().map(|p| p - 1.0).collect();
             let squares: f64 = own.iter().map(|m| f64::from(*m).powi(2)).sum();
-            let c = strength(&curvature, squares);
+            let (c, added) = learned(&curvature, squares);
             let precision: Vec<f32> = curvature.iter().map(|l| l + c as f32).collect();
             self.basis.put(number, &precision, &mut self.precision);
-            adds += shift(own.len(), squares, c);
+            adds += added;
             all.push(c);
         }
         (all, adds)

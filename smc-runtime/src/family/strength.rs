@@ -27,8 +27,14 @@ pub fn strength(curvature: &[f32], squares: f64) -> f64 {
     c
 }
 
+/// [`strength`], and by how much the log-density of the prior at the mode changes with it.
+pub(super) fn learned(curvature: &[f32], squares: f64) -> (f64, f64) {
+    let c = strength(curvature, squares);
+    (c, shift(curvature.len(), squares, c))
+}
+
 /// By how much log-density the prior at the mode changes where the precision of P parameters is multiplied with `c`: ½ P log c − ½ (c − 1) Σ m².
-pub(super) fn shift(parameters: usize, squares: f64, c: f64) -> f64 {
+fn shift(parameters: usize, squares: f64, c: f64) -> f64 {
     0.5 * parameters as f64 * c.ln() - 0.5 * (c - 1.0) * squares
 }
 

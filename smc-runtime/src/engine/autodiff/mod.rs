@@ -133,7 +133,10 @@ fn predictor<M: Model, D>(
         each: COPIES * widths.sum::<usize>().max(1),
         choice,
         operations: operations.map(|made| Arc::new(made) as Arc<dyn Fuses>),
-        ordinal,
+        place: Place {
+            ordinal,
+            kept: None,
+        },
         tile: if fuses { tile.max(FUSED_ROWS) } else { tile },
         device: PhantomData,
         common,

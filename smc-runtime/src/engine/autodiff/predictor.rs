@@ -32,7 +32,7 @@ pub(crate) struct AutodiffPredictor<M, D> {
     pub(super) choice: Choice,
     /// The fused form of layers that have one, unless the expression alone was asked for.
     pub(super) operations: Option<Arc<dyn Fuses>>,
-    pub(super) ordinal: usize,
+    pub(super) place: Place,
     /// Rows per tile where a tile is to stay in a core's cache.
     pub(super) tile: usize,
     /// Numbers that a particle's pass makes of each row.
@@ -218,11 +218,7 @@ impl<M: Model, D: Backend<f32>> Predictor for AutodiffPredictor<M, D> {
             .map(|((_, takes), _)| if *takes == Takes::Row { outputs } else { 1 })
             .collect();
         let (rows, width) = (data.rows(), widths.iter().sum::<usize>());
-        let place = Place {
-            ordinal: self.ordinal,
-            kept: None,
-        };
-        let groups = self.forward(&place, thetas, rows, |device, kept, leaves| {
+        let groups = self.forward(&self.place, thetas, rows, |device, kept, leaves| {
             let &(particles, _) = leaves[0].shape();
             let looks = Looks {
                 operations: self.operations.as_ref(),

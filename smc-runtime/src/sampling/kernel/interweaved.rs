@@ -4,8 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::metropolis::probability;
-use super::{Aim, At, Exactness, Kernel, Moved, Proposal, Tuning};
-use crate::base::error::Result;
+use super::{At, Kernel, Moved, Proposal, Tuning};
 use crate::base::rng::Purpose;
 use crate::model::transform::Support;
 use crate::problem::Problem;
@@ -64,33 +63,7 @@ fn together(problem: &dyn Problem) -> Vec<Together> {
 }
 
 impl Kernel for Interweaved {
-    fn exactness(&self) -> Exactness {
-        self.inside.exactness()
-    }
-
-    fn aim(&self) -> Aim {
-        self.inside.aim()
-    }
-
-    fn in_step(&self) -> bool {
-        self.inside.in_step()
-    }
-
-    fn passes(&self) -> usize {
-        self.inside.passes()
-    }
-
-    fn start(&self, dim: usize) -> Tuning {
-        self.inside.start(dim)
-    }
-
-    fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
-        self.inside.learn(tuning, moved, gain);
-    }
-
-    fn check(&self) -> Result<()> {
-        self.inside.check()
-    }
+    as_the_kernel_inside!();
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let moved = self.inside.step(tuning, target, cloud, at);

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::metropolis::probability;
-use super::{Aim, At, Exactness, Kernel, Moved, Proposal, Tuning};
-use crate::base::error::Result;
+use super::{At, Kernel, Moved, Proposal, Tuning};
 use crate::base::rng::Purpose;
 use crate::sampling::cloud::{Cloud, Target};
 
@@ -35,33 +34,7 @@ impl EquioutputJump {
 }
 
 impl Kernel for EquioutputJump {
-    fn exactness(&self) -> Exactness {
-        self.inside.exactness()
-    }
-
-    fn aim(&self) -> Aim {
-        self.inside.aim()
-    }
-
-    fn in_step(&self) -> bool {
-        self.inside.in_step()
-    }
-
-    fn passes(&self) -> usize {
-        self.inside.passes()
-    }
-
-    fn start(&self, dim: usize) -> Tuning {
-        self.inside.start(dim)
-    }
-
-    fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
-        self.inside.learn(tuning, moved, gain);
-    }
-
-    fn check(&self) -> Result<()> {
-        self.inside.check()
-    }
+    as_the_kernel_inside!();
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let moved = self.inside.step(tuning, target, cloud, at);

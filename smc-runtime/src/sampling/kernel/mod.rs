@@ -1,5 +1,38 @@
 //! Kernels: how particles move on a target. One kernel per file.
 
+/// All of a kernel but its step, where it moves as the kernel in its field `inside` does and adds moves that learn nothing.
+macro_rules! as_the_kernel_inside {
+    () => {
+        fn exactness(&self) -> $crate::sampling::kernel::Exactness {
+            self.inside.exactness()
+        }
+
+        fn aim(&self) -> $crate::sampling::kernel::Aim {
+            self.inside.aim()
+        }
+
+        fn in_step(&self) -> bool {
+            self.inside.in_step()
+        }
+
+        fn passes(&self) -> usize {
+            self.inside.passes()
+        }
+
+        fn start(&self, dim: usize) -> Tuning {
+            self.inside.start(dim)
+        }
+
+        fn learn(&self, tuning: &mut Tuning, moved: &Moved, gain: f64) {
+            self.inside.learn(tuning, moved, gain);
+        }
+
+        fn check(&self) -> $crate::base::error::Result<()> {
+            self.inside.check()
+        }
+    };
+}
+
 mod chees;
 mod hmc;
 mod interweaved;
