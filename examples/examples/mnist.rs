@@ -47,9 +47,9 @@ struct Args {
     budget: BudgetFlags,
     #[command(flatten)]
     keep: KeepFlags,
-    /// Particles of all islands together.
-    #[arg(long, default_value_t = 16)]
-    particles: usize,
+    /// Particles of all islands together; 16, but as many as the ensemble has members for a warm start within a budget of seconds.
+    #[arg(long)]
+    particles: Option<usize>,
     /// Islands, which count equally; as many as particles where there are more parameters than particles, one otherwise.
     #[arg(long)]
     islands: Option<usize>,
@@ -260,6 +260,25 @@ fn annealed(args: &Args, smc: Smc, policy: Policy, rows: usize) -> Smc {
     }
 }
 
+impl Args {
+    /// Particles, chains or members.
+    fn particles(&self) -> usize {
+        self.particles.unwrap_or(16)
+    }
+
+    /// Islands for a network of so many parameters.
+    fn islands(&self, dim: usize) -> Result<usize> {
+        let particles = self.particles();
+        let one_each = if dim > particles { particles.max(1) } else { 1 };
+        let islands = self.islands.unwrap_or(one_each);
+        if islands == 0 || !particles.is_multiple_of(islands) {
+            let expected = format!("a divisor of the {particles} particles");
+            return Err(Error::config("islands", islands, expected));
+        }
+        Ok(islands)
+    }
+}
+
 /// Passes of the chains from the prior with `--annealing auto`, and the exact moves after them, unless there is a budget.
 const WALK: usize = 24;
 const AUTO_LEAPFROGS: usize = 8;
@@ -267,7 +286,7 @@ const AUTO_LEAPFROGS: usize = 8;
 /// Chains by mini-batches, as long as a budget lasts, if there is one.
 fn chains(args: &Args, budget: Option<u64>) -> SgMcmc {
     let chains = sghmc()
-        .chains(args.particles)
+        .chains(args.particles())
         .temperature(args.budget.fit.temperature.unwrap_or(1.0));
     match budget {
         Some(budget) => chains.gradients(budget),
@@ -275,12 +294,12 @@ fn chains(args: &Args, budget: Option<u64>) -> SgMcmc {
     }
 }
 
-/// An ensemble with so many epochs, if they are given.
-fn members(args: &Args, epochs: Option<usize>) -> Ensemble {
-    let members = ensemble().members(args.particles);
-    match epochs {
-        Some(epochs) => members.epochs(epochs),
-        None => members,
+/// An ensemble: with so many epochs if they are given, or within a budget of row-gradients.
+fn members(args: &Args, budget: Option<u64>) -> Ensemble {
+    match (args.epochs, budget) {
+        (Some(epochs), _) => ensemble().members(args.particles()).epochs(epochs),
+        (None, Some(budget)) => ensemble().gradients(budget.max(1)),
+        (None, None) => ensemble().members(args.particles()),
     }
 }
 
@@ -298,11 +317,11 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
     };
     let steps = args.acceptance.map_or(Follow::aim(), Follow::to);
     // A third of a budget is for exact moves, of which two are on the way to the posterior.
-    let passes = budget.map(|all| all as usize / (args.particles * rows).max(1));
+    let passes = budget.map(|all| all as usize / (args.particles() * rows).max(1));
     let few = passes.map_or(AUTO_LEAPFROGS / 2, |all| (all / 9).clamp(2, AUTO_LEAPFROGS));
     let recycle = args.final_moves > 0 || budget.is_some() || walks;
     let smc = smc()
-        .particles(args.particles)
+        .particles(args.particles())
         .islands(islands)
         .combine(Combine::Equally)
         .step_size(steps)
@@ -322,7 +341,6 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
             .keep_walk(true),
         Start::Prior => smc,
         Start::Warm => {
-            let epochs = args.epochs.or(passes.map(|all| (all / 2).max(1)));
             // A budget leaves room for few long moves on the way.
             let smc = match budget {
                 Some(_) => smc
@@ -330,7 +348,7 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
                     .kernel(Hmc::leapfrogs(few)),
                 None => smc,
             };
-            smc.warm(members(args, epochs), args.spread)
+            smc.warm(members(args, budget.map(|all| all / 2)), args.spread)
         }
     }
 }
@@ -359,18 +377,6 @@ fn run(args: &Args) -> Result<()> {
     let infer: Algorithm = choice("infer", &args.infer)?;
     let widths = args.network.widths(5 * classes)?;
     let dim = parameters(train.columns(), &widths, classes);
-    let islands = args.islands.unwrap_or(if dim > args.particles {
-        args.particles.max(1)
-    } else {
-        1
-    });
-    if islands == 0 || !args.particles.is_multiple_of(islands) {
-        return Err(Error::config(
-            "islands",
-            islands,
-            format!("a divisor of the {} particles", args.particles),
-        ));
-    }
     eprintln!(
         "{} rows to learn from, {} to score, {} pixels, hidden units {widths:?}, {classes} classes, {dim} parameters",
         train.rows(),
@@ -390,11 +396,17 @@ fn run(args: &Args) -> Result<()> {
         Some(_) => None,
         None => args.budget.gradients(&run, batch)?,
     };
+    let mut args = args.clone();
+    if let (None, Start::Warm, Some(_)) = (args.particles, args.start, budget) {
+        args.particles = Some(members(&args, budget.map(|all| all / 2)).size(rows));
+    }
+    let args = &args;
+    let islands = args.islands(dim)?;
     let algorithm: Box<dyn Inference> = match (fit, infer) {
         (Some(fit), _) => fit,
         (_, Algorithm::Smc) => Box::new(by_stages(args, rows, islands, budget)),
         (_, Algorithm::Ensemble) if args.epochs.is_some() || budget.is_none() => {
-            Box::new(members(args, args.epochs))
+            Box::new(members(args, None))
         }
         (_, Algorithm::Map) if args.epochs.is_some() => {
             Box::new(map().epochs(args.epochs.unwrap_or(1)))
@@ -430,7 +442,7 @@ fn run(args: &Args) -> Result<()> {
     };
     args.flags.print(&json!({
         "example": "mnist", "seed": args.flags.seed, "infer": word(&infer), "exact": exact, "scored_on": if args.validate.is_some() { "validation" } else { "test" },
-        "train": train.rows(), "test": test.rows(), "layers": widths, "particles": args.particles, "islands": islands, "leapfrogs": args.leapfrogs,
+        "train": train.rows(), "test": test.rows(), "layers": widths, "particles": args.particles(), "islands": islands, "leapfrogs": args.leapfrogs,
         "annealing": smc.then(|| word(&policy(args))), "kernel": smc.then(|| word(&args.kernel)), "start": word(&args.start),
         "seconds": report.seconds, "row_gradients": report.counts.row_gradients,
         "accuracy": scores.accuracy(), "nll": scores.nll(), "ece": scores.calibration_error(), "brier": scores.brier(),

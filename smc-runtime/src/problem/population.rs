@@ -26,6 +26,13 @@ pub struct Population {
     values: Vec<f32>,
 }
 
+/// `x`, or 0 below `least`. A machine needs a hundred times as long for a number whose square, or itself, is below what f32 holds in
+/// full, and a weight that only its prior pulls on, of an input that never changes, comes there.
+#[inline]
+fn unless_below(least: f32, x: f32) -> f32 {
+    if x.abs() < least { 0.0 } else { x }
+}
+
 impl Population {
     /// `particles` vectors of `dim` zeros.
     pub fn zeros(particles: usize, dim: usize) -> Self {
@@ -286,9 +293,8 @@ impl Population {
         exec::update_rows_of(arrays, self.dim, |i, [x, v, g]| {
             let (kick, drift) = (a * each[i], each[i]);
             for (((x, v), g), &s) in x.iter_mut().zip(v).zip(g).zip(scale) {
-                *v += kick * s * *g;
-                *x += drift * s * *v;
-                *g = 0.0;
+                let moved = *v + kick * s * *g;
+                (*x, *v, *g) = (*x + drift * s * moved, moved, 0.0);
             }
         });
     }
@@ -326,9 +332,8 @@ impl Population {
                     stream.fill_normal(&mut normal[..x.len()]);
                 }
                 for ((((x, v), g), s), z) in x.iter_mut().zip(v).zip(g).zip(s).zip(&normal) {
-                    *v = keep * *v + kick * s * *g + noise * z;
-                    *x += s * *v;
-                    *g = 0.0;
+                    let moved = keep * *v + kick * s * *g + noise * z;
+                    (*x, *v, *g) = (*x + s * moved, moved, 0.0);
                 }
             }
         });
@@ -356,11 +361,11 @@ impl Population {
                 epsilon,
             } = each[i];
             for (((x, m), v), g) in x.iter_mut().zip(m).zip(v).zip(g) {
-                let slope = scale * *g;
-                *m = b * *m + (1.0 - b) * slope;
-                *v = c * *v + (1.0 - c) * slope * slope;
-                *x += rate * *m / (v.sqrt() + epsilon);
-                *g = 0.0;
+                let slope = unless_below(1e-18, scale * *g);
+                let first = unless_below(1e-36, b * *m + (1.0 - b) * slope);
+                let second = unless_below(1e-36, c * *v + (1.0 - c) * slope * slope);
+                let moved = *x + rate * first / (second.sqrt() + epsilon);
+                (*x, *m, *v, *g) = (moved, first, second, 0.0);
             }
         });
     }
@@ -408,8 +413,8 @@ impl Population {
         let arrays = [&mut self.values[..], &mut spread.values];
         exec::update_rows_of(arrays, self.dim, |i, [mean, variance]| {
             for ((m, v), x) in mean.iter_mut().zip(variance).zip(x.row(i)) {
-                *m += share * (x - *m);
-                *v += share * ((x - *m).powi(2) - *v);
+                let mean = *m + share * (x - *m);
+                (*m, *v) = (mean, *v + share * ((x - mean).powi(2) - *v));
             }
         });
     }
