@@ -196,6 +196,29 @@ impl HiddenLayer {
         }
     }
 
+    /// Multiplies what comes into neuron k by exp(`log`) and what goes out by its reciprocal, in place: the outputs are the same where
+    /// [`rescalings`](Self::rescalings) says so.
+    pub fn rescale(&self, k: usize, log: f64, theta: &mut [f32]) {
+        let (up, down) = (log.exp() as f32, (-log).exp() as f32);
+        let place = &self.place;
+        let incoming = place.incoming.start + k * place.inputs;
+        for x in &mut theta[incoming..incoming + place.inputs] {
+            *x *= up;
+        }
+        if let Some(bias) = &place.bias {
+            theta[bias.start + k] *= up;
+        }
+        for o in 0..place.outputs {
+            theta[place.outgoing.start + o * self.units + k] *= down;
+        }
+    }
+
+    /// By how much the logarithm of the volume grows when a neuron is [rescaled](Self::rescale), for each unit of the logarithm: numbers that
+    /// come in less those that go out.
+    pub fn volume(&self) -> f64 {
+        self.incoming() as f64 - self.place.outputs as f64
+    }
+
     /// The numbers of neuron k: weights that come in, its bias, and weights that go out.
     pub fn neuron(&self, theta: &[f32], k: usize) -> Vec<f32> {
         let place = &self.place;

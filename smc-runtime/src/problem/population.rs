@@ -9,7 +9,7 @@ pub use super::steps::{AdamStep, LangevinStep};
 use crate::base::exec;
 use crate::base::fingerprint::fingerprint;
 use crate::base::rng::{Purpose, Streams};
-use crate::model::symmetry::Symmetries;
+use crate::model::symmetry::{HiddenLayer, Symmetries};
 
 /// J vectors of length d, row-major, `f32`.
 ///
@@ -227,6 +227,31 @@ impl Population {
             let mut stream = streams.stream(Purpose::Propose, stage, first + k, draw);
             symmetries.apply(&symmetries.random(&mut stream), theta);
         });
+    }
+
+    /// Rescales some neurons of a layer in every particle, each neuron by its own factor, whose logarithm is normal with a standard deviation that
+    /// is log-uniform between 0.01 and 1 for each particle. Gives the sum of the logarithms for each.
+    pub fn rescale_neurons(
+        &mut self,
+        layer: &HiddenLayer,
+        neurons: &[usize],
+        (streams, stage, draw): (Streams, usize, usize),
+    ) -> Vec<f64> {
+        const NARROWEST: f64 = 0.01;
+        let first = self.first;
+        let mut sums = vec![0.0; self.particles];
+        let mut rows = self.values.chunks_mut(self.dim.max(1));
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let mut stream = streams.stream(Purpose::Propose, stage, first + i, draw);
+            let width = NARROWEST.powf(stream.uniform());
+            let theta = rows.next().unwrap_or_default();
+            for &k in neurons {
+                let log = width * stream.normal();
+                layer.rescale(k, log, theta);
+                *sum += log;
+            }
+        }
+        sums
     }
 
     /// Fills every vector with standard normal numbers, each from its own stream.

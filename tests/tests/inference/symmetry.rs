@@ -537,3 +537,98 @@ fn jumps_leave_the_target_invariant() {
         assert!(both < 0.3 && (with - without).abs() < 4.5 * both, "{said}");
     }
 }
+
+/// Neurons that can be scaled, more of whose numbers come in than go out.
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.5))]
+struct Kneed {
+    #[prior(Normal(0.0, 1.0))]
+    hidden: Linear<2, 3>,
+    bend: Relu,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<3, 1>,
+}
+
+/// Draws of the prior are draws of the prior after rescalings, though most were scaled by much: weights that come into a neuron have the
+/// variance 1 as before, and so has the one that goes out. Without the factor of the volume it would be another (a third of the particles' |w| would shrink).
+#[test]
+fn rescalings_leave_the_prior_and_the_likelihood_as_they_are() {
+    const N: usize = 4000;
+    let data = data(false);
+    let problem = bind(Kneed::default(), &data, Engine::fused(), 1)
+        .unwrap()
+        .problem;
+    let at = |draw| At {
+        streams: Streams::new(3),
+        stage: 1,
+        draw,
+    };
+    let kernel = EquioutputJump::around(Still);
+    let (prior, posterior) = (Stage::prior(), Stage::of(0..problem.rows()));
+    let target = Target::new(&*problem, &prior);
+    let mut thetas = Population::zeros(N, problem.dim());
+    problem.prior().sample(Streams::new(4), 0, &mut thetas);
+    let mut cloud = Cloud::at(&target, thetas);
+    let size = |cloud: &Cloud, of: std::ops::Range<usize>| -> Vec<f64> {
+        let row = |k| cloud.positions().row(k)[of.clone()].to_vec();
+        (0..N)
+            .map(|k| row(k).iter().map(|x| f64::from(*x).powi(2)).sum())
+            .collect()
+    };
+    let before = size(&cloud, 0..6);
+    for draw in 0..10 {
+        kernel.step(&kernel.start(problem.dim()), &target, &mut cloud, at(draw));
+    }
+    let after = size(&cloud, 0..6);
+    let moved = before
+        .iter()
+        .zip(&after)
+        .filter(|(b, a)| (*b - *a).abs() > 0.5);
+    assert!(moved.count() > N / 2);
+    // χ² with as many degrees of freedom as there are numbers: mean n, variance 2n. Six weights and three biases come in, three weights go out.
+    for (what, range) in [("weights", 0..6), ("biases", 6..9), ("outgoing", 9..12)] {
+        let n = range.len() as f64;
+        let mean = size(&cloud, range).iter().sum::<f64>() / N as f64;
+        let error = (2.0 * n / N as f64).sqrt();
+        assert!(
+            (mean - n).abs() < 4.5 * error,
+            "{what}: {mean}, not {n} ± {error}"
+        );
+    }
+    let target = Target::new(&*problem, &posterior);
+    let mut cloud = Cloud::at(&target, cloud.positions().clone());
+    kernel.step(&kernel.start(problem.dim()), &target, &mut cloud, at(11));
+    let known = target.log_density(&target.value(cloud.positions()));
+    let kept = target.log_density(cloud.terms());
+    let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-3 * (1.0 + b.abs());
+    assert!(known.iter().zip(&kept).all(close));
+}
+
+/// The evidence of a relu network is the same with jumps and rescalings, also from a start where neither leaves the density.
+#[test]
+fn rescalings_leave_the_target_invariant() {
+    let data = data(false);
+    let problem = bind(Kneed::default(), &data, Engine::fused(), 1)
+        .unwrap()
+        .problem;
+    let of = |algorithm: smc_runtime::infer::Smc| {
+        let draws = laws::infer(&algorithm, &*problem, 6).unwrap();
+        let each = draws.each_island().iter();
+        let each: Vec<f64> = each.map(|island| island.log_evidence).collect();
+        (
+            draws.log_evidence().unwrap(),
+            log_mean_error(&each).unwrap(),
+        )
+    };
+    let plain = || smc().islands(16).particles(16 * 64).moves(4);
+    let jumping = || plain().kernel(EquioutputJump::around(Hmc::default()));
+    let (without, error) = of(plain());
+    let warm = jumping().warm(ensemble().members(8).epochs(60), 1.0);
+    for (what, algorithm) in [("prior", jumping()), ("ensemble", warm)] {
+        let (with, other) = of(algorithm);
+        let both = (error * error + other * other).sqrt();
+        let said = format!("{what}: {with} ± {other} with rescalings, {without} ± {error} without");
+        println!("{said}");
+        assert!(both < 0.3 && (with - without).abs() < 4.5 * both, "{said}");
+    }
+}

@@ -5,14 +5,21 @@ use std::sync::Arc;
 use super::metropolis::probability;
 use super::{At, Kernel, Moved, Proposal, Tuning};
 use crate::base::rng::Purpose;
+use crate::model::symmetry::{HiddenLayer, Symmetries};
+use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Target};
+use crate::sampling::stage::Terms;
 
 /// The moves of another kernel, and after each a jump of every particle to a random copy of it: neurons of hidden layers change places, and before odd and even functions
 /// their signs, as far as the prior allows ([`Symmetries`](crate::model::symmetry::Symmetries)). Likelihood and prior are the same at every copy, so that jumps are not rejected (but where a run began at
 /// another density than the prior and that still counts), and the target is invariant under any kernel that leaves it so.
 ///
+/// Before relu and its like the neurons are [rescaled](crate::model::symmetry::HiddenLayer::rescale) too: what comes in by exp(δ), what goes out by exp(−δ), a few
+/// neurons at a time, accepted with probability min(1, p(θ')/p(θ) · exp(δ·(in − out))): the likelihood is the same, the prior and the volume are not. That costs
+/// values of the prior alone.
+///
 /// **It changes no prediction.** What it changes are weights: a chain visits all copies of what it finds, in equal shares, as the posterior has them, where it
-/// would else stay near one. Rescalings before relu, which change prior and volume, are not made. A model without such maps is moved by the other kernel alone.
+/// would else stay near one. A model without such maps is moved by the other kernel alone.
 ///
 /// ```
 /// use smc_runtime::prelude::*;
@@ -39,32 +46,92 @@ impl Kernel for EquioutputJump {
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let moved = self.inside.step(tuning, target, cloud, at);
         let symmetries = target.problem.model().symmetries();
-        if symmetries.log10() == 0.0 {
-            return moved;
-        }
         let streams = at.streams.branch(Purpose::Resample);
-        let mut positions = cloud.positions().clone();
-        positions.go_to_copies(&symmetries, streams, at.stage, at.draw);
-        // Where a run began at a density of its own, that is another at every copy as long as it counts.
-        let (terms, rejected) = if target.start.is_some() {
-            let terms = target.value(&positions);
-            let before = target.log_density(cloud.terms());
-            let tosses = positions.uniforms(streams, Purpose::Accept, at.stage, at.draw);
-            let pairs = target.log_density(&terms).into_iter().zip(before);
-            let ratios = pairs.map(|(after, before)| after - before);
-            let rejected = ratios.zip(tosses);
-            let rejected = rejected.map(|(ratio, toss)| toss >= probability(ratio));
-            (terms, rejected.collect())
-        } else {
-            (cloud.terms().to_vec(), vec![false; cloud.len()])
-        };
-        // The gradient of a copy is the copy's, but not to the last bit.
-        let proposal = Proposal {
-            positions,
-            terms,
-            gradient: None,
-        };
-        cloud.accept(target, proposal, &rejected);
+        if symmetries.log10() > 0.0 {
+            go_to_copies(&symmetries, target, cloud, At { streams, ..at });
+        }
+        let layers = symmetries.layers.iter().filter(|layer| layer.rescalings);
+        for (number, layer) in layers.enumerate() {
+            rescale(layer, number, target, cloud, At { streams, ..at });
+        }
         moved
     }
+}
+
+fn go_to_copies(symmetries: &Symmetries, target: &Target<'_>, cloud: &mut Cloud, at: At) {
+    let mut positions = cloud.positions().clone();
+    positions.go_to_copies(symmetries, at.streams, at.stage, at.draw);
+    // Where a run began at a density of its own, that is another at every copy as long as it counts.
+    let (terms, rejected) = if target.start.is_some() {
+        let terms = target.value(&positions);
+        let tosses = positions.uniforms(at.streams, Purpose::Accept, at.stage, at.draw);
+        let none = vec![0.0; cloud.len()];
+        let rejected = rejected(target, cloud, &terms, &none, &tosses);
+        (terms, rejected)
+    } else {
+        (cloud.terms().to_vec(), vec![false; cloud.len()])
+    };
+    accept(target, cloud, positions, terms, &rejected);
+}
+
+/// Rescales the neurons of a layer, a few at a time.
+fn rescale(layer: &HiddenLayer, number: usize, target: &Target<'_>, cloud: &mut Cloud, at: At) {
+    /// Proposals for a layer at the most.
+    const GROUPS: usize = 16;
+    let groups = GROUPS.min(layer.units);
+    for group in 0..groups {
+        let neurons: Vec<usize> = (group..layer.units).step_by(groups).collect();
+        let draw = (at.draw * 64 + number) * GROUPS + group;
+        let streams = at.streams.branch(Purpose::Trajectory);
+        let mut positions = cloud.positions().clone();
+        let sums = positions.rescale_neurons(layer, &neurons, (streams, at.stage, draw));
+        let terms = if target.start.is_some() {
+            target.value(&positions)
+        } else {
+            let priors = target.problem.prior().log_density(&positions, None);
+            let known = cloud.terms().iter().zip(priors);
+            known
+                .map(|(terms, prior)| Terms { prior, ..*terms })
+                .collect()
+        };
+        let volumes: Vec<f64> = sums.iter().map(|sum| sum * layer.volume()).collect();
+        let tosses = positions.uniforms(streams, Purpose::Accept, at.stage, draw);
+        let rejected = rejected(target, cloud, &terms, &volumes, &tosses);
+        accept(target, cloud, positions, terms, &rejected);
+    }
+}
+
+/// Which proposals the Metropolis test refuses, where volume grows by the factors whose logarithms are `volumes`.
+fn rejected(
+    target: &Target<'_>,
+    cloud: &Cloud,
+    terms: &[Terms],
+    volumes: &[f64],
+    tosses: &[f64],
+) -> Vec<bool> {
+    let before = target.log_density(cloud.terms());
+    let pairs = target.log_density(terms).into_iter().zip(before);
+    let ratios = pairs
+        .zip(volumes)
+        .map(|((after, before), v)| after - before + v);
+    let rejected = ratios.zip(tosses);
+    rejected
+        .map(|(ratio, &toss)| toss >= probability(ratio))
+        .collect()
+}
+
+/// The gradient of a copy is the copy's, but not to the last bit.
+fn accept(
+    target: &Target<'_>,
+    cloud: &mut Cloud,
+    positions: Population,
+    terms: Vec<Terms>,
+    rejected: &[bool],
+) {
+    let proposal = Proposal {
+        positions,
+        terms,
+        gradient: None,
+    };
+    cloud.accept(target, proposal, rejected);
 }
