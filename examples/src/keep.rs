@@ -20,6 +20,9 @@ pub struct KeepFlags {
     /// Add each step of the run to this file as it comes, a line of JSON each.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Keep the draws in this folder as they come, so that memory does not grow with their number.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
     /// Write the draws into this file as comma-separated values.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
@@ -29,13 +32,16 @@ pub struct KeepFlags {
 }
 
 impl KeepFlags {
-    /// A run that keeps its state and its steps if the flags say so.
+    /// A run that keeps its state, its draws and its steps if the flags say so.
     ///
     /// # Errors
     /// If the file of its steps cannot be opened.
     pub fn apply<'a, M: Model>(&self, mut run: Run<'a, M>) -> Result<Run<'a, M>> {
         if let Some(path) = &self.trace {
             run = run.observe(Trace::file(path)?);
+        }
+        if let Some(folder) = &self.keep {
+            run = run.keep(folder);
         }
         let Some(path) = &self.checkpoint else {
             return Ok(run);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::optimise::usual_batch;
 use super::rate::rate;
-use super::{Cost, Inference, Outcome, Smc, Stepwise, sghmc, smc};
+use super::{Cost, Generation, Inference, Outcome, Smc, Stepwise, sghmc, smc};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
@@ -293,6 +293,18 @@ impl Stepwise for AutoRun<'_> {
             gradients: self.gradients,
             inside: self.inside.state()?,
         })
+    }
+
+    fn gathered(&self) -> Option<usize> {
+        self.inside.gathered()
+    }
+
+    fn hand_out(&mut self) -> Vec<Generation> {
+        self.inside.hand_out()
+    }
+
+    fn take_back(&mut self, generations: Vec<Generation>, every: usize) {
+        self.inside.take_back(generations, every);
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome> {

@@ -4,6 +4,7 @@ mod auto;
 mod draws;
 #[doc(hidden)]
 pub mod elsewhere;
+mod generation;
 mod mcmc;
 pub mod observe;
 mod optimise;
@@ -15,6 +16,7 @@ mod vi;
 
 pub use auto::{Auto, auto};
 pub use draws::{DrawnFrom, Draws, Fitted, Form, Island, Nearness};
+pub use generation::Generation;
 
 pub use mcmc::{Mcmc, Symmetric, mcmc, symmetric};
 pub(crate) use mcmc::{Said, grouped};
@@ -162,6 +164,22 @@ pub trait Stepwise: Send {
     /// # Errors
     /// If the algorithm has no states.
     fn state(&self) -> Result<Saved>;
+
+    /// Draws from its way that it holds and has no use for before its end, so that they can be kept elsewhere
+    /// ([`Run::keep`](crate::run::Run::keep)): how many vectors. `None` if it never has any.
+    fn gathered(&self) -> Option<usize> {
+        None
+    }
+
+    /// Hands those out, the oldest first, and goes on without.
+    fn hand_out(&mut self) -> Vec<Generation> {
+        Vec::new()
+    }
+
+    /// Takes every `every`-th of all that it handed out back, the first one and so on, before it [finishes](Self::finish).
+    fn take_back(&mut self, generations: Vec<Generation>, every: usize) {
+        let _ = (generations, every);
+    }
 
     /// What the run leaves: after its last step, or what it has after an earlier one, where it was ended
     /// ([`Run::within`](crate::run::Run::within), an observer that breaks). Draws of anything but the posterior say

@@ -1,6 +1,7 @@
 //! Watching a run: observers see every step and may stop it, but never steer it.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -155,6 +156,22 @@ impl Step {
     }
 }
 
+/// What a run has computed by now, to be asked at any time: steps can be long.
+#[derive(Clone)]
+pub struct Live(Arc<dyn Fn() -> Counts + Send + Sync>);
+
+impl Live {
+    /// What `counts` says when it is asked.
+    pub fn new(counts: impl Fn() -> Counts + Send + Sync + 'static) -> Self {
+        Self(Arc::new(counts))
+    }
+
+    /// What has been computed by now, as [`Step::counts`] of a step that ended now.
+    pub fn counts(&self) -> Counts {
+        self.0()
+    }
+}
+
 /// Sees each step of a run.
 ///
 /// ```
@@ -188,6 +205,11 @@ pub trait Observer: Send {
     /// Called before the first step with what the run will cost, if that is known.
     fn plan(&mut self, plan: &Plan) {
         let _ = plan;
+    }
+
+    /// Called last before the first step, with what says at any time, also within a step and from another thread, what has been computed.
+    fn live(&mut self, live: &Live) {
+        let _ = live;
     }
 }
 

@@ -1,8 +1,11 @@
 //! One posterior type for every algorithm: weighted draws, read through typed views, with predictions and evidence.
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod csv;
 pub mod dependence;
 pub mod importance;
+pub mod kept;
 pub mod loo;
 pub mod predict;
 pub mod report;
@@ -79,7 +82,9 @@ impl<M: Model> Posterior<M> {
         self.report.points = matches!(draws.form(), Form::Points);
         self.report.islands = Vec::new();
         self.report.function = None;
-        self.report.cautions.push(instead.to_owned());
+        if !self.report.cautions.iter().any(|said| said == instead) {
+            self.report.cautions.push(instead.to_owned());
+        }
         self.draws = draws;
         self
     }

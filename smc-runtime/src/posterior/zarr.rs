@@ -13,6 +13,7 @@ use crate::data::Dataset;
 use crate::infer::Form;
 use crate::model::Model;
 use crate::model::layout::{Block, Role};
+use crate::problem::population::Population;
 use crate::sampling::resample::{Resample as _, Systematic};
 
 /// Which vectors stand in a group: so many chains of so many draws, by their numbers among those of the posterior.
@@ -30,7 +31,7 @@ impl Chosen {
 
 impl<M: Model> Posterior<M> {
     /// Writes the posterior into the new folder `dir`, a Zarr store that `xarray.open_datatree` and ArviZ read: the groups `posterior` (parameters on their natural
-    /// scale, chain by chain), `posterior_predictive`, `log_likelihood`, `observed_data`, `constant_data` and `sample_stats`; algorithm, settings, seed
+    /// scale, chain by chain), `prior` (500 draws of it), `posterior_predictive`, `log_likelihood`, `observed_data`, `constant_data` and `sample_stats`; algorithm, settings, seed
     /// and log-evidence are attributes. Islands are chains. Of a weighted cloud `posterior` has draws of equal weight, resampled island by island, and
     /// `weighted_posterior` those that there are, with `log_weight`.
     ///
@@ -52,10 +53,10 @@ impl<M: Model> Posterior<M> {
         let even = self.evenly_chosen();
         let group = |name: &str| store.group(name, &self.attributes());
         group("posterior")?;
-        self.write_draws(&store, "posterior", &even)?;
+        self.write_draws(&store, "posterior", &even, self.positions())?;
         if matches!(self.form(), Form::Cloud { .. }) {
             group("weighted_posterior")?;
-            self.write_draws(&store, "weighted_posterior", &all)?;
+            self.write_draws(&store, "weighted_posterior", &all, self.positions())?;
             let weights = Cells::F64(self.log_weights());
             store.array(
                 "weighted_posterior",
@@ -64,6 +65,8 @@ impl<M: Model> Posterior<M> {
                 &weights,
             )?;
         }
+        group("prior")?;
+        self.write_prior(&store)?;
         let rows = scored.rows();
         let row = || ("row".to_owned(), rows);
         let of_rows = |group: &str, name: &str, chosen: &Chosen, values: &[f64]| {
@@ -161,7 +164,26 @@ impl<M: Model> Posterior<M> {
         Chosen { draws, ..all }
     }
 
-    fn write_draws(&self, store: &Store, group: &str, chosen: &Chosen) -> Result<()> {
+    /// Independent draws of the prior, one chain of them.
+    fn write_prior(&self, store: &Store) -> Result<()> {
+        const DRAWS: usize = 500;
+        let mut draws = Population::zeros(DRAWS, self.positions().dim());
+        let streams = Streams::new(self.report().seed).branch(Purpose::Reference);
+        self.predictor().prior().sample(streams, 0, &mut draws);
+        let all = Chosen {
+            chains: 1,
+            draws: (0..DRAWS).collect(),
+        };
+        self.write_draws(store, "prior", &all, &draws)
+    }
+
+    fn write_draws(
+        &self,
+        store: &Store,
+        group: &str,
+        chosen: &Chosen,
+        positions: &Population,
+    ) -> Result<()> {
         coordinates(store, group, chosen)?;
         let inputs = self.predictor().architecture().inputs;
         let names = &self.learned_from.names;
@@ -185,7 +207,7 @@ impl<M: Model> Posterior<M> {
             }
             let natural = |u: &f32| block.support.constrain(f64::from(*u));
             let values = chosen.draws.iter().flat_map(|&k| {
-                let own = &self.positions().row(k)[block.range.clone()];
+                let own = &positions.row(k)[block.range.clone()];
                 own.iter().map(natural)
             });
             let values: Vec<f64> = values.collect();

@@ -8,6 +8,7 @@
 mod arguments;
 mod batches;
 mod bound;
+mod copies;
 mod counts;
 pub mod density;
 mod layered;

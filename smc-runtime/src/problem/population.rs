@@ -9,7 +9,6 @@ pub use super::steps::{AdamStep, LangevinStep};
 use crate::base::exec;
 use crate::base::fingerprint::fingerprint;
 use crate::base::rng::{Purpose, Streams};
-use crate::model::symmetry::{HiddenLayer, Symmetries};
 
 /// J vectors of length d, row-major, `f32`.
 ///
@@ -212,46 +211,6 @@ impl Population {
                 row[range.clone()].fill(0.0);
             }
         });
-    }
-
-    /// Takes every particle to a random copy of it, another parameter vector of the same function.
-    pub fn go_to_copies(
-        &mut self,
-        symmetries: &Symmetries,
-        streams: Streams,
-        stage: usize,
-        draw: usize,
-    ) {
-        let first = self.first;
-        self.on_host().map_rows(|k, theta| {
-            let mut stream = streams.stream(Purpose::Propose, stage, first + k, draw);
-            symmetries.apply(&symmetries.random(&mut stream), theta);
-        });
-    }
-
-    /// Rescales some neurons of a layer in every particle, each neuron by its own factor, whose logarithm is normal with a standard deviation that
-    /// is log-uniform between 0.01 and 1 for each particle. Gives the sum of the logarithms for each.
-    pub fn rescale_neurons(
-        &mut self,
-        layer: &HiddenLayer,
-        neurons: &[usize],
-        (streams, stage, draw): (Streams, usize, usize),
-    ) -> Vec<f64> {
-        const NARROWEST: f64 = 0.01;
-        let first = self.first;
-        let mut sums = vec![0.0; self.particles];
-        let mut rows = self.values.chunks_mut(self.dim.max(1));
-        for (i, sum) in sums.iter_mut().enumerate() {
-            let mut stream = streams.stream(Purpose::Propose, stage, first + i, draw);
-            let width = NARROWEST.powf(stream.uniform());
-            let theta = rows.next().unwrap_or_default();
-            for &k in neurons {
-                let log = width * stream.normal();
-                layer.rescale(k, log, theta);
-                *sum += log;
-            }
-        }
-        sums
     }
 
     /// Fills every vector with standard normal numbers, each from its own stream.

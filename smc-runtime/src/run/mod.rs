@@ -3,7 +3,9 @@
 mod checkpoint;
 mod conflict;
 mod estimate;
+mod events;
 mod fingerprint;
+mod keep;
 mod progress;
 mod running;
 mod scale;
@@ -13,6 +15,7 @@ mod trace;
 
 pub use checkpoint::Checkpoint;
 pub use estimate::Estimate;
+pub use keep::Keep;
 pub use progress::Progress;
 pub use running::Running;
 pub use state::State;
@@ -68,6 +71,7 @@ impl<'a, M: Infers> Run<'a, M> {
             within: None,
             checkpoint: None,
             going: Going::Anew,
+            keep: None,
         })
     }
 }
@@ -210,6 +214,34 @@ impl<M: Model> Run<'_, M> {
     /// Goes on from the state that the [checkpoint](Self::checkpoint) has, if there is one, and begins otherwise.
     pub fn resume_if_there(mut self) -> Self {
         self.0.going = Going::OnIfThere;
+        self
+    }
+
+    /// Keeps the draws that the run gathers on its way, those of chains and recycled particles, in a folder as they come, so that memory does not grow with their number: the
+    /// posterior then has as many of them as there is [room](Keep::room) for, evenly apart, and
+    /// [`KeptDraws`](crate::posterior::kept::KeptDraws) reads the folder, also of a run under way or one that was killed. With room for all the posterior is the same to the bit.
+    ///
+    /// ```
+    /// use smc_runtime::posterior::kept::KeptDraws;
+    /// use smc_runtime::prelude::*;
+    ///
+    /// #[bayes_model]
+    /// #[likelihood(Normal(mean = output, sd = 0.1))]
+    /// #[infer(mcmc(chains = 2, warmup = 50, draws = 100))]
+    /// struct Line {
+    ///     output: Linear<1, 1>,
+    /// }
+    ///
+    /// let data = Dataset::new(1, vec![-1.0, 0.0, 1.0], vec![-0.9, 0.1, 1.1])?;
+    /// let folder = std::env::temp_dir().join(format!("smc-draws-{}", std::process::id()));
+    /// let posterior = Line::infer(&data).keep(&folder).run()?;
+    /// assert_eq!(posterior.positions(), Line::infer(&data).run()?.positions());
+    /// assert_eq!(KeptDraws::open(&folder)?.generations(), 100);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn keep(mut self, at: impl Into<Keep>) -> Self {
+        self.0.keep = Some(at.into());
         self
     }
 

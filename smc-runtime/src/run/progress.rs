@@ -10,19 +10,28 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::base::exec::Every;
 use crate::data::Findings;
-use crate::infer::observe::{Observer, Step};
+use crate::infer::observe::{Live, Observer, Step};
 use crate::sampling::anneal::Plan;
 
 /// Between two lines where there is no terminal.
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Shows on standard error how far a run is: a bar, if that is a terminal, and otherwise, as in a log, one line a minute, also
-/// while a step takes longer than that.
-pub struct Progress(Shown);
+/// Between two looks at a bar.
+const LOOK: Duration = Duration::from_millis(200);
 
-enum Shown {
+/// Shows on standard error how far a run is: a bar, if that is a terminal, and otherwise, as in a log, one line a minute. Both go on within a step, by the gradients that
+/// have been computed: rows that are in, effective sample size, acceptance, evidence, gradients of rows a second, and about how much time is left.
+pub struct Progress {
+    state: Arc<Mutex<Known>>,
+    out: Out,
+    _writer: Every,
+}
+
+/// Where it is shown.
+#[derive(Clone)]
+enum Out {
     Bar(ProgressBar),
-    Lines(Lines),
+    Lines(Arc<Mutex<Box<dyn Write + Send>>>),
 }
 
 impl Progress {
@@ -30,12 +39,12 @@ impl Progress {
     pub fn bar(label: impl Into<Cow<'static, str>>) -> Self {
         let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
         if bar.is_hidden() {
-            let lines = Lines::new(
+            let out: Box<dyn Write + Send> = Box::new(std::io::stderr());
+            return Self::shown(
                 label.into().into_owned(),
+                Out::Lines(Arc::new(Mutex::new(out))),
                 MINUTE,
-                Box::new(std::io::stderr()),
             );
-            return Self(Shown::Lines(lines));
         }
         // The template is a constant and parses; a bar without style is no reason to end a run.
         if let Ok(style) =
@@ -43,115 +52,170 @@ impl Progress {
         {
             bar.set_style(style);
         }
-        bar.set_prefix(label);
-        Self(Shown::Bar(bar))
+        let label = label.into();
+        bar.set_prefix(label.clone());
+        Self::shown(label.into_owned(), Out::Bar(bar), LOOK)
     }
 
-    fn note(&self, text: String) {
-        match &self.0 {
-            Shown::Bar(bar) => bar.println(text),
-            Shown::Lines(lines) => lines.note(&text),
+    fn shown(label: String, out: Out, every: Duration) -> Self {
+        let state = Arc::new(Mutex::new(Known::default()));
+        let (told, to) = (state.clone(), out.clone());
+        let show = move || {
+            let known = locked(&told);
+            let (done, text) = known.now();
+            match &to {
+                Out::Bar(bar) => {
+                    bar.set_position((done * 1000.0) as u64);
+                    bar.set_message(text);
+                }
+                Out::Lines(out) => {
+                    let seconds = known.since.elapsed().as_secs();
+                    let text = if known.last.is_some() {
+                        format!("{:.0}%  {text}", 100.0 * done)
+                    } else {
+                        text
+                    };
+                    // Where nobody reads there is nobody to tell that nothing could be written.
+                    let _ = writeln!(locked(out), "{label}  {text}  {seconds} s");
+                }
+            }
+        };
+        Self {
+            state,
+            out,
+            _writer: Every::new(every, show),
         }
+    }
+
+    fn note(&self, text: &str) {
+        match &self.out {
+            Out::Bar(bar) => bar.println(text),
+            Out::Lines(out) => {
+                let _ = writeln!(locked(out), "{text}");
+            }
+        }
+    }
+}
+
+/// What a mutex holds; what a thread that panicked left of it is as good.
+fn locked<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is known of the run: little is done with it at a step, since steps can be short.
+struct Known {
+    since: Instant,
+    live: Option<Live>,
+    /// What had been computed before this process.
+    at_start: u64,
+    last: Option<Step>,
+    /// How far the run was before that step, and row-gradients then.
+    before: (f64, u64),
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            live: None,
+            at_start: 0,
+            last: None,
+            before: (0.0, 0),
+        }
+    }
+}
+
+impl Known {
+    /// How far the run is, and what is said of it.
+    fn now(&self) -> (f64, String) {
+        let Some(step) = &self.last else {
+            return (0.0, "before the first step".to_owned());
+        };
+        let gradients = step.counts.row_gradients;
+        let now = self
+            .live
+            .as_ref()
+            .map_or(gradients, |live| live.counts().row_gradients);
+        // A step is taken to cost what the last one did, and to bring the run as far.
+        let (far, cost) = (
+            step.done - self.before.0,
+            gradients.saturating_sub(self.before.1),
+        );
+        let within = now.saturating_sub(gradients) as f64 / cost.max(1) as f64;
+        let done = (step.done + far.max(0.0) * within.min(0.95)).clamp(step.done, 1.0);
+        let seconds = self.since.elapsed().as_secs_f64();
+        let rate = now.saturating_sub(self.at_start) as f64 / seconds.max(1e-3);
+        let left = seconds * (1.0 - done) / done.max(1e-9);
+        let stage = step.stage();
+        let ess = stage.map_or(String::new(), |s| format!("  ess {:.2}", s.ess));
+        let acceptance = step
+            .acceptance()
+            .map_or(String::new(), |a| format!("  acceptance {a:.2}"));
+        let evidence = stage.map_or(String::new(), |s| {
+            format!("  log-evidence {:.1}", s.log_evidence)
+        });
+        let left = if done > 0.02 && done < 1.0 {
+            format!("  about {left:.0} s left")
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "step {}  rows {:.0}/{}{ess}{acceptance}{evidence}  {rate:.1e} gradients a second{left}",
+            step.step, step.rows, step.all_rows
+        );
+        (done, text)
     }
 }
 
 impl Observer for Progress {
     fn step(&mut self, step: &Step) -> ControlFlow<()> {
-        let stage = step.stage();
-        let ess = stage.map_or(String::new(), |s| format!("  ess {:.2}", s.ess));
-        let acceptance = step.acceptance();
-        let acceptance = acceptance.map_or(String::new(), |a| format!("  acceptance {a:.2}"));
-        let text = format!(
-            "step {}  rows {:.0}/{}{ess}{acceptance}",
-            step.step, step.rows, step.all_rows
-        );
-        match &self.0 {
-            Shown::Bar(bar) => {
-                bar.set_position((step.done * 1000.0) as u64);
-                bar.set_message(text);
-            }
-            Shown::Lines(lines) => lines.say(format!("{:.0}%  {text}", 100.0 * step.done)),
-        }
+        let mut known = locked(&self.state);
+        let before = known
+            .last
+            .as_ref()
+            .map(|last| (last.done, last.counts.row_gradients));
+        known.before = before.unwrap_or((0.0, known.at_start));
+        known.last = Some(step.clone());
         ControlFlow::Continue(())
     }
 
     fn data(&mut self, findings: &Findings) {
         for note in findings.notes() {
-            self.note(note);
+            self.note(&note);
         }
     }
 
     fn chosen(&mut self, lines: &[String]) {
         for line in lines {
-            self.note(format!("chosen: {line}"));
+            self.note(&format!("chosen: {line}"));
         }
     }
 
     fn plan(&mut self, plan: &Plan) {
-        self.note(plan.to_string());
+        self.note(&plan.to_string());
+    }
+
+    fn live(&mut self, live: &Live) {
+        let mut known = locked(&self.state);
+        known.at_start = live.counts().row_gradients;
+        known.live = Some(live.clone());
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Shown::Bar(bar) = &self.0 {
+        if let Out::Bar(bar) = &self.out {
             bar.finish_and_clear();
         }
-    }
-}
-
-/// Writes the last thing said, again and again, until it is dropped.
-struct Lines {
-    state: Arc<Mutex<Log>>,
-    _writer: Every,
-}
-
-struct Log {
-    label: String,
-    since: Instant,
-    out: Box<dyn Write + Send>,
-    last: String,
-}
-
-/// The state; what a thread that panicked left of it is as good.
-fn locked(state: &Mutex<Log>) -> MutexGuard<'_, Log> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Lines {
-    fn new(label: String, every: Duration, out: Box<dyn Write + Send>) -> Self {
-        let state = Arc::new(Mutex::new(Log {
-            label,
-            since: Instant::now(),
-            out,
-            last: "before the first step".to_owned(),
-        }));
-        let told = state.clone();
-        let write = move || {
-            let mut state = locked(&told);
-            let seconds = state.since.elapsed().as_secs();
-            let line = format!("{}  {}  {seconds} s", state.label, state.last);
-            // Where nobody reads there is nobody to tell that nothing could be written.
-            let _ = writeln!(state.out, "{line}");
-        };
-        Self {
-            state,
-            _writer: Every::new(every, write),
-        }
-    }
-
-    fn say(&self, text: String) {
-        locked(&self.state).last = text;
-    }
-
-    fn note(&self, text: &str) {
-        let _ = writeln!(locked(&self.state).out, "{text}");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infer::observe::Detail;
+    use crate::problem::Counts;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
@@ -162,6 +226,29 @@ mod tests {
         }
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
+        }
+    }
+
+    fn counts(row_gradients: u64) -> Counts {
+        Counts {
+            row_gradients,
+            ..Counts::default()
+        }
+    }
+
+    fn step(done: f64, row_gradients: u64) -> Step {
+        Step {
+            step: 3,
+            done,
+            rows: 40.0,
+            touched: 40,
+            all_rows: 40,
+            moves: 1,
+            non_finite: 0,
+            proposals: 1,
+            detail: Detail::None,
+            counts: counts(row_gradients),
+            seconds: 0.0,
         }
     }
 
@@ -177,11 +264,26 @@ mod tests {
                 std::thread::sleep(every / 4);
             }
         };
-        let lines = Lines::new("wine".to_owned(), every, Box::new(kept.clone()));
+        let out: Box<dyn Write + Send> = Box::new(kept.clone());
+        let mut lines = Progress::shown(
+            "wine".to_owned(),
+            Out::Lines(Arc::new(Mutex::new(out))),
+            every,
+        );
         lines.note("constant    `a` = 1");
         wait("wine  before the first step  ", 2);
-        lines.say("40%  step 3".to_owned());
-        wait("wine  40%  step 3  ", 2);
+        let made = Arc::new(AtomicU64::new(0));
+        let asked = made.clone();
+        lines.live(&Live::new(move || counts(asked.load(Ordering::Relaxed))));
+        let _ = lines.step(&step(0.2, 100));
+        let _ = lines.step(&step(0.4, 200));
+        made.store(200, Ordering::Relaxed);
+        wait("wine  40%  step 3  rows 40/40  ", 2);
+        // Half of what the last step took: half as far as it came.
+        made.store(250, Ordering::Relaxed);
+        wait("wine  50%  step 3  ", 2);
+        made.store(10_000, Ordering::Relaxed);
+        wait("wine  59%  step 3  ", 2);
         drop(lines);
         let told = text();
         assert!(told.starts_with("constant    `a` = 1\n"), "{told}");

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use super::checkpoint::Kept;
 use super::conflict::conflicts;
 use super::estimate::fits;
+use super::events;
 use super::fingerprint::Fingerprint;
+use super::keep::Keeping;
 use super::scale::far;
 use super::setup::Setup;
 use super::state::{State, Told};
@@ -15,9 +17,9 @@ use crate::base::exec::Threads;
 use crate::base::interrupt;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
-use crate::data::{Features, Findings, Seen, TargetScale};
+use crate::data::{Dataset, Features, Findings, Seen, Standardise, TargetScale};
 use crate::engine;
-use crate::infer::observe::{Observer, Step};
+use crate::infer::observe::{Live, Observer, Step};
 use crate::infer::{Form, Stepwise};
 use crate::model::Model;
 use crate::posterior::report::{Report, ScaledBy};
@@ -52,6 +54,7 @@ pub struct Running<M> {
     given: Given,
     within: Option<Duration>,
     kept: Option<Kept>,
+    keeping: Option<Keeping>,
     /// Why no further step is made, if the run was ended.
     ended: Option<&'static str>,
 }
@@ -64,6 +67,53 @@ struct Given {
     total_weight: f64,
     /// Some of the training rows.
     some: Features,
+}
+
+impl Given {
+    fn of(
+        data: &Dataset,
+        some: Features,
+        scale: Option<&Standardise>,
+        scaled_by: ScaledBy,
+    ) -> Self {
+        Self {
+            some,
+            learned_from: LearnedFrom {
+                scale: scale.cloned(),
+                classes: data.classes().to_vec(),
+                names: data.inputs().given_names().to_vec(),
+                shifts: data.inputs().shifts().to_vec(),
+                schema: data.inputs().schema(),
+                seen: Seen::of(data),
+            },
+            scaled_by,
+            target_scale: data.target_scale(),
+            total_weight: data.total_weight(),
+        }
+    }
+}
+
+/// What observers are told before the first step.
+struct News<'a> {
+    findings: &'a Findings,
+    chosen: &'a [String],
+    plan: Option<&'a Plan>,
+    live: &'a Live,
+}
+
+impl News<'_> {
+    fn tell(&self, observer: &mut dyn Observer) {
+        if !self.findings.is_empty() {
+            observer.data(self.findings);
+        }
+        if !self.chosen.is_empty() {
+            observer.chosen(self.chosen);
+        }
+        if let Some(plan) = self.plan {
+            observer.plan(plan);
+        }
+        observer.live(self.live);
+    }
 }
 
 impl<M: Model> Running<M> {
@@ -107,32 +157,26 @@ impl<M: Model> Running<M> {
                 (threads.run(resume)?, state.told.read()?)
             }
         };
-        let (plan, chosen) = (inside.plan(), inside.chosen());
-        for observer in &mut observers {
-            if !findings.is_empty() {
-                observer.data(&findings);
-            }
-            if !chosen.is_empty() {
-                observer.chosen(&chosen);
-            }
-            if let Some(plan) = &plan {
-                observer.plan(plan);
-            }
-        }
-        let given = Given {
-            some,
-            learned_from: LearnedFrom {
-                scale: scale.cloned(),
-                classes: data.classes().to_vec(),
-                names: data.inputs().given_names().to_vec(),
-                shifts: data.inputs().shifts().to_vec(),
-                schema: data.inputs().schema(),
-                seen: Seen::of(data),
-            },
-            scaled_by,
-            target_scale: data.target_scale(),
-            total_weight: data.total_weight(),
+        let keeping = {
+            let of = (&fingerprint, bound.model.name());
+            Keeping::asked_for(run.keep.as_ref(), told.handed, of, &*inside)?
         };
+        let (plan, chosen) = (inside.plan(), inside.chosen());
+        let live = {
+            let (problem, before) = (problem.clone(), told.counts);
+            Live::new(move || before + (problem.counts() - at_start))
+        };
+        events::begin(algorithm.name(), bound.model.name(), &*problem, seed);
+        let news = News {
+            findings: &findings,
+            chosen: &chosen,
+            plan: plan.as_ref(),
+            live: &live,
+        };
+        for observer in &mut observers {
+            news.tell(&mut **observer);
+        }
+        let given = Given::of(data, some, scale, scaled_by);
         if kept.is_some() {
             interrupt::watch();
         }
@@ -154,6 +198,7 @@ impl<M: Model> Running<M> {
             given,
             within: run.within,
             kept: None,
+            keeping,
             ended: None,
         };
         if let Some(kept) = &mut kept
@@ -192,7 +237,12 @@ impl<M: Model> Running<M> {
             self.ended = Some(INTERRUPTED);
         }
         let done = step.done;
+        events::step(self.algorithm, &step);
         self.told.steps.push(step);
+        if let Some(keeping) = &mut self.keeping {
+            keeping.hand_out(&mut *self.inside, &*self.problem, false)?;
+            self.told.handed = keeping.handed();
+        }
         if let Some(mut kept) = self.kept.take() {
             if kept.is_due() {
                 kept.write(|| self.state(), done);
@@ -222,6 +272,7 @@ impl<M: Model> Running<M> {
             steps: self.told.steps.clone(),
             counts: self.counts(),
             seconds: self.seconds(),
+            handed: self.told.handed,
         };
         Ok(State {
             fingerprint: self.fingerprint.clone(),
@@ -242,6 +293,10 @@ impl<M: Model> Running<M> {
     /// Those of [`Running::step`].
     pub fn finish(mut self) -> Result<Posterior<M>> {
         while self.step()?.is_some() {}
+        if let Some(keeping) = &mut self.keeping {
+            keeping.hand_out(&mut *self.inside, &*self.problem, true)?;
+            self.told.handed = keeping.handed();
+        }
         self.keep();
         let kept = self.kept.take();
         if let Some(kept) = &kept
@@ -254,7 +309,11 @@ impl<M: Model> Running<M> {
             });
         }
         let (counts, seconds) = (self.counts(), self.seconds());
-        let (inside, given) = (self.inside, self.given);
+        let (mut inside, given) = (self.inside, self.given);
+        let thinned = match &self.keeping {
+            Some(keeping) => keeping.give_back(&mut *inside)?,
+            None => None,
+        };
         let done = self.told.steps.last().map_or(0.0, |s| s.done);
         // A run that was ended at its last step was not cut short.
         let ended = self.ended.filter(|_| done < 1.0);
@@ -263,6 +322,7 @@ impl<M: Model> Running<M> {
         let outcome = self.threads.run(|| inside.finish())?;
         let (mut draws, mut cautions) = (outcome.draws, outcome.cautions);
         cautions.extend(kept.and_then(|kept| kept.caution()));
+        cautions.extend(thinned);
         cautions.extend(ended.map(|by| {
             format!(
                 "ended {by} after {} steps, {:.0} % of the way",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::checkpoint::{Checkpoint, Going};
+use super::keep::Keep;
 use crate::base::error::Result;
 use crate::data::{Dataset, Standardise, TargetScale};
 use crate::engine::{self, Bound, Engine};
@@ -29,6 +30,8 @@ pub(super) struct Setup<'a, M> {
     pub(super) checkpoint: Option<Checkpoint>,
     /// What is done with one that is there.
     pub(super) going: Going,
+    /// Where its draws are kept.
+    pub(super) keep: Option<Keep>,
 }
 
 impl<M: Model> Setup<'_, M> {

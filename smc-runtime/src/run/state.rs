@@ -24,4 +24,6 @@ pub(super) struct Told {
     pub(super) steps: Vec<Step>,
     pub(super) counts: Counts,
     pub(super) seconds: f64,
+    /// Generations of draws that lie in a folder.
+    pub(super) handed: usize,
 }

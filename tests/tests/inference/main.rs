@@ -22,6 +22,7 @@ mod reproducibility;
 mod scales;
 mod starts;
 mod stochastic;
+mod streams;
 mod survival;
 mod swag;
 mod symmetry;

@@ -10,8 +10,9 @@ use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::infer::draws::NEARLY;
+use crate::infer::generation::{of_chains, positions};
 use crate::infer::observe::{ChainsDetail, Detail, Step};
-use crate::infer::{DrawnFrom, Draws, Outcome, Stepwise, check_shape};
+use crate::infer::{DrawnFrom, Draws, Generation, Outcome, Stepwise, check_shape};
 use crate::model::layout::Layout;
 use crate::problem::population::Population;
 use crate::problem::{Counts, Hyperparameter, Problem};
@@ -296,6 +297,18 @@ impl Stepwise for ChainsRun<'_> {
 
     fn state(&self) -> Result<Saved> {
         Saved::of(&self.state)
+    }
+
+    fn gathered(&self) -> Option<usize> {
+        Some(self.state.draws.iter().map(Population::len).sum())
+    }
+
+    fn hand_out(&mut self) -> Vec<Generation> {
+        of_chains(&mut self.state.draws)
+    }
+
+    fn take_back(&mut self, generations: Vec<Generation>, _: usize) {
+        self.state.draws = positions(generations);
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome> {

@@ -10,7 +10,7 @@ use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::base::saved::Saved;
 use crate::infer::observe::{Detail, StageDetail, Step};
-use crate::infer::{DrawnFrom, Outcome, Stepwise, check_shape};
+use crate::infer::{DrawnFrom, Generation, Outcome, Stepwise, check_shape};
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
 use crate::sampling::anneal::{Lookahead, Next, Place, Plan, planned};
@@ -454,6 +454,32 @@ impl Stepwise for SmcRun<'_> {
             row_gradients: self.row_gradients(),
             ..self.state.clone()
         })
+    }
+
+    fn gathered(&self) -> Option<usize> {
+        let any = self.settings.recycle || self.state.walk.is_some();
+        any.then(|| self.state.generations.iter().map(|(p, _)| p.len()).sum())
+    }
+
+    fn hand_out(&mut self) -> Vec<Generation> {
+        let generations = std::mem::take(&mut self.state.generations).into_iter();
+        let combine = self.settings.combine;
+        let of = |(positions, islands): (Population, Islands)| {
+            let together = islands.combined(combine);
+            Generation {
+                positions,
+                weights: Some((islands, together)),
+            }
+        };
+        generations.map(of).collect()
+    }
+
+    fn take_back(&mut self, generations: Vec<Generation>, every: usize) {
+        if let Some((_, walked)) = &mut self.state.walk {
+            *walked = walked.div_ceil(every);
+        }
+        let of = |g: Generation| Some((g.positions, g.weights?.0));
+        self.state.generations = generations.into_iter().filter_map(of).collect();
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome> {

@@ -11,7 +11,7 @@ use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::family::rebuild;
 use crate::infer::observe::Step;
-use crate::infer::{DrawnFrom, Form, Outcome, Stepwise};
+use crate::infer::{DrawnFrom, Form, Generation, Outcome, Stepwise};
 use crate::problem::density::{Density, Numbers};
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
@@ -219,6 +219,26 @@ impl Stepwise for WarmRun<'_> {
                 "a state to save",
                 "the run failed between its warm start and its first stage",
             )),
+        }
+    }
+
+    fn gathered(&self) -> Option<usize> {
+        match &self.phase {
+            Phase::Annealing(_, run) => run.gathered(),
+            _ => (self.settings.recycle || self.settings.keep_walk).then_some(0),
+        }
+    }
+
+    fn hand_out(&mut self) -> Vec<Generation> {
+        match &mut self.phase {
+            Phase::Annealing(_, run) => run.hand_out(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn take_back(&mut self, generations: Vec<Generation>, every: usize) {
+        if let Phase::Annealing(_, run) = &mut self.phase {
+            run.take_back(generations, every);
         }
     }
 

@@ -10,9 +10,10 @@ use super::settings::SgMcmc;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::base::saved::Saved;
+use crate::infer::generation::{of_chains, positions};
 use crate::infer::observe::{Detail, PassDetail, Step};
 use crate::infer::optimise::{begin, cosine, held, usual_batch, usual_rate};
-use crate::infer::{DrawnFrom, Draws, Nearness, Outcome, Stepwise, check_shape};
+use crate::infer::{DrawnFrom, Draws, Generation, Nearness, Outcome, Stepwise, check_shape};
 use crate::problem::population::Population;
 use crate::problem::{Counts, Problem};
 use crate::sampling::cloud::{Cloud, Target};
@@ -386,6 +387,18 @@ impl Stepwise for SgRun<'_> {
 
     fn state(&self) -> Result<Saved> {
         Saved::of(&self.state)
+    }
+
+    fn gathered(&self) -> Option<usize> {
+        Some(self.state.draws.iter().map(Population::len).sum())
+    }
+
+    fn hand_out(&mut self) -> Vec<Generation> {
+        of_chains(&mut self.state.draws)
+    }
+
+    fn take_back(&mut self, generations: Vec<Generation>, _: usize) {
+        self.state.draws = positions(generations);
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome> {
