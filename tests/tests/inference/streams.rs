@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
 
 use laws::table;
+use smc_runtime::infer::Mcmc;
 use smc_runtime::posterior::kept::KeptDraws;
 use smc_runtime::prelude::*;
 use smc_runtime::run::{Checkpoint, Keep};
@@ -76,8 +78,6 @@ fn algorithms() -> Vec<Box<dyn Inference>> {
         Box::new(auto().gradients(200_000)),
     ]
 }
-
-use smc_runtime::infer::Mcmc;
 
 #[test]
 fn with_room_for_all_the_posterior_is_the_same_to_the_bit() {
@@ -200,9 +200,9 @@ fn what_cannot_be_kept_is_refused() {
     assert!(error.to_string().contains("bytes of arrays"), "{error}");
 }
 
-/// What it was told, as text.
-#[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<String>>>);
+/// What it was told on one thread, as text. It is the subscriber of the whole process: one of a thread alone may miss what another thread calls first.
+#[derive(Clone)]
+struct Heard(Arc<Mutex<Vec<String>>>, ThreadId);
 
 impl tracing::Subscriber for Heard {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
@@ -214,7 +214,9 @@ impl tracing::Subscriber for Heard {
     fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
     fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
     fn event(&self, event: &tracing::Event<'_>) {
-        self.0.lock().unwrap().push(format!("{event:?}"));
+        if std::thread::current().id() == self.1 {
+            self.0.lock().unwrap().push(format!("{event:?}"));
+        }
     }
     fn enter(&self, _: &tracing::span::Id) {}
     fn exit(&self, _: &tracing::span::Id) {}
@@ -222,11 +224,11 @@ impl tracing::Subscriber for Heard {
 
 #[test]
 fn events_tell_who_collects_them_of_every_step() {
-    let (data, heard) = (data(), Heard::default());
-    tracing::subscriber::with_default(heard.clone(), || {
-        let chains = mcmc().chains(2).warmup(5).draws(5);
-        Net::infer(&data).with(chains).run().unwrap();
-    });
+    let (data, here) = (data(), std::thread::current().id());
+    let heard = Heard(Arc::default(), here);
+    tracing::subscriber::set_global_default(heard.clone()).unwrap();
+    let chains = mcmc().chains(2).warmup(5).draws(5);
+    Net::infer(&data).with(chains).run().unwrap();
     let told = heard.0.lock().unwrap();
     assert_eq!(told.len(), 1 + 10);
     assert!(
