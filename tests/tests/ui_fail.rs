@@ -1,6 +1,6 @@
 //! What the language refuses, one file per rule, each beside the message that a user reads.
 //!
-//! Apart from `ui_pass`: where a case must build, all are built, and the messages of a build differ from a check's.
+//! What it accepts is in `language/forms`: where a case must build, all of this would be built, and the messages of a build differ from a check's.
 
 #[test]
 fn every_rule_has_its_message() {

@@ -1,5 +1,8 @@
 //! Laws of models as they are declared: what the macro writes, parameters of every form, and the ready-made models.
 
+// Users' models are public.
+#[allow(unreachable_pub)]
+mod forms;
 mod generated;
 mod models;
 mod own_layers;

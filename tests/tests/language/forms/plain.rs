@@ -24,11 +24,18 @@ const small: f32 = 0.1;
 /// A layer's parameters are arrays of the sizes in its type.
 fn weights(posterior: &Posterior<Wine>) -> (&[[f32; 11]; 32], f32) {
     let draw = posterior.draw(0);
-    let WineDraw { hidden, activation: (), output: _, tau, noise: _ } = draw;
+    let WineDraw {
+        hidden,
+        activation: (),
+        output: _,
+        tau,
+        noise: _,
+    } = draw;
     (hidden.weight, *tau)
 }
 
-fn main() {
+#[test]
+fn it_builds_and_runs() {
     let _ = weights;
     assert_eq!(Wine::default().name(), "Wine");
 }

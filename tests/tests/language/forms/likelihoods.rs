@@ -50,7 +50,8 @@ struct Named {
     offset: Linear<4, 1>,
 }
 
-fn main() {
+#[test]
+fn it_builds_and_runs() {
     let _ = (Robust::infer, Median::infer, Yes::infer);
     let _ = (Counts::infer, Spelt::infer, Named::infer);
 }

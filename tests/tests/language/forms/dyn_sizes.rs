@@ -18,8 +18,12 @@ fn weights(posterior: &Posterior<Table>) -> Matrix<'_> {
     posterior.draw(0).hidden.weight
 }
 
-fn main() {
-    let table = Table { hidden: Linear::sized(11, 8), ..Table::default() };
+#[test]
+fn it_builds_and_runs() {
+    let table = Table {
+        hidden: Linear::sized(11, 8),
+        ..Table::default()
+    };
     let data = Dataset::new(11, vec![0.5; 22], vec![0.0, 1.0]).unwrap();
     let _ = (weights, table.infer_with(&data).seed(1));
 }

@@ -8,6 +8,7 @@ struct Spread {
     noise: Scale,
 }
 
-fn main() {
+#[test]
+fn it_builds_and_runs() {
     let _ = Spread::infer;
 }

@@ -14,6 +14,7 @@ struct Tree {
     noise: Scale,
 }
 
-fn main() {
+#[test]
+fn it_builds_and_runs() {
     assert_eq!(Tree::default().fields().len(), 4);
 }

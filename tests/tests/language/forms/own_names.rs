@@ -23,7 +23,7 @@ impl Field for Dropout {
 }
 
 mod mine {
-    pub(crate) use super::Dropout as Softmax;
+    pub(super) use super::Dropout as Softmax;
 }
 use mine::Softmax;
 
@@ -73,7 +73,8 @@ struct Waits {
     scaled: Softmax,
 }
 
-fn main() {
+#[test]
+fn it_builds_and_runs() {
     struct Softmax;
     let _ = Softmax;
     let data = Dataset::new(1, vec![0.0, 1.0], vec![0.5, 1.5]).unwrap();

@@ -23,11 +23,14 @@ fn weights(posterior: &Posterior<Regressor<3, 8>>) -> &[[f32; 8]; 2] {
     posterior.draw(0).second.weight
 }
 
-fn generic<const D: usize, const H: usize>(posterior: &Posterior<Regressor<D, H>>) -> &[[f32; D]; H] {
+fn generic<const D: usize, const H: usize>(
+    posterior: &Posterior<Regressor<D, H>>,
+) -> &[[f32; D]; H] {
     posterior.draw(0).first.weight
 }
 
-fn main() {
+#[test]
+fn it_builds_and_runs() {
     let _ = (weights, generic::<3, 8>);
     assert!(Regressor::<3, 8>::default() == Regressor::<3, 8, 2>::default());
 }

@@ -65,7 +65,8 @@ pub struct Exposed {
     output: Linear<4, 1>,
 }
 
-fn main() {
+#[test]
+fn it_builds_and_runs() {
     let data = Dataset::new(4, vec![0.5; 8], vec![0.0, 1.0]).unwrap();
     assert!(Last::infer(&data).with(smc().particles(8)).run().is_ok());
     assert!(Heavy::infer(&data).with(smc().particles(8)).run().is_ok());

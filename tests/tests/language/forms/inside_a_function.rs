@@ -12,7 +12,8 @@ macro_rules! model {
     };
 }
 
-fn main() {
+#[test]
+fn it_builds_and_runs() {
     const WIDTH: usize = 4;
     const SCALE: f64 = 0.5;
     model!(Model, output: Linear<WIDTH, 1>, Normal(0.0, SCALE));

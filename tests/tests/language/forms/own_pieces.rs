@@ -1,8 +1,8 @@
 //! A layer, a prior, a likelihood and an algorithm of the user's need nothing of the macro.
-use smc_runtime::layers::*;
-use smc_runtime::prelude::*;
 use smc_runtime::base::rng::Stream;
+use smc_runtime::layers::*;
 use smc_runtime::model::algebra::Num;
+use smc_runtime::prelude::*;
 
 /// sin(x), element by element.
 #[derive(Clone, Debug, Default)]
@@ -11,7 +11,11 @@ struct Sine;
 impl Field for Sine {
     type View<'a> = ();
 
-    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(&self, _: FieldParams<'_, E, D, T>, x: Act<E, D, T>) -> Act<E, D, T> {
+    fn expr<E: Float, D: Device<E>, T: Tape<E, D>>(
+        &self,
+        _: FieldParams<'_, E, D, T>,
+        x: Act<E, D, T>,
+    ) -> Act<E, D, T> {
         x.sin()
     }
 }
@@ -63,7 +67,8 @@ const HALF: usize = 32;
 
 use smc as my_algorithm;
 
-fn main() {
+#[test]
+fn it_builds_and_runs() {
     let _ = Waves::infer;
     let fields = Waves::default().fields();
     assert_eq!(fields[1].shape.ty, "Sine");
