@@ -125,12 +125,14 @@ enum Scales {
     Diagonal,
     Scores,
     Information,
+    Kronecker,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum Start {
     Prior,
     Warm,
+    Bali,
 }
 
 /// Standard deviations of the priors: 6/√fan_in of the hidden layers, and 2 of the output layer. Pixels are between 0 and 1, most of
@@ -309,11 +311,12 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
     let walks = policy == Policy::Auto && args.start == Start::Prior;
     let metric = match (args.metric, args.start) {
         (Some(Scales::Unit), _) => Metric::Unit,
-        (Some(Scales::Prior), _) | (None, Start::Warm) => Metric::Prior,
+        (Some(Scales::Prior), _) | (None, Start::Warm | Start::Bali) => Metric::Prior,
         (Some(Scales::Blocks), _) => Metric::Blocks,
         (Some(Scales::Diagonal), _) => Metric::Diagonal,
         (Some(Scales::Information), _) | (None, Start::Prior) => Metric::Information,
         (Some(Scales::Scores), _) => Metric::Scores,
+        (Some(Scales::Kronecker), _) => Metric::Kronecker,
     };
     let steps = args.acceptance.map_or(Follow::aim(), Follow::to);
     // A third of a budget is for exact moves, of which two are on the way to the posterior.
@@ -350,6 +353,16 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
             };
             smc.warm(members(args, budget.map(|all| all / 2)), args.spread)
         }
+        Start::Bali => {
+            let fit = bali().temperature(1.0);
+            match budget {
+                Some(all) => smc
+                    .annealing(Tempering::stages(2))
+                    .kernel(Hmc::leapfrogs(few))
+                    .warm(fit.gradients(all / 2), 1.0),
+                None => smc.warm(fit.passes(args.flags.size(10, 2)), 1.0),
+            }
+        }
     }
 }
 
@@ -357,7 +370,7 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
 fn policy(args: &Args) -> Policy {
     args.annealing.unwrap_or(match args.start {
         Start::Prior => Policy::Smooth,
-        Start::Warm => Policy::Full,
+        Start::Warm | Start::Bali => Policy::Full,
     })
 }
 

@@ -1,10 +1,16 @@
-//! Particles that become other vectors of the same function.
+//! Particles and their copies: which are the same, and other vectors of the same function.
 
 use super::population::Population;
 use crate::base::rng::{Purpose, Streams};
 use crate::model::symmetry::{HiddenLayer, Symmetries};
 
 impl Population {
+    /// Which vectors are those of `other`, to the last bit.
+    pub fn same_as(&self, other: &Self) -> Vec<bool> {
+        let rows = (0..self.len()).map(|i| self.row(i) == other.row(i));
+        rows.collect()
+    }
+
     /// Takes every particle to a random copy of it, another parameter vector of the same function.
     pub fn go_to_copies(
         &mut self,

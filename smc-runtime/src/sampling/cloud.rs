@@ -51,6 +51,19 @@ impl Cloud {
         }
     }
 
+    /// Particles of which everything is known.
+    pub(crate) fn known(
+        positions: Population,
+        terms: Vec<Terms>,
+        gradient: Option<Population>,
+    ) -> Self {
+        Self {
+            positions,
+            terms,
+            gradient,
+        }
+    }
+
     /// Number of particles J.
     pub fn len(&self) -> usize {
         self.terms.len()

@@ -10,6 +10,7 @@ mod eight_schools;
 mod evidence;
 mod interweaved;
 mod kept;
+mod kronecker;
 mod layerwise;
 mod logistic;
 mod mutants;

@@ -119,6 +119,9 @@ impl<'a> ChainsRun<'a> {
         streams: Streams,
         state: ChainsState,
     ) -> Result<Self> {
+        let scales = settings.adaptation.scales.clone();
+        scales.fits(&*problem)?;
+        settings.kernel = scales.around(settings.kernel);
         // Chains that wait for the many weights under a scale would hardly move along it.
         let invariant = settings.kernel.exactness() == Exactness::Invariant;
         if invariant && !problem.model().hyperparameters().is_empty() {

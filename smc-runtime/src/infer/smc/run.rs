@@ -134,11 +134,14 @@ impl<'a> SmcRun<'a> {
     }
 
     fn with(
-        settings: Smc,
+        mut settings: Smc,
         problem: Arc<dyn Problem + 'a>,
         streams: Streams,
         state: SmcState,
     ) -> Result<Self> {
+        let scales = settings.adaptation.scales.clone();
+        scales.fits(&*problem)?;
+        settings.kernel = scales.around(settings.kernel);
         Ok(Self {
             plan: planned(&*settings.policy(), problem.rows())?,
             at_start: problem.counts(),

@@ -1,14 +1,19 @@
 //! Scales from the cloud, the prior or the data: a diagonal metric.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::eigen;
 use super::scales::Scales;
+use crate::base::error::Result;
 use crate::model::layout::Layout;
+use crate::problem::Problem;
 use crate::problem::density::Density;
 use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::information::information;
-use crate::sampling::kernel::Tuning;
+use crate::sampling::kernel::{InBasis, Kernel, Tuning};
 use crate::sampling::reference::{block_means, governing};
 use crate::sampling::weights::Weights;
 
@@ -43,6 +48,11 @@ pub enum Metric {
     /// For networks of tens of thousands of parameters: unlike squared gradients it is right as soon as the run begins,
     /// and wherever the particles are. It costs one gradient of the stage's rows at every stage.
     Information,
+    /// The same, but for affine layers, whose coordinates are those of the eigenbases of their Kronecker factors A = E\[x xᵀ\] and H = E\[g gᵀ\] at the particles, in units of
+    /// the prior: 1/√(1 + N·h·a) (J. Martens, R. Grosse, *Optimizing neural networks with Kronecker-factored approximate curvature*, ICML 2015). Kernels then move
+    /// [in that basis](crate::sampling::kernel::InBasis). For networks whose features go together, such as pixels; the bases cost the cube of a layer's inputs at every stage, and two products with
+    /// them at every gradient. Layers of more than 1024 inputs or outputs keep their coordinates on that side's layer.
+    Kronecker,
 }
 
 /// Pseudo-counts of what was believed before.
@@ -80,6 +90,24 @@ impl Scales for Metric {
                 scores(tuning, layout, squares, n);
             }
             Self::Information => informed(tuning, target, cloud.positions(), weights),
+            Self::Kronecker => {
+                informed(tuning, target, cloud.positions(), weights);
+                eigen::learn(tuning, target, cloud.positions());
+            }
+        }
+    }
+
+    fn around(&self, kernel: Arc<dyn Kernel>) -> Arc<dyn Kernel> {
+        match self {
+            Self::Kronecker => Arc::new(InBasis::around(kernel)),
+            _ => kernel,
+        }
+    }
+
+    fn fits(&self, problem: &dyn Problem) -> Result<()> {
+        match self {
+            Self::Kronecker => eigen::layers(problem).map(|_| ()),
+            _ => Ok(()),
         }
     }
 }

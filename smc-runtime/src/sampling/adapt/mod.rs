@@ -19,6 +19,7 @@
 
 mod adaptation;
 mod dual_averaging;
+mod eigen;
 mod esjd;
 mod follow;
 mod frozen;

@@ -1,9 +1,12 @@
 //! The contract of what finds the scales.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
+use crate::base::error::Result;
+use crate::problem::Problem;
 use crate::sampling::cloud::{Cloud, Target};
-use crate::sampling::kernel::Tuning;
+use crate::sampling::kernel::{Kernel, Tuning};
 use crate::sampling::weights::Weights;
 
 /// Finds the scale of every coordinate: the unit of a kernel's step, and the root of its inverse metric.
@@ -41,6 +44,20 @@ use crate::sampling::weights::Weights;
 pub trait Scales: Debug + Send + Sync {
     /// Learns from the weighted cloud at a new stage, before it is resampled.
     fn learn(&self, tuning: &mut Tuning, target: &Target<'_>, cloud: &mut Cloud, weights: &Weights);
+
+    /// How a kernel moves with these scales, where they are those of other coordinates than the parameters.
+    fn around(&self, kernel: Arc<dyn Kernel>) -> Arc<dyn Kernel> {
+        kernel
+    }
+
+    /// Whether there are such scales for a problem.
+    ///
+    /// # Errors
+    /// Says what it lacks.
+    fn fits(&self, problem: &dyn Problem) -> Result<()> {
+        let _ = problem;
+        Ok(())
+    }
 }
 
 const _: fn(&dyn Scales) = |_| ();

@@ -35,6 +35,7 @@ macro_rules! as_the_kernel_inside {
 
 mod chees;
 mod hmc;
+mod in_basis;
 mod interweaved;
 mod jump;
 mod langevin;
@@ -48,6 +49,7 @@ mod tuning;
 
 pub use chees::{Chees, TrajectoryLength};
 pub use hmc::Hmc;
+pub use in_basis::InBasis;
 pub use interweaved::Interweaved;
 pub use jump::EquioutputJump;
 pub use langevin::UnadjustedLangevin;
