@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::basis::Basis;
 use super::shake::Shake;
 use crate::base::exec;
+use crate::model::dist::Response;
 use crate::numerics::dense::{View, eigenvectors, orthonormal, product};
 use crate::problem::population::Population;
 use crate::problem::rows::RowSet;
-use crate::problem::{Layer, LayerVisitor, Layered, Segment, Sums, Tile, Way, visit};
+use crate::problem::{Layer, LayerVisitor, Layered, Problem, Segment, Sums, Tile, Way, visit};
 
 /// Sides with more units have no factor: its basis would cost more than it brings.
 const MOST: usize = 1024;
@@ -244,6 +245,17 @@ impl Factors {
     /// information itself.
     pub fn of_classes(layered: &dyn Layered, dim: usize, rows: usize) -> Self {
         Self::of(layered, dim, rows, Kind::Classes)
+    }
+
+    /// As the likelihood of a network suggests: by output where there is one real one, of classes, or plain.
+    pub fn suited(problem: &dyn Problem, layered: &dyn Layered) -> Self {
+        let (dim, rows) = (problem.dim(), problem.rows());
+        let one = problem.model().architecture().outputs() == 1;
+        match problem.model().predictive().response() {
+            Response::Real if one => Self::by_output(layered, dim, rows),
+            Response::Class => Self::of_classes(layered, dim, rows),
+            _ => Self::new(layered, dim, rows),
+        }
     }
 
     /// With the share of the running means that an update brings; 0.05 unless set. It is more at the first updates, which count alike.

@@ -7,6 +7,7 @@ use super::factors::Factors;
 use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::problem::density::Density;
+use crate::problem::output::of_output;
 use crate::problem::population::Population;
 use crate::problem::{Counts, Layered, Predictor, Problem, RowSampled, Segment, Sums};
 
@@ -93,12 +94,24 @@ impl Basis {
     }
 
     /// The eigenbasis of the factors of a network's layers in units of the prior, whose standard deviations of weights and biases are `scales`, layer by layer; and for every
-    /// layer what the factors of its inputs and outputs are along the coordinates. `None` where a side has no factor: such a layer keeps its coordinates.
+    /// layer what the factors of its inputs and outputs are along the coordinates. What one real output tells is read from the likelihood at `theta`. `None` where a side has no factor: such a layer keeps its coordinates.
     pub fn eigen(
+        problem: &dyn Problem,
         layered: &dyn Layered,
-        factors: &Factors,
-        scales: &[(f32, f32)],
+        mut factors: Factors,
+        (theta, scales): (&Population, &[(f32, f32)]),
     ) -> (Self, Vec<Option<Along>>) {
+        if factors.are_by_output() {
+            let typical = 1.0 / factors.strength().max(1e-12).sqrt();
+            let told = of_output(
+                problem.model(),
+                layered.layers(),
+                theta.row(0),
+                typical,
+                &[],
+            );
+            factors.tell_strength(told.map(|told| told.information));
+        }
         let mut basis = Self::of(layered.layers());
         for (number, (layer, (weight, bias))) in layered.layers().iter().zip(scales).enumerate() {
             let mut own = vec![*weight; layer.inputs];

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::laplace::factors;
 use super::natural::Formula;
 use super::plan::{
     Passes, Usual, caution_of, check_temperature, falling, passes_draws, passes_setters,
@@ -14,7 +13,7 @@ use super::{Fitting, Variational, inference_of_a_fit};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
-use crate::family::Layerwise;
+use crate::family::{Factors, Layerwise};
 use crate::infer::{Cost, Inference, Stepwise};
 use crate::problem::Problem;
 use crate::problem::density::Density;
@@ -250,7 +249,8 @@ impl Variational for Bali {
                 return Err(Error::lacks("layerwise inference", why));
             }
             let rows = problem.rows();
-            let factors = factors(problem, layered).following(if many { 0.05 } else { 0.1 });
+            let factors =
+                Factors::suited(problem, layered).following(if many { 0.05 } else { 0.1 });
             let Start { mean, sd, widest } = start(problem, streams);
             Layerwise::new(layered, rows, &mean, &sd, &widest, factors)
         };

@@ -12,10 +12,9 @@ use crate::base::saved::Saved;
 use crate::family::{Factors, Layerwise, around, squares};
 use crate::infer::optimise::{Map, map};
 use crate::infer::{Cost, DrawnFrom, Inference, Outcome, Stepwise};
-use crate::model::dist::Response;
 use crate::problem::density::Density;
 use crate::problem::population::Population;
-use crate::problem::{Layer, Layered, Problem, Segment, blocks};
+use crate::problem::{Layer, Problem, Segment, blocks};
 
 /// Laplace's approximation: the normal density around the mode with the inverse of the curvature there as its covariance (D. J. C. MacKay, *A
 /// practical Bayesian framework for backpropagation networks*, 1992). The mode is that of [`map`](crate::infer::map()) without
@@ -181,7 +180,7 @@ impl Around<'_> {
             return Ok((density, Vec::new(), 0.0));
         }
         let (layered, rows) = (problem.layered()?, problem.rows());
-        let factors = factors(problem, layered).following(f32::MIN_POSITIVE);
+        let factors = Factors::suited(problem, layered).following(f32::MIN_POSITIVE);
         let mut layers = Layerwise::new(layered, rows, mode, &sd, &widest, factors)?;
         // The diagonal takes the prior's precisions alone from here.
         if self.settings.curvature == Curvature::Kronecker {
@@ -204,17 +203,6 @@ impl Around<'_> {
             (Vec::new(), 0.0)
         };
         Ok((layers.density(heat)?, learned, adds))
-    }
-}
-
-/// Factors as a network's likelihood suggests.
-pub(super) fn factors(problem: &dyn Problem, layered: &dyn Layered) -> Factors {
-    let (dim, rows) = (problem.dim(), problem.rows());
-    let one = problem.model().architecture().outputs() == 1;
-    match problem.model().predictive().response() {
-        Response::Real if one => Factors::by_output(layered, dim, rows),
-        Response::Class => Factors::of_classes(layered, dim, rows),
-        _ => Factors::new(layered, dim, rows),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Scales in the eigenbases of Kronecker factors.
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::family::{Basis, Factors};
 use crate::problem::density::Density;
 use crate::problem::population::Population;
@@ -16,7 +16,12 @@ const PARTICLES: usize = 16;
 
 /// The layers of a problem, if their coordinates can be turned.
 pub(super) fn layers(problem: &dyn Problem) -> Result<&dyn Layered> {
-    problem.layered()
+    let layered = problem.layered()?;
+    if layered.layers().is_empty() {
+        let why = "the model has no affine layer";
+        return Err(Error::lacks("Kronecker factors", why));
+    }
+    Ok(layered)
 }
 
 /// Learns the eigenbases of the stage's factors at the particles into `tuning.scale_memory`, and for the coordinates of layers in it, of which the prior has the variance 1, scales 1/√(β + (1 − β)·s + N·h·a): h and a are
@@ -44,7 +49,9 @@ pub(super) fn learn(tuning: &mut Tuning, target: &Target<'_>, positions: &Popula
         })
         .collect();
     let factors = factors(layered, problem, stage, positions);
-    let (basis, along) = Basis::eigen(layered, &factors, &scales);
+    let first = positions.part(0..1);
+    let at = (&first, &scales[..]);
+    let (basis, along) = Basis::eigen(problem, layered, factors, at);
     let bridge = target.start.filter(|_| stage.beta() < 1.0);
     let variance = bridge.map(Density::local_variance);
     for ((layer, along), (weight, _)) in layered.layers().iter().zip(along).zip(&scales) {
@@ -82,7 +89,7 @@ fn factors(
     positions: &Population,
 ) -> Factors {
     let some = stage.cost().min(ROWS);
-    let mut factors = Factors::of_classes(layered, problem.dim(), some).following(0.0);
+    let mut factors = Factors::suited(problem, layered).following(f32::MIN_POSITIVE);
     let segments = RowSet::from(0..some).segments(1.0);
     let each = positions.len().div_ceil(PARTICLES).max(1);
     for particle in (0..positions.len()).step_by(each) {
