@@ -98,7 +98,7 @@ fn features_that_go_together_are_no_matter() {
             .chains(4)
             .warmup(200)
             .draws(300)
-            .kernel(Hmc::leapfrogs(4));
+            .kernel(Hmc::leapfrogs(2));
         let posterior = Line::infer(&data)
             .with(chains.metric(metric))
             .run()
