@@ -355,11 +355,12 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
         }
         Start::Bali => {
             let fit = bali().temperature(1.0);
-            match budget {
-                Some(all) => smc
+            match args.budget.seconds {
+                // It times itself: a row costs it more than a gradient.
+                Some(seconds) => smc
                     .annealing(Tempering::stages(2))
                     .kernel(Hmc::leapfrogs(few))
-                    .warm(fit.gradients(all / 2), 1.0),
+                    .warm(fit.seconds(0.5 * seconds), 1.0),
                 None => smc.warm(fit.passes(args.flags.size(10, 2)), 1.0),
             }
         }

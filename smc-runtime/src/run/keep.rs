@@ -22,11 +22,11 @@ pub struct Keep {
 }
 
 impl Keep {
-    /// In a folder, which is made; the posterior takes up to 256 MiB of them back.
+    /// In a folder, which is made; the posterior takes up to 64 MiB of them back.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
-            room: 256 << 20,
+            room: 64 << 20,
         }
     }
 
