@@ -6,7 +6,7 @@ import argparse, json, pathlib, statistics
 import matplotlib
 
 matplotlib.use("svg")
-matplotlib.rcParams["svg.hashsalt"] = "curves"
+matplotlib.rcParams.update({"svg.hashsalt": "curves", "svg.fonttype": "none"})
 import matplotlib.pyplot as plt
 
 ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
