@@ -32,7 +32,7 @@ def one(name, seconds, seed, a):
         command += ["--validate"] + ([] if RUNS[name] is None else ["0.16667"])
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout.strip().splitlines()[-1])
-    keys = ("accuracy", "nll", "ece", "seconds", "compile_seconds", "passes", "exact", "gradients")
+    keys = ("accuracy", "nll", "ece", "seconds", "compile_seconds", "passes", "exact", "row_gradients")
     return {k: found[k] for k in keys if k in found}
 
 

@@ -17,8 +17,10 @@ ap.add_argument("--y", nargs="+", required=True)
 ap.add_argument("--by", default="asked", help="runs of one name that agree in this are one point")
 ap.add_argument("--panels", help="one panel for each value of this key, in place of one for each score")
 ap.add_argument("--names", nargs="+")
+ap.add_argument("--validate", action="store_true", help="runs scored on rows held out, in place of those on test rows")
 a = ap.parse_args()
 rows = [json.loads(line) for line in a.runs.read_text().splitlines()]
+rows = [r for r in rows if r.get("validate", False) == a.validate]
 names = a.names or list(dict.fromkeys(r["name"] for r in rows))
 titles = list(dict.fromkeys(r[a.panels] for r in rows)) if a.panels else a.y
 across = min(4, len(titles))
@@ -43,7 +45,8 @@ for at, (panel, title) in enumerate(zip(axes.flat, titles)):
     panel.grid(alpha=0.3)
 for spare in axes.flat[len(titles):]:
     spare.axis("off")
-handles, labels = axes[0][0].get_legend_handles_labels()
+known = [pair for panel in axes.flat for pair in zip(*panel.get_legend_handles_labels())]
+labels, handles = zip(*{label: handle for handle, label in known}.items())
 figure.legend(handles, labels, loc="lower center", ncols=min(6, len(labels)), frameon=False)
 figure.tight_layout(rect=(0, 0.09 / down + 0.02, 1, 1))
 figure.savefig(a.out, metadata={"Date": None})

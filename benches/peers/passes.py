@@ -16,9 +16,13 @@ ap.add_argument("--infer", nargs="+", default=["bali", "mean-field"])
 ap.add_argument("--passes", type=int, nargs="+", default=[5, 10, 25, 50, 100])
 ap.add_argument("--sets", nargs="+", default=SETS)
 a = ap.parse_args()
+there = [json.loads(line) for line in a.runs.read_text().splitlines()] if a.runs.exists() else []
+known = {(r["set"], r["name"], r["passes"]) for r in there}
 for name in a.sets:
     for infer in a.infer:
         for passes in a.passes:
+            if (name, infer, passes) in known:
+                continue
             command = [a.binary, "--data", a.data, "--set", name, "--infer", infer, "--passes", str(passes), "--json"]
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
             found = json.loads(done.stdout.strip().splitlines()[-1])

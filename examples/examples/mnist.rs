@@ -300,7 +300,13 @@ fn chains(args: &Args, budget: Option<u64>) -> SgMcmc {
 fn members(args: &Args, budget: Option<u64>) -> Ensemble {
     match (args.epochs, budget) {
         (Some(epochs), _) => ensemble().members(args.particles()).epochs(epochs),
-        (None, Some(budget)) => ensemble().gradients(budget.max(1)),
+        (None, Some(budget)) => {
+            let within = ensemble().gradients(budget.max(1));
+            match args.particles {
+                Some(particles) => within.members(particles),
+                None => within,
+            }
+        }
         (None, None) => ensemble().members(args.particles()),
     }
 }

@@ -105,7 +105,10 @@ impl KeptDraws {
                 let expected = format!("generation {} as the first", found.generations);
                 return Err(file.wrong("first", expected, content.first.to_string()));
             }
-            found.generations += sizes(&file)?[0];
+            let many = sizes(&file)?[0];
+            let sum = found.generations.checked_add(many);
+            found.generations =
+                sum.ok_or_else(|| file.wrong(DRAWS, "fewer generations", many.to_string()))?;
         }
         Ok(found)
     }
@@ -125,24 +128,26 @@ impl KeptDraws {
         &self.run
     }
 
-    /// Deletes the files from generation `first` on, which the run is going to make again.
+    /// Deletes the files from generation `first` on, which the run is going to make again, the last one first. Nothing is deleted where none begins there.
     pub(crate) fn keep_to(&mut self, first: usize) -> Result<()> {
-        let mut at = 0;
-        let mut kept = Vec::new();
+        let (mut at, mut kept) = (0, 0);
         for path in &self.files {
-            let file = Archive::open(path, KIND)?;
-            let many = sizes(&file)?[0];
-            if at + many <= first {
-                kept.push(path.clone());
-                at += many;
-            } else {
-                fs::remove_file(path).map_err(|source| Error::Io {
-                    path: path.clone(),
-                    source,
-                })?;
+            if at == first {
+                break;
             }
+            at += sizes(&Archive::open(path, KIND)?)?[0];
+            kept += 1;
         }
-        (self.files, self.generations) = (kept, at);
+        if at != first {
+            let expected =
+                format!("files of the first {first} generations, which the run had handed out");
+            let found = format!("{at} in {kept} files");
+            return Err(Error::shape("kept draws", expected, found));
+        }
+        for path in self.files.drain(kept..).rev() {
+            fs::remove_file(&path).map_err(|source| Error::Io { path, source })?;
+        }
+        self.generations = first;
         Ok(())
     }
 }
@@ -177,7 +182,11 @@ fn sizes(file: &Archive) -> Result<[usize; 3]> {
             format!("{shape:?}"),
         )
     };
-    <[usize; 3]>::try_from(shape).map_err(|_| wrong())
+    let sizes = <[usize; 3]>::try_from(shape).map_err(|_| wrong())?;
+    if sizes.contains(&0) {
+        return Err(wrong());
+    }
+    Ok(sizes)
 }
 
 /// Writes `generations`, the first of which has the number `first`, into a file of their own.
@@ -270,6 +279,7 @@ impl<M: Model> Posterior<M> {
             Form::Chains(chains) => Some(*chains),
             _ => None,
         };
+        let many = part.generations.len();
         let (mut weights, mut positions) = (Vec::new(), Vec::new());
         for generation in part.generations {
             if let Some((_, together)) = generation.weights {
@@ -285,7 +295,10 @@ impl<M: Model> Posterior<M> {
             .filter(|p| p.dim() == dim)
             .ok_or_else(|| unfit("others, or none".to_owned()))?;
         let draws = match (chains, weights.is_empty()) {
-            (Some(chains), _) => Draws::chains(positions, chains)?,
+            (Some(chains), true) if positions.len() == chains * many => {
+                Draws::chains(positions, chains)?
+            }
+            (Some(chains), _) => return Err(unfit(format!("others than of {chains} chains"))),
             (None, true) => return Err(unfit("chains without weights".to_owned())),
             (None, false) => {
                 let weights = Weights::recycled(&weights).map_err(|refusal| {

@@ -7,7 +7,10 @@ use crate::model::symmetry::{HiddenLayer, Symmetries};
 impl Population {
     /// Which vectors are those of `other`, to the last bit.
     pub fn same_as(&self, other: &Self) -> Vec<bool> {
-        let rows = (0..self.len()).map(|i| self.row(i) == other.row(i));
+        let bits = |population: &Self, i: usize| -> Vec<u32> {
+            population.row(i).iter().map(|x| x.to_bits()).collect()
+        };
+        let rows = (0..self.len()).map(|i| bits(self, i) == bits(other, i));
         rows.collect()
     }
 

@@ -59,7 +59,7 @@ impl Keeping {
     /// The folder that a run asks for, if it does, where `handed` generations lie that it made before.
     pub(super) fn asked_for(
         keep: Option<&Keep>,
-        handed: usize,
+        (handed, resumed): (usize, bool),
         (fingerprint, model): (&Fingerprint, &str),
         inside: &dyn Stepwise,
     ) -> Result<Option<Self>> {
@@ -86,16 +86,12 @@ impl Keeping {
         let run = serde_json::to_string(fingerprint)
             .map_err(|e| Error::shape("a fingerprint", "JSON", e.to_string()))?;
         let mut there = KeptDraws::open(folder)?;
-        if there.generations() > 0 && (handed == 0 || there.run() != run) {
+        if there.generations() > 0 && (!resumed || there.run() != run) {
             let expected = "a folder without draws of another run: nothing is overwritten";
             return Err(Error::config("keep", folder.display(), expected));
         }
+        // What was written since the state that the run goes on from will be written again.
         there.keep_to(handed)?;
-        if there.generations() != handed {
-            let expected = format!("the {handed} generations that the run had handed out");
-            let found = format!("{} in {}", there.generations(), folder.display());
-            return Err(Error::shape("kept draws", expected, found));
-        }
         Ok(Some(Self {
             keep: keep.clone(),
             run,
@@ -123,9 +119,13 @@ impl Keeping {
         let generations = inside.hand_out();
         let folder: &Path = &self.keep.folder;
         let of = (self.run.as_str(), self.model.as_str());
-        write(folder, of, problem.layout(), self.handed, &generations)?;
-        self.handed += generations.len();
-        Ok(())
+        let written = write(folder, of, problem.layout(), self.handed, &generations);
+        match written {
+            Ok(()) => self.handed += generations.len(),
+            // Nothing is lost: what could not be written is the run's again.
+            Err(_) => inside.take_back(generations, 1),
+        }
+        written
     }
 
     /// Gives as many generations back as there is room for; what is to be said if those are not all.
@@ -149,7 +149,7 @@ impl Keeping {
         inside.take_back(back, every);
         Ok((every > 1).then(|| {
             format!(
-                "of {all} generations of draws every {every}th stands here; all are in {}",
+                "of {all} generations of draws one of every {every} stands here; all are in {}",
                 self.keep.folder.display()
             )
         }))

@@ -109,8 +109,10 @@ struct Known {
     /// What had been computed before this process.
     at_start: u64,
     last: Option<Step>,
-    /// How far the run was before that step, and row-gradients then.
-    before: (f64, u64),
+    /// How far the run was before that step, and row-gradients then, if one was seen before it.
+    before: Option<(f64, u64)>,
+    /// How far it was at the first step that was seen, and when.
+    first: Option<(f64, Instant)>,
 }
 
 impl Default for Known {
@@ -120,7 +122,8 @@ impl Default for Known {
             live: None,
             at_start: 0,
             last: None,
-            before: (0.0, 0),
+            before: None,
+            first: None,
         }
     }
 }
@@ -137,15 +140,17 @@ impl Known {
             .as_ref()
             .map_or(gradients, |live| live.counts().row_gradients);
         // A step is taken to cost what the last one did, and to bring the run as far.
-        let (far, cost) = (
-            step.done - self.before.0,
-            gradients.saturating_sub(self.before.1),
-        );
+        let before = self.before.unwrap_or((step.done, gradients));
+        let (far, cost) = (step.done - before.0, gradients.saturating_sub(before.1));
         let within = now.saturating_sub(gradients) as f64 / cost.max(1) as f64;
         let done = (step.done + far.max(0.0) * within.min(0.95)).clamp(step.done, 1.0);
         let seconds = self.since.elapsed().as_secs_f64();
         let rate = now.saturating_sub(self.at_start) as f64 / seconds.max(1e-3);
-        let left = seconds * (1.0 - done) / done.max(1e-9);
+        let since = self
+            .first
+            .map_or((done, 0.0), |(at, when)| (at, when.elapsed().as_secs_f64()));
+        let made = done - since.0;
+        let left = since.1 * (1.0 - done) / made.max(1e-9);
         let stage = step.stage();
         let ess = stage.map_or(String::new(), |s| format!("  ess {:.2}", s.ess));
         let acceptance = step
@@ -154,7 +159,7 @@ impl Known {
         let evidence = stage.map_or(String::new(), |s| {
             format!("  log-evidence {:.1}", s.log_evidence)
         });
-        let left = if done > 0.02 && done < 1.0 {
+        let left = if made > 0.01 && done < 1.0 {
             format!("  about {left:.0} s left")
         } else {
             String::new()
@@ -174,7 +179,10 @@ impl Observer for Progress {
             .last
             .as_ref()
             .map(|last| (last.done, last.counts.row_gradients));
-        known.before = before.unwrap_or((0.0, known.at_start));
+        known.before = before;
+        known
+            .first
+            .get_or_insert_with(|| (step.done, Instant::now()));
         known.last = Some(step.clone());
         ControlFlow::Continue(())
     }

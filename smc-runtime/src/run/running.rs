@@ -144,7 +144,10 @@ impl<M: Model> Running<M> {
             Fingerprint::of(bound.model.name(), &*problem, data, scale, algorithm, seed)
         });
         let (streams, algorithm) = (Streams::new(seed), &*run.algorithm);
-        fits(&*problem, algorithm)?;
+        // Draws that go to disk as they come need no room.
+        if run.keep.is_none() {
+            fits(&*problem, algorithm)?;
+        }
         let at_start = problem.counts();
         let (inside, told) = match state {
             None => {
@@ -159,7 +162,8 @@ impl<M: Model> Running<M> {
         };
         let keeping = {
             let of = (&fingerprint, bound.model.name());
-            Keeping::asked_for(run.keep.as_ref(), told.handed, of, &*inside)?
+            let handed = (told.handed, state.is_some());
+            Keeping::asked_for(run.keep.as_ref(), handed, of, &*inside)?
         };
         let (plan, chosen) = (inside.plan(), inside.chosen());
         let live = {
@@ -252,11 +256,11 @@ impl<M: Model> Running<M> {
         Ok(self.told.steps.last())
     }
 
-    /// Keeps what is not yet kept.
-    fn keep(&mut self) {
+    /// Keeps what is not yet kept, or what has `changed` since.
+    fn keep(&mut self, changed: bool) {
         let done = self.told.steps.last().map_or(0.0, |s| s.done);
         if let Some(mut kept) = self.kept.take() {
-            if kept.is_behind() {
+            if changed || kept.is_behind() {
                 kept.write(|| self.state(), done);
             }
             self.kept = Some(kept);
@@ -293,11 +297,12 @@ impl<M: Model> Running<M> {
     /// Those of [`Running::step`].
     pub fn finish(mut self) -> Result<Posterior<M>> {
         while self.step()?.is_some() {}
+        let before = self.told.handed;
         if let Some(keeping) = &mut self.keeping {
             keeping.hand_out(&mut *self.inside, &*self.problem, true)?;
             self.told.handed = keeping.handed();
         }
-        self.keep();
+        self.keep(self.told.handed != before);
         let kept = self.kept.take();
         if let Some(kept) = &kept
             && self.ended == Some(INTERRUPTED)

@@ -4,6 +4,7 @@ use laws::table;
 use smc_runtime::base::diagnostics::log_mean_error;
 use smc_runtime::engine::bind;
 use smc_runtime::prelude::*;
+use smc_runtime::sampling::kernel::EquioutputJump;
 
 #[bayes_model]
 #[likelihood(Normal(mean = output, sd = noise))]
@@ -74,6 +75,9 @@ fn the_evidence_is_the_same_in_any_metric() {
         .problem;
     let without = evidence(&plain(), &*problem);
     agree("prior", evidence(&turned(), &*problem), without);
+    // Copies are made of parameters, not of coordinates.
+    let jumps = turned().kernel(EquioutputJump::around(Hmc::default()));
+    agree("jumps", evidence(&jumps, &*problem), without);
     agree("ensemble", evidence(&warm, &*problem), without);
 }
 
@@ -156,4 +160,14 @@ fn a_model_without_layers_is_refused() {
         let error = run.map(|_| ()).unwrap_err().to_string();
         assert!(error.contains("affine"), "{error}");
     }
+    let chains = sghmc().metric(Metric::Kronecker);
+    let error = Bent::infer(&data)
+        .with(chains)
+        .run()
+        .map(|_| ())
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("not made in eigenbases"),
+        "{error}"
+    );
 }

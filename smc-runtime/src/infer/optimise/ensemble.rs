@@ -59,7 +59,7 @@ impl Ensemble {
         self
     }
 
-    /// At most so many row-gradients of all members together, in place of a number of epochs. Members are then fewer than 16 unless they are
+    /// About so many row-gradients of all members together, in place of a number of epochs; at least one epoch of each. Members are then fewer than 16 unless they are
     /// set: 0.45 times the root of the passes over the rows that this buys for one network, but at least 4, since a few networks trained to
     /// the end are better than many that are not.
     ///

@@ -139,6 +139,14 @@ impl SgMcmc {
                 return Err(Error::config(what, 0, "at least 1 is needed"));
             }
         }
+        if self.scales.turns() {
+            let expected = "scales of parameters: steps by mini-batches are not made in eigenbases";
+            return Err(Error::config(
+                "metric",
+                format!("{:?}", self.scales),
+                expected,
+            ));
+        }
         let least = 2 * self.cycles;
         if let Some(passes) = self.passes.filter(|passes| *passes < least) {
             let expected = format!("at least {least}: one or more of each phase");

@@ -99,9 +99,13 @@ impl Scales for Metric {
 
     fn around(&self, kernel: Arc<dyn Kernel>) -> Arc<dyn Kernel> {
         match self {
-            Self::Kronecker => Arc::new(InBasis::around(kernel)),
+            Self::Kronecker => InBasis::around(kernel),
             _ => kernel,
         }
+    }
+
+    fn turns(&self) -> bool {
+        *self == Self::Kronecker
     }
 
     fn fits(&self, problem: &dyn Problem) -> Result<()> {

@@ -50,6 +50,11 @@ pub trait Scales: Debug + Send + Sync {
         kernel
     }
 
+    /// Whether they are those of other coordinates than the parameters.
+    fn turns(&self) -> bool {
+        false
+    }
+
     /// Whether there are such scales for a problem.
     ///
     /// # Errors

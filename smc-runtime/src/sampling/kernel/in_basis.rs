@@ -15,14 +15,20 @@ pub struct InBasis {
 }
 
 impl InBasis {
-    /// Around the moves of `kernel`.
-    pub fn around(kernel: Arc<dyn Kernel>) -> Self {
-        Self { inside: kernel }
+    /// Around the moves of `kernel`; of one that goes to copies of parameters, or moves a scale with its weights, around those of the kernel inside, so that it still does that to parameters.
+    pub fn around(kernel: Arc<dyn Kernel>) -> Arc<dyn Kernel> {
+        kernel
+            .turned()
+            .unwrap_or_else(|| Arc::new(Self { inside: kernel }))
     }
 }
 
 impl Kernel for InBasis {
     as_the_kernel_inside!();
+
+    fn turned(&self) -> Option<Arc<dyn Kernel>> {
+        Some(Arc::new(self.clone()))
+    }
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let basis: Basis = tuning.scale_memory.read();

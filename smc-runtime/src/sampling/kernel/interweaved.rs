@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::in_basis::InBasis;
 use super::metropolis::probability;
 use super::{At, Kernel, Moved, Proposal, Tuning};
 use crate::base::rng::Purpose;
@@ -64,6 +65,12 @@ fn together(problem: &dyn Problem) -> Vec<Together> {
 
 impl Kernel for Interweaved {
     as_the_kernel_inside!();
+
+    fn turned(&self) -> Option<Arc<dyn Kernel>> {
+        Some(Arc::new(Self {
+            inside: InBasis::around(self.inside.clone()),
+        }))
+    }
 
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let moved = self.inside.step(tuning, target, cloud, at);

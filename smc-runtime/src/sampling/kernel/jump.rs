@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::in_basis::InBasis;
 use super::metropolis::probability;
 use super::{At, Kernel, Moved, Proposal, Tuning};
 use crate::base::rng::Purpose;
@@ -16,7 +17,7 @@ use crate::sampling::stage::Terms;
 ///
 /// Before relu and its like the neurons are [rescaled](crate::model::symmetry::HiddenLayer::rescale) too: what comes in by exp(δ), what goes out by exp(−δ), a few
 /// neurons at a time, accepted with probability min(1, p(θ')/p(θ) · exp(δ·(in − out))): the likelihood is the same, the prior and the volume are not. That costs
-/// values of the prior alone.
+/// values of the prior alone, but where a warm start's density still counts.
 ///
 /// **It changes no prediction.** What it changes are weights: a chain visits all copies of what it finds, in equal shares, as the posterior has them, where it
 /// would else stay near one. A model without such maps is moved by the other kernel alone.
@@ -43,6 +44,12 @@ impl EquioutputJump {
 impl Kernel for EquioutputJump {
     as_the_kernel_inside!();
 
+    fn turned(&self) -> Option<Arc<dyn Kernel>> {
+        Some(Arc::new(Self {
+            inside: InBasis::around(self.inside.clone()),
+        }))
+    }
+
     fn step(&self, tuning: &Tuning, target: &Target<'_>, cloud: &mut Cloud, at: At) -> Moved {
         let moved = self.inside.step(tuning, target, cloud, at);
         let symmetries = target.problem.model().symmetries();
@@ -58,11 +65,16 @@ impl Kernel for EquioutputJump {
     }
 }
 
+/// Whether a density that the run began at still counts.
+fn counts(target: &Target<'_>) -> bool {
+    target.start.is_some() && target.stage.beta() < 1.0
+}
+
 fn go_to_copies(symmetries: &Symmetries, target: &Target<'_>, cloud: &mut Cloud, at: At) {
     let mut positions = cloud.positions().clone();
     positions.go_to_copies(symmetries, at.streams, at.stage, at.draw);
     // Where a run began at a density of its own, that is another at every copy as long as it counts.
-    let (terms, rejected) = if target.start.is_some() {
+    let (terms, rejected) = if counts(target) {
         let terms = target.value(&positions);
         let tosses = positions.uniforms(at.streams, Purpose::Accept, at.stage, at.draw);
         let none = vec![0.0; cloud.len()];
@@ -85,7 +97,7 @@ fn rescale(layer: &HiddenLayer, number: usize, target: &Target<'_>, cloud: &mut 
         let streams = at.streams.branch(Purpose::Trajectory);
         let mut positions = cloud.positions().clone();
         let sums = positions.rescale_neurons(layer, &neurons, (streams, at.stage, draw));
-        let terms = if target.start.is_some() {
+        let terms = if counts(target) {
             target.value(&positions)
         } else {
             let priors = target.problem.prior().log_density(&positions, None);

@@ -64,6 +64,7 @@ pub use tuning::Tuning;
 pub use crate::sampling::cloud::Proposal;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -233,6 +234,11 @@ pub trait Kernel: Debug + Send + Sync {
     /// Settings before the first move, in `dim` dimensions.
     fn start(&self, dim: usize) -> Tuning {
         Tuning::new(dim)
+    }
+
+    /// The same with the moves of the kernel inside made [in a basis](InBasis), where this one does something of its own to the parameters; `None` for all of it.
+    fn turned(&self) -> Option<Arc<dyn Kernel>> {
+        None
     }
 
     /// Moves every particle once.
