@@ -8,6 +8,7 @@ use laws::laws::ratios;
 use laws::{infer, mean_se};
 use smc_runtime::infer::Smc;
 use smc_runtime::prelude::*;
+use smc_runtime::sampling::kernel::EquioutputJump;
 use smc_runtime::testing::Regression;
 
 /// One choice: its name and how it is set. A new one is a line in its list.
@@ -84,7 +85,7 @@ const fn kernel(name: &'static str, class: Class, step: f64, set: fn(Smc) -> Smc
     }
 }
 
-const KERNEL: [Kernels; 9] = [
+const KERNEL: [Kernels; 10] = [
     kernel("random walk", Rejects, 0.3, |s| {
         s.kernel(RandomWalk).moves(6)
     }),
@@ -107,6 +108,9 @@ const KERNEL: [Kernels; 9] = [
     }),
     kernel("chees", InStep, 0.15, |s| {
         s.kernel(Chees::default().at_most(12))
+    }),
+    kernel("hmc with jumps", Rejects, 0.15, |s| {
+        s.kernel(EquioutputJump::around(Hmc::leapfrogs(4)))
     }),
 ];
 
@@ -176,17 +180,18 @@ const fn metric(name: &'static str, metric: Metric, factor: f64) -> Metrics {
     }
 }
 
-const METRIC: [Metrics; 6] = [
+const METRIC: [Metrics; 7] = [
     metric("unit", Metric::Unit, 1.0),
     metric("prior", Metric::Prior, 1.0),
     metric("blocks", Metric::Blocks, 3.0),
     metric("diagonal", Metric::Diagonal, 3.0),
     metric("scores", Metric::Scores, 3.0),
     metric("information", Metric::Information, 3.0),
+    metric("kronecker", Metric::Kronecker, 3.0),
 ];
 
 /// The scales that depend on the particles.
-const LEARNED: [&str; 4] = ["blocks", "diagonal", "scores", "information"];
+const LEARNED: [&str; 5] = ["blocks", "diagonal", "scores", "information", "kronecker"];
 
 /// A place in every list.
 type Row = [usize; 5];
