@@ -180,18 +180,17 @@ const fn metric(name: &'static str, metric: Metric, factor: f64) -> Metrics {
     }
 }
 
-const METRIC: [Metrics; 7] = [
+const METRIC: [Metrics; 6] = [
     metric("unit", Metric::Unit, 1.0),
     metric("prior", Metric::Prior, 1.0),
     metric("blocks", Metric::Blocks, 3.0),
     metric("diagonal", Metric::Diagonal, 3.0),
     metric("scores", Metric::Scores, 3.0),
     metric("information", Metric::Information, 3.0),
-    metric("kronecker", Metric::Kronecker, 3.0),
 ];
 
 /// The scales that depend on the particles.
-const LEARNED: [&str; 5] = ["blocks", "diagonal", "scores", "information", "kronecker"];
+const LEARNED: [&str; 4] = ["blocks", "diagonal", "scores", "information"];
 
 /// A place in every list.
 type Row = [usize; 5];
