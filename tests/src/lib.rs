@@ -8,6 +8,7 @@ pub mod models;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use smc_runtime::base::diagnostics::log_mean_error;
 use smc_runtime::base::exec;
 use smc_runtime::base::rng::{Purpose, Streams};
 use smc_runtime::infer::observe::{Observer, Step};
@@ -61,6 +62,35 @@ pub fn stepped(
     exec::with_threads(Some(1), || {
         complete(algorithm.begin(Arc::new(problem), Streams::new(seed))?)
     })?
+}
+
+/// The log-evidence of a run on islands, and the error of their log-mean.
+///
+/// # Errors
+/// If the run fails.
+///
+/// # Panics
+/// If it has no evidence, or no islands to compare.
+pub fn evidence(algorithm: &dyn Inference, problem: &dyn Problem, seed: u64) -> Result<(f64, f64)> {
+    let draws = infer(algorithm, problem, seed)?;
+    let each = draws.each_island().iter();
+    let each: Vec<f64> = each.map(|island| island.log_evidence).collect();
+    let error = log_mean_error(&each).expect("islands");
+    Ok((draws.log_evidence().expect("an evidence"), error))
+}
+
+/// Whether two such evidences, known well enough, are the same.
+///
+/// # Panics
+/// If they are not.
+pub fn agree(what: &str, with: (f64, f64), without: (f64, f64)) {
+    let both = (with.1 * with.1 + without.1 * without.1).sqrt();
+    let said = format!("{what}: {with:?} with, {without:?} without");
+    println!("{said}");
+    assert!(
+        both < 0.3 && (with.0 - without.0).abs() < 4.5 * both,
+        "{said}"
+    );
 }
 
 /// The weighted mean of a function of the draws.

@@ -7,9 +7,12 @@ use super::shake::Shake;
 use crate::base::exec;
 use crate::model::dist::Response;
 use crate::numerics::dense::{View, eigenvectors, orthonormal, product};
+use crate::problem::output::{Told, of_output};
 use crate::problem::population::Population;
 use crate::problem::rows::RowSet;
-use crate::problem::{Layer, LayerVisitor, Layered, Problem, Segment, Sums, Tile, Way, visit};
+use crate::problem::{
+    Layer, LayerVisitor, Layered, Predictor, Problem, Segment, Sums, Tile, Way, visit,
+};
 
 /// Sides with more units have no factor: its basis would cost more than it brings.
 const MOST: usize = 1024;
@@ -418,19 +421,23 @@ impl Factors {
         }
     }
 
-    /// E\[(∂ℓ/∂f)²\] of factors by output.
-    pub(super) fn strength(&self) -> f32 {
-        self.strength
-    }
-
     /// Whether they are by output.
     pub(super) fn are_by_output(&self) -> bool {
         self.kind == Kind::ByOutput
     }
 
-    /// Sets it to what the model says in the place of mini-batches, from the next time on that factors are asked for.
-    pub(super) fn tell_strength(&mut self, strength: Option<f32>) {
-        self.told = strength;
+    /// What the model says of its one output at `theta`, in the place of mini-batches, from the next time on that factors are asked for; and how that depends on some coordinates.
+    pub(super) fn ask(
+        &mut self,
+        model: &dyn Predictor,
+        layers: &[Layer],
+        theta: &[f32],
+        others: &[usize],
+    ) -> Option<Told> {
+        let typical = 1.0 / self.strength.max(1e-12).sqrt();
+        let told = of_output(model, layers, theta, typical, others);
+        self.told = told.as_ref().map(|told| told.information);
+        told
     }
 
     /// Whether the factor of the features is known from the beginning.

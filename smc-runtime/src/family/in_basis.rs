@@ -7,7 +7,6 @@ use super::factors::Factors;
 use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::problem::density::Density;
-use crate::problem::output::of_output;
 use crate::problem::population::Population;
 use crate::problem::{Counts, Layered, Predictor, Problem, RowSampled, Segment, Sums};
 
@@ -102,15 +101,7 @@ impl Basis {
         (theta, scales): (&Population, &[(f32, f32)]),
     ) -> (Self, Vec<Option<Along>>) {
         if factors.are_by_output() {
-            let typical = 1.0 / factors.strength().max(1e-12).sqrt();
-            let told = of_output(
-                problem.model(),
-                layered.layers(),
-                theta.row(0),
-                typical,
-                &[],
-            );
-            factors.tell_strength(told.map(|told| told.information));
+            factors.ask(problem.model(), layered.layers(), theta.row(0), &[]);
         }
         let mut basis = Self::of(layered.layers());
         for (number, (layer, (weight, bias))) in layered.layers().iter().zip(scales).enumerate() {

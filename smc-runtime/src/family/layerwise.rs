@@ -15,7 +15,6 @@ use super::{KroneckerNormal, check};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::problem::density::Density;
-use crate::problem::output::of_output;
 use crate::problem::population::Population;
 use crate::problem::rows::RowSet;
 use crate::problem::{Layer, Layered, Predictor, Problem, Segment, Sums};
@@ -309,14 +308,12 @@ impl Layerwise {
         Ok(())
     }
 
-    /// The [information of an output](of_output), where it is known.
+    /// The information of an output, where it is known.
     fn tell(&mut self, layered: &dyn Layered, model: &dyn Predictor) {
-        self.factors.tell_strength(None);
         self.others.iter_mut().for_each(|other| other.tells = 0.0);
-        let typical = 1.0 / self.factors.strength().max(1e-12).sqrt();
         let others: Vec<usize> = self.others.iter().map(|other| other.at).collect();
-        if let Some(told) = of_output(model, layered.layers(), &self.mean, typical, &others) {
-            self.factors.tell_strength(Some(told.information));
+        let layers = layered.layers();
+        if let Some(told) = self.factors.ask(model, layers, &self.mean, &others) {
             for (other, tells) in self.others.iter_mut().zip(told.slopes) {
                 other.tells = tells;
             }

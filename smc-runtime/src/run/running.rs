@@ -245,7 +245,6 @@ impl<M: Model> Running<M> {
         self.told.steps.push(step);
         if let Some(keeping) = &mut self.keeping {
             keeping.hand_out(&mut *self.inside, &*self.problem, false)?;
-            self.told.handed = keeping.handed();
         }
         if let Some(mut kept) = self.kept.take() {
             if kept.is_due() {
@@ -254,6 +253,11 @@ impl<M: Model> Running<M> {
             self.kept = Some(kept);
         }
         Ok(self.told.steps.last())
+    }
+
+    /// Generations of draws that lie in a folder.
+    fn handed(&self) -> usize {
+        self.keeping.as_ref().map_or(0, Keeping::handed)
     }
 
     /// Keeps what is not yet kept, or what has `changed` since.
@@ -276,7 +280,7 @@ impl<M: Model> Running<M> {
             steps: self.told.steps.clone(),
             counts: self.counts(),
             seconds: self.seconds(),
-            handed: self.told.handed,
+            handed: self.handed(),
         };
         Ok(State {
             fingerprint: self.fingerprint.clone(),
@@ -297,12 +301,11 @@ impl<M: Model> Running<M> {
     /// Those of [`Running::step`].
     pub fn finish(mut self) -> Result<Posterior<M>> {
         while self.step()?.is_some() {}
-        let before = self.told.handed;
+        let before = self.handed();
         if let Some(keeping) = &mut self.keeping {
             keeping.hand_out(&mut *self.inside, &*self.problem, true)?;
-            self.told.handed = keeping.handed();
         }
-        self.keep(self.told.handed != before);
+        self.keep(self.handed() != before);
         let kept = self.kept.take();
         if let Some(kept) = &kept
             && self.ended == Some(INTERRUPTED)

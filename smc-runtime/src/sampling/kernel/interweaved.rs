@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::in_basis::InBasis;
-use super::metropolis::probability;
-use super::{At, Kernel, Moved, Proposal, Tuning};
+use super::metropolis::replace;
+use super::{At, Kernel, Moved, Tuning};
 use crate::base::rng::Purpose;
 use crate::model::transform::Support;
 use crate::problem::Problem;
@@ -104,20 +104,8 @@ fn rescale(together: &Together, target: &Target<'_>, cloud: &mut Cloud, at: At, 
     let mut positions = cloud.positions().clone();
     positions.rescale(&shifts, &together.times, &together.plus);
     let terms = target.value(&positions);
-    let (before, after) = (
-        target.log_density(cloud.terms()),
-        target.log_density(&terms),
-    );
     let multiplied: usize = together.times.iter().map(Range::len).sum();
-    let rejected = (0..shifts.len()).map(|i| {
-        let ratio = after[i] - before[i] + shifts[i] * multiplied as f64;
-        tosses[i] >= probability(ratio)
-    });
-    let rejected: Vec<bool> = rejected.collect();
-    let proposal = Proposal {
-        positions,
-        terms,
-        gradient: None,
-    };
-    cloud.accept(target, proposal, &rejected);
+    let volumes = shifts.iter().map(|shift| shift * multiplied as f64);
+    let volumes: Vec<f64> = volumes.collect();
+    replace(target, cloud, (positions, terms), &volumes, &tosses);
 }

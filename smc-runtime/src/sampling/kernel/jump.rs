@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::in_basis::InBasis;
-use super::metropolis::probability;
+use super::metropolis::replace;
 use super::{At, Kernel, Moved, Proposal, Tuning};
 use crate::base::rng::Purpose;
 use crate::model::symmetry::{HiddenLayer, Symmetries};
-use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Target};
 use crate::sampling::stage::Terms;
 
@@ -74,16 +73,19 @@ fn go_to_copies(symmetries: &Symmetries, target: &Target<'_>, cloud: &mut Cloud,
     let mut positions = cloud.positions().clone();
     positions.go_to_copies(symmetries, at.streams, at.stage, at.draw);
     // Where a run began at a density of its own, that is another at every copy as long as it counts.
-    let (terms, rejected) = if counts(target) {
+    if counts(target) {
         let terms = target.value(&positions);
         let tosses = positions.uniforms(at.streams, Purpose::Accept, at.stage, at.draw);
-        let none = vec![0.0; cloud.len()];
-        let rejected = rejected(target, cloud, &terms, &none, &tosses);
-        (terms, rejected)
-    } else {
-        (cloud.terms().to_vec(), vec![false; cloud.len()])
+        let volumes = vec![0.0; cloud.len()];
+        return replace(target, cloud, (positions, terms), &volumes, &tosses);
+    }
+    // The gradient of a copy is the copy's, but not to the last bit.
+    let copies = Proposal {
+        positions,
+        terms: cloud.terms().to_vec(),
+        gradient: None,
     };
-    accept(target, cloud, positions, terms, &rejected);
+    cloud.accept(target, copies, &vec![false; cloud.len()]);
 }
 
 /// Rescales the neurons of a layer, a few at a time.
@@ -108,42 +110,6 @@ fn rescale(layer: &HiddenLayer, number: usize, target: &Target<'_>, cloud: &mut 
         };
         let volumes: Vec<f64> = sums.iter().map(|sum| sum * layer.volume()).collect();
         let tosses = positions.uniforms(streams, Purpose::Accept, at.stage, draw);
-        let rejected = rejected(target, cloud, &terms, &volumes, &tosses);
-        accept(target, cloud, positions, terms, &rejected);
+        replace(target, cloud, (positions, terms), &volumes, &tosses);
     }
-}
-
-/// Which proposals the Metropolis test refuses, where volume grows by the factors whose logarithms are `volumes`.
-fn rejected(
-    target: &Target<'_>,
-    cloud: &Cloud,
-    terms: &[Terms],
-    volumes: &[f64],
-    tosses: &[f64],
-) -> Vec<bool> {
-    let before = target.log_density(cloud.terms());
-    let pairs = target.log_density(terms).into_iter().zip(before);
-    let ratios = pairs
-        .zip(volumes)
-        .map(|((after, before), v)| after - before + v);
-    let rejected = ratios.zip(tosses);
-    rejected
-        .map(|(ratio, &toss)| toss >= probability(ratio))
-        .collect()
-}
-
-/// The gradient of a copy is the copy's, but not to the last bit.
-fn accept(
-    target: &Target<'_>,
-    cloud: &mut Cloud,
-    positions: Population,
-    terms: Vec<Terms>,
-    rejected: &[bool],
-) {
-    let proposal = Proposal {
-        positions,
-        terms,
-        gradient: None,
-    };
-    cloud.accept(target, proposal, rejected);
 }

@@ -2,7 +2,9 @@
 
 use super::{At, Moved, Tuning};
 use crate::base::rng::Purpose;
+use crate::problem::population::Population;
 use crate::sampling::cloud::{Cloud, Proposal, Target};
+use crate::sampling::stage::Terms;
 
 /// Accepts each particle's proposal with probability min(1, exp(log ratio)); a ratio that is NaN is rejected.
 ///
@@ -35,6 +37,29 @@ pub fn metropolis(
         jumps,
         ..Moved::default()
     }
+}
+
+/// Puts `positions` with their terms in the place of particles with probability min(1, π(θ')/π(θ) · exp(volume)): maps of parameters to themselves, by which the
+/// volume grows by the factors whose logarithms are `volumes`. No gradient is known there.
+pub(super) fn replace(
+    target: &Target<'_>,
+    cloud: &mut Cloud,
+    (positions, terms): (Population, Vec<Terms>),
+    volumes: &[f64],
+    tosses: &[f64],
+) {
+    let before = target.log_density(cloud.terms());
+    let pairs = target.log_density(&terms).into_iter().zip(before);
+    let rejected = pairs.zip(volumes).zip(tosses);
+    let rejected: Vec<bool> = rejected
+        .map(|(((after, before), volume), &toss)| toss >= probability(after - before + volume))
+        .collect();
+    let proposal = Proposal {
+        positions,
+        terms,
+        gradient: None,
+    };
+    cloud.accept(target, proposal, &rejected);
 }
 
 /// Accepts every proposal and hands its `corrections` of the log-weights on; a particle whose correction is not finite
