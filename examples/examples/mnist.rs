@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use examples::algorithm::{Algorithm, BudgetFlags, parameters};
+use examples::algorithm::{Algorithm, BudgetFlags, half_of_members, parameters};
 use examples::fit::Way;
 use examples::keep::KeepFlags;
 use examples::network::NetworkFlags;
@@ -357,7 +357,7 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
                     .kernel(Hmc::leapfrogs(few)),
                 None => smc,
             };
-            smc.warm(members(args, budget.map(|all| all / 2)), args.spread)
+            smc.warm(members(args, budget.map(half_of_members)), args.spread)
         }
         Start::Bali => {
             let fit = bali().temperature(1.0);
@@ -418,7 +418,7 @@ fn run(args: &Args) -> Result<()> {
     };
     let mut args = args.clone();
     if let (None, Start::Warm, Some(_)) = (args.particles, args.start, budget) {
-        args.particles = Some(members(&args, budget.map(|all| all / 2)).size(rows));
+        args.particles = Some(members(&args, budget.map(half_of_members)).size(rows));
     }
     let args = &args;
     let islands = args.islands(dim)?;

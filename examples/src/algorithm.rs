@@ -201,7 +201,7 @@ impl Algorithm {
                 Box::new(smc.annealing(SmoothDataAnnealing::geometric()))
             }
             Self::Smc => {
-                let ensemble = trained(flags, budget.map(|all| all / 2));
+                let ensemble = trained(flags, budget.map(half_of_members));
                 let members = ensemble.size(rows);
                 let moves = moves(LARGE_BUDGET, size, members).clamp(10, 200);
                 let smc = populations(flags, members, 1, moves, budget).kernel(kernel);
@@ -238,8 +238,7 @@ impl Algorithm {
                     (None, _) => each,
                 })
             }
-            // Members that hold out other rows than others have batches of their own, which is a third slower than one for all.
-            Self::Ensemble => Box::new(trained(flags, budget.map(|all| all / 20 * 13))),
+            Self::Ensemble => Box::new(trained(flags, budget.map(of_members))),
             // The last of all but the fits, which are not made here.
             _ => match passes(1) {
                 Some(passes) => Box::new(map().epochs((3 * passes as usize / 4).max(1))),
@@ -247,6 +246,17 @@ impl Algorithm {
             },
         }
     }
+}
+
+/// What a budget is worth for an ensemble: members that hold out other rows than others have batches of their own, which is a third slower than
+/// one for all.
+fn of_members(budget: u64) -> u64 {
+    budget / 20 * 13
+}
+
+/// Half of that, for a warm start.
+pub fn half_of_members(budget: u64) -> u64 {
+    of_members(budget) / 2
 }
 
 /// An ensemble within a budget of row-gradients, if there is one.

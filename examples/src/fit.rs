@@ -104,8 +104,9 @@ macro_rules! iterated {
     }};
 }
 
-/// Fits that are mixed by `modes-bali` unless their number is given.
+/// Fits that are mixed by `modes-bali` unless their number is given, and the most that a budget of seconds is shared by.
 const BALI: usize = 6;
+const MOST: usize = 16;
 
 impl FitFlags {
     /// The fit that `algorithm` names, if it names one.
@@ -131,6 +132,10 @@ impl FitFlags {
                 self.several(settled!(fit, self, flags, each))
             }
             Algorithm::ModesBali => {
+                if let (None, None, Some(seconds)) = (self.modes, self.passes, seconds) {
+                    let one = bali().temperature(self.temperature.unwrap_or(0.1));
+                    return Some(Box::new(modes(one, MOST).seconds(seconds)));
+                }
                 let modes = self.modes.or(Some(BALI));
                 return Self { modes, ..self }.fit(Algorithm::Bali, flags, seconds);
             }

@@ -64,6 +64,16 @@ impl Cloud {
         }
     }
 
+    /// Its first particles, so many or all.
+    pub(crate) fn first(&self, particles: usize) -> Self {
+        let some = 0..particles.min(self.len());
+        Self {
+            positions: self.positions.part(some.clone()),
+            terms: self.terms[some.clone()].to_vec(),
+            gradient: self.gradient.as_ref().map(|g| g.part(some)),
+        }
+    }
+
     /// Number of particles J.
     pub fn len(&self) -> usize {
         self.terms.len()

@@ -134,6 +134,23 @@ impl Bali {
     }
 }
 
+/// The numbers that a fit begins with.
+///
+/// # Errors
+/// If layerwise inference is not for this model.
+pub(in crate::infer) fn begin(problem: &dyn Problem, streams: Streams) -> Result<Layerwise> {
+    let layered = problem.layered()?;
+    if layered.layers().is_empty() {
+        let why = "there is no affine layer";
+        return Err(Error::lacks("layerwise inference", why));
+    }
+    let rows = problem.rows();
+    let share = if rows > MANY { 0.05 } else { 0.1 };
+    let factors = Factors::suited(problem, layered).following(share);
+    let Start { mean, sd, widest } = start(problem, streams);
+    Layerwise::new(layered, rows, &mean, &sd, &widest, factors)
+}
+
 struct Regressions {
     /// The temperature.
     heat: f64,
@@ -223,6 +240,10 @@ impl Inference for Bali {
 }
 
 impl Variational for Bali {
+    fn planned_for(&self, passes: usize) -> Option<Arc<dyn Variational>> {
+        Some(Arc::new(self.passes(passes)))
+    }
+
     fn fit<'a>(
         &self,
         problem: Arc<dyn Problem + 'a>,
@@ -242,18 +263,7 @@ impl Variational for Bali {
         check_temperature(self.temperature)?;
         let plan = self.passes.plan(&*problem)?;
         let many = problem.rows() > MANY;
-        let begin = |problem: &dyn Problem| {
-            let layered = problem.layered()?;
-            if layered.layers().is_empty() {
-                let why = "there is no affine layer";
-                return Err(Error::lacks("layerwise inference", why));
-            }
-            let rows = problem.rows();
-            let factors =
-                Factors::suited(problem, layered).following(if many { 0.05 } else { 0.1 });
-            let Start { mean, sd, widest } = start(problem, streams);
-            Layerwise::new(layered, rows, &mean, &sd, &widest, factors)
-        };
+        let begin = |problem: &dyn Problem| begin(problem, streams);
         let rule = Regressions {
             heat: self.temperature,
             rate: self.rate as f32,

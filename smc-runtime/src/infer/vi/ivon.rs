@@ -108,6 +108,10 @@ impl Inference for Ivon {
 }
 
 impl Variational for Ivon {
+    fn planned_for(&self, passes: usize) -> Option<Arc<dyn Variational>> {
+        Some(Arc::new(self.passes(passes)))
+    }
+
     fn fit<'a>(
         &self,
         problem: Arc<dyn Problem + 'a>,

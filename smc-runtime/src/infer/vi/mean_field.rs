@@ -132,6 +132,10 @@ impl Inference for MeanField {
 }
 
 impl Variational for MeanField {
+    fn planned_for(&self, passes: usize) -> Option<Arc<dyn Variational>> {
+        Some(Arc::new(self.clone().passes(passes)))
+    }
+
     fn fit<'a>(
         &self,
         problem: Arc<dyn Problem + 'a>,

@@ -19,6 +19,7 @@ mod score_vi;
 mod start;
 mod swag;
 
+pub(super) use bali::begin as begin_layerwise;
 pub use bali::{Bali, bali};
 pub use bam::{Bam, bam};
 pub use boosted::{Boosted, boosted};
@@ -51,6 +52,13 @@ pub trait Variational: Inference {
         streams: Streams,
         state: Option<&Saved>,
     ) -> Result<Box<dyn Fitting + 'a>>;
+
+    /// The same fit planned for so many passes over the rows; `None` if it is not planned in passes. What a [budget](Modes::seconds) of
+    /// several fits needs.
+    fn planned_for(&self, passes: usize) -> Option<Arc<dyn Variational>> {
+        let _ = passes;
+        None
+    }
 }
 
 const _: fn(&dyn Variational) = |_| ();
@@ -66,6 +74,19 @@ pub trait Fitting: Stepwise {
     /// What is to be said of it.
     fn cautions(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Updates of a pass over the rows, if it makes passes.
+    fn updates_of_a_pass(&self) -> Option<usize> {
+        None
+    }
+
+    /// Seconds of a pass, by some updates that are forgotten, if it makes passes.
+    ///
+    /// # Errors
+    /// Those of an update.
+    fn seconds_of_a_pass(&self) -> Result<Option<f64>> {
+        Ok(None)
     }
 }
 

@@ -110,7 +110,7 @@ pub(super) struct Fit<'a, R: Rule> {
 }
 
 /// The share of a budget of seconds that is for passes; the rest is for judging the density.
-const USED: f64 = 0.93;
+pub(super) const USED: f64 = 0.93;
 
 /// What a pass takes, by some updates that are forgotten.
 fn seconds_of_a_pass<R: Rule>(
@@ -282,6 +282,15 @@ impl<R: Rule> Fitting for Fit<'_, R> {
 
     fn cautions(&self) -> Vec<String> {
         self.rule.cautions()
+    }
+
+    fn updates_of_a_pass(&self) -> Option<usize> {
+        Some(self.plan.batches.count())
+    }
+
+    fn seconds_of_a_pass(&self) -> Result<Option<f64>> {
+        let numbers = &self.state.numbers;
+        seconds_of_a_pass(&self.rule, &self.plan, &*self.problem, numbers).map(Some)
     }
 }
 

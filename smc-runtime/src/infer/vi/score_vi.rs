@@ -154,6 +154,10 @@ impl Inference for ScoreVi {
 }
 
 impl Variational for ScoreVi {
+    fn planned_for(&self, passes: usize) -> Option<Arc<dyn Variational>> {
+        Some(Arc::new(self.passes(passes)))
+    }
+
     fn fit<'a>(
         &self,
         problem: Arc<dyn Problem + 'a>,

@@ -192,6 +192,10 @@ impl Inference for Swag {
 }
 
 impl Variational for Swag {
+    fn planned_for(&self, passes: usize) -> Option<Arc<dyn Variational>> {
+        Some(Arc::new(self.passes(passes)))
+    }
+
     fn fit<'a>(
         &self,
         problem: Arc<dyn Problem + 'a>,

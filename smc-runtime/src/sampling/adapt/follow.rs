@@ -2,12 +2,16 @@
 
 use super::step_size::{StepSize, aim_of, fraction};
 use crate::base::error::Result;
-use crate::sampling::kernel::{Aim, Kernel, Moved, Tuning, towards};
+use crate::sampling::cloud::{Cloud, Target};
+use crate::sampling::kernel::{Aim, At, Kernel, Moved, Tuning, towards};
 use crate::sampling::weights::{Weights, cess};
 
 /// The step size follows what the kernel aims at (an acceptance, or the CESS of its corrections) from move to move, at a
 /// gain that keeps pace with a target that changes from stage to stage: log ε += clamp(found − aim, −½, 0.2). The
 /// default of every algorithm.
+///
+/// A cloud from a start is as narrow as the start, which no scale of a prior says: there the first step is found by trial moves of one
+/// particle, at most eight, each of which goes on at 0.4 of the step if less than half of the acceptance aimed at was found.
 ///
 /// ```
 /// use smc_runtime::prelude::*;
@@ -30,7 +34,38 @@ impl Follow {
     }
 }
 
+/// Trials at the most, and what is left of the step at each that is refused.
+const TRIALS: usize = 8;
+const SHORTER: f64 = 0.4;
+
 impl StepSize for Follow {
+    fn try_out(
+        &self,
+        kernel: &dyn Kernel,
+        tuning: &mut Tuning,
+        target: &Target<'_>,
+        cloud: &Cloud,
+        _: &Weights,
+        at: At,
+    ) {
+        let Aim::Acceptance(aim) = aim_of(kernel, self.to) else {
+            return;
+        };
+        let before = std::mem::replace(tuning.step_memory.of::<bool>(), true);
+        if before || target.start.is_none() {
+            return;
+        }
+        let one = cloud.first(1);
+        for trial in 0..TRIALS {
+            let draw = at.draw + trial;
+            let moved = kernel.step(tuning, target, &mut one.clone(), At { draw, ..at });
+            if moved.mean_acceptance() >= 0.5 * aim {
+                break;
+            }
+            tuning.step *= SHORTER;
+        }
+    }
+
     fn learn(&self, kernel: &dyn Kernel, tuning: &mut Tuning, moved: &Moved, gain: f64) {
         match (aim_of(kernel, self.to), &moved.corrections) {
             (Aim::Acceptance(aim), _) => tuning.follow(&moved.acceptance, aim, gain),
