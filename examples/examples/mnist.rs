@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use examples::algorithm::{Algorithm, BudgetFlags, half_of_members, parameters};
+use examples::algorithm::{Algorithm, BudgetFlags, half_of_members, parameters, with_members};
 use examples::fit::Way;
 use examples::keep::KeepFlags;
 use examples::network::NetworkFlags;
@@ -340,6 +340,7 @@ fn by_stages(args: &Args, rows: usize, islands: usize, budget: Option<u64>) -> S
         .recycle(recycle);
     let smc = annealed(args, kernel(args, smc, rows), policy, rows);
     let smc = match budget {
+        Some(budget) if args.start == Start::Warm => smc.spend(with_members(budget)),
         Some(budget) => smc.spend(budget),
         None => smc,
     };

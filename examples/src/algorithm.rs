@@ -204,7 +204,8 @@ impl Algorithm {
                 let ensemble = trained(flags, budget.map(half_of_members));
                 let members = ensemble.size(rows);
                 let moves = moves(LARGE_BUDGET, size, members).clamp(10, 200);
-                let smc = populations(flags, members, 1, moves, budget).kernel(kernel);
+                let all = budget.map(with_members);
+                let smc = populations(flags, members, 1, moves, all).kernel(kernel);
                 Box::new(
                     smc.warm(ensemble, 0.3)
                         .annealing(Tempering::stages(flags.size(4, 2))),
@@ -257,6 +258,11 @@ fn of_members(budget: u64) -> u64 {
 /// Half of that, for a warm start.
 pub fn half_of_members(budget: u64) -> u64 {
     of_members(budget) / 2
+}
+
+/// What a budget is worth for a run around such members: gradients of theirs are dearer than those of the moves that follow.
+pub fn with_members(budget: u64) -> u64 {
+    half_of_members(budget) + budget / 5 * 2
 }
 
 /// An ensemble within a budget of row-gradients, if there is one.

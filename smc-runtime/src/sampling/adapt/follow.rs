@@ -59,7 +59,12 @@ impl StepSize for Follow {
         for trial in 0..TRIALS {
             let draw = at.draw + trial;
             let moved = kernel.step(tuning, target, &mut one.clone(), At { draw, ..at });
-            if moved.mean_acceptance() >= 0.5 * aim {
+            let found = moved.mean_acceptance();
+            if found >= 0.5 * aim {
+                // Half-way back to the one that was refused.
+                if found >= aim && trial > 0 {
+                    tuning.step /= SHORTER.sqrt();
+                }
                 break;
             }
             tuning.step *= SHORTER;
