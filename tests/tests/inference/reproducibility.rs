@@ -245,6 +245,7 @@ fn that_resume() -> Vec<(Box<dyn Inference>, Box<dyn Inference>)> {
         both(gsm().iterations(8)),
         both(bam().iterations(8)),
         both(modes(ivon().passes(8).batch(40), 2).by_bound()),
+        both(modes(bali().batch(20), 3).gradients(60_000)),
         both(boosted(score_vi().passes(4).batch(40), 2)),
         both(warm.clone().warm(score_vi().passes(8).batch(40), 1.0)),
         both(

@@ -2,11 +2,14 @@
 
 use laws::conjugate::known;
 use laws::laws::evidence_is_unbiased;
-use laws::{infer, mean_se, table};
+use laws::{infer, mean_se, stepped, table};
 use smc_runtime::engine::{Engine, bind};
 use smc_runtime::infer::Smc;
+use smc_runtime::infer::observe::Detail;
 use smc_runtime::prelude::*;
 use smc_runtime::problem::population::Population;
+use smc_runtime::sampling::adapt::StepSize;
+use smc_runtime::sampling::moves::{Moves, Tally};
 use smc_runtime::sampling::start::Gaussians;
 
 /// A network of ten parameters.
@@ -63,3 +66,47 @@ fn a_network_has_the_same_evidence_from_both_starts() {
     assert!(s < 0.15 && t < 0.15);
     assert!((a - b).abs() < 4.4 * s.hypot(t));
 }
+
+/// Rows that say a thousand times as much as the prior: at the step of the prior's scales every move from a narrow start would be refused.
+#[test]
+fn the_first_step_from_a_start_is_tried_out() {
+    let data = table(400, 1, 7, |_, row| row[0]);
+    let bound = bind(Sharp::default(), &data, Engine::fused(), 1).unwrap();
+    let centres = infer(&ensemble().members(4).epochs(400), &*bound.problem, 1).unwrap();
+    let run = |moves: Smc| {
+        let around = Gaussians::new(centres.positions().clone(), vec![1e-4; 2]).unwrap();
+        let moves = moves.metric(Metric::Prior).start(around).particles(8);
+        let moves = moves.kernel(Hmc::leapfrogs(4)).moves(UntilOnce);
+        let (steps, _) =
+            stepped(&moves.annealing(Tempering::stages(2)), &*bound.problem, 1).unwrap();
+        let Detail::Stage(first) = &steps[0].detail else {
+            panic!("{:?}", steps[0].detail)
+        };
+        first.acceptance
+    };
+    let (tried, blind) = (run(smc()), run(smc().step_size(Blind)));
+    assert!(tried > 0.4 && blind < 0.05, "{tried}, {blind}");
+}
+
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.01))]
+struct Sharp {
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<1, 1>,
+}
+
+/// One move, whatever it comes to.
+#[derive(Debug)]
+struct UntilOnce;
+
+impl Moves for UntilOnce {
+    fn more(&self, tally: &Tally) -> bool {
+        tally.moves == 0
+    }
+}
+
+/// The step that a kernel begins with, without a trial.
+#[derive(Debug)]
+struct Blind;
+
+impl StepSize for Blind {}

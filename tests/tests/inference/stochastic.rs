@@ -479,6 +479,57 @@ fn auto_says_what_it_chose_and_spends_what_it_may() {
     );
 }
 
+#[bayes_model]
+#[likelihood(Categorical(logits = output))]
+struct Kinds {
+    #[prior(Normal(0.0, 1.0))]
+    hidden: Linear<2, 6>,
+    activation: Tanh,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<6, 2>,
+}
+
+/// Where exact moves from the prior are too dear: what predicts best for real targets and for classes, and chains for what is no network.
+#[test]
+fn auto_tells_real_targets_from_classes_where_exact_moves_are_too_dear() {
+    let real = table(300, 2, 3, |_, x| (x[0] + 0.5 * x[1]).sin());
+    let classes = table(300, 2, 3, |_, x| f32::from(u8::from(x[0] > 0.0)));
+    let few = auto().gradients(60_000);
+    let fit = Small::infer(&real).seed(2).with(few).run().unwrap();
+    let members = Kinds::infer(&classes).seed(2).with(few).run().unwrap();
+    let chains = Softmax::<2, 2>::infer(&classes)
+        .seed(2)
+        .with(auto().gradients(6000))
+        .run()
+        .unwrap();
+    let chosen = [fit.report(), members.report(), chains.report()].map(|r| r.chosen.join("\n"));
+    for (chosen, word) in chosen
+        .iter()
+        .zip(["layerwise fits", "an ensemble", "by mini-batches"])
+    {
+        assert!(chosen.contains(word), "{chosen}");
+    }
+    assert!(chosen[0].contains("cold") && chosen[1].contains("no posterior"));
+    assert!(matches!(fit.drawn_from(), DrawnFrom::Fitted(_)));
+    for (report, budget) in [(fit.report(), 60_000.0), (members.report(), 60_000.0)] {
+        let spent = report.counts.row_gradients as f64 / budget;
+        assert!((0.7..1.2).contains(&spent), "{spent}");
+    }
+    // Seconds are shared by a timing, and the report says what repeats the run.
+    let timed = Small::infer(&real).seed(2).with(auto().seconds(0.02)).run();
+    let timed = timed.unwrap();
+    let said = timed.report().chosen.join("\n");
+    assert!(said.contains("layerwise fits"), "{said}");
+    let numbers: Vec<usize> = said
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|n| n.parse().ok())
+        .collect();
+    let (passes, k) = (numbers[numbers.len() - 2], numbers[numbers.len() - 1]);
+    let again = modes(bali().passes(passes), k);
+    let again = Small::infer(&real).seed(2).with(again).run().unwrap();
+    assert_eq!(again.positions().values(), timed.positions().values());
+}
+
 /// Where rows × parameters are many, `smc()` without settings begins with chains by mini-batches, and its evidence is one.
 #[test]
 fn large_data_are_begun_by_mini_batches() {

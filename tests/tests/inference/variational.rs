@@ -12,7 +12,7 @@ use smc_runtime::engine::{Engine, bind};
 use smc_runtime::family::{
     Diagonal, DiagonalNormal, Family, Full, FullNormal, LowRank, LowRankNormal, Mixture, rebuild,
 };
-use smc_runtime::infer::{DrawnFrom, Draws, Fitted, Form, Variational};
+use smc_runtime::infer::{DrawnFrom, Draws, Fitted, Form, Modes, Variational};
 use smc_runtime::prelude::*;
 use smc_runtime::problem::density::{Density, Moments};
 use smc_runtime::problem::population::Population;
@@ -874,4 +874,38 @@ fn a_grown_mixture_covers_what_one_density_cannot() {
     );
     let vi: Box<dyn Variational> = Box::new(one);
     assert_eq!(vi.name(), "mean_field");
+}
+
+/// A budget is shared by the root of the thousands of updates that it buys: 300 rows have 19 batches of 15 rows or so.
+#[test]
+fn a_budget_of_a_mixture_is_shared_by_as_many_fits_as_can_be_trained() {
+    let data = table(300, 2, 5, |_, x| x[0] - x[1]);
+    let bound = bind(Line::<2>::default(), &data, Engine::fused(), 1).unwrap();
+    let infer = |algorithm: &dyn Inference| infer(algorithm, &*bound.problem, 1);
+    for (passes, k) in [(10, 1), (240, 2), (1000, 4)] {
+        let shared = infer(&modes(bali(), 16).gradients(passes * 300)).unwrap();
+        let same = modes(bali().passes(passes as usize / k), k);
+        assert_eq!(
+            shared.positions().values(),
+            infer(&same).unwrap().positions().values(),
+            "{passes} passes"
+        );
+    }
+    // No more than asked for.
+    let two = infer(&modes(bali(), 2).gradients(300_000)).unwrap();
+    let same = infer(&modes(bali().passes(500), 2)).unwrap();
+    assert_eq!(two.positions().values(), same.positions().values());
+    let text = |algorithm: Modes| infer(&algorithm).unwrap_err().to_string();
+    assert_eq!(
+        text(modes(gsm(), 2).seconds(1)),
+        "modes = gsm: a budget needs a fit that is planned in passes, such as bali()"
+    );
+    assert_eq!(
+        text(modes(bali(), 2).seconds(f64::NAN)),
+        "seconds = NaN: a positive, finite number is needed"
+    );
+    assert_eq!(
+        text(modes(bali(), 2).gradients(0)),
+        "gradients = 0: at least 1 is needed"
+    );
 }
