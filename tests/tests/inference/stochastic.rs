@@ -457,7 +457,7 @@ fn auto_says_what_it_chose_and_spends_what_it_may() {
         let spent = posterior.report().counts.row_gradients as f64 / budget as f64;
         assert!((0.75..1.2).contains(&spent), "{spent} of {budget}");
         let chosen = &posterior.report().chosen;
-        assert_eq!(chosen.len(), 2);
+        assert!(chosen.len() > 1);
         assert!(
             chosen[1].contains(&format!("auto().gradients({budget})")),
             "{chosen:?}"
