@@ -330,7 +330,12 @@ impl Stepwise for ModesRun<'_> {
         let dim = self.problem.dim();
         let mixture = Arc::new(Mixture::new(densities, &weights)?);
         let leaves = self.settings.passes.leaves(dim);
-        let cautions = self.fits.first().map_or_else(Vec::new, |f| f.cautions());
+        let mut cautions: Vec<String> = Vec::new();
+        for caution in self.fits.iter().flat_map(|fit| fit.cautions()) {
+            if !cautions.contains(&caution) {
+                cautions.push(caution);
+            }
+        }
         leave(&*self.problem, mixture, self.streams, leaves, cautions)
     }
 }

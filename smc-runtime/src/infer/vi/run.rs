@@ -97,6 +97,9 @@ struct State<N> {
     /// The best so far by the rows held out, and the passes since.
     best: Option<(f64, N)>,
     stale: usize,
+    /// The highest mean log-likelihood of a row in a pass, with its number, and the last.
+    highest: Option<(f64, usize)>,
+    last: f64,
 }
 
 /// The run.
@@ -192,6 +195,8 @@ impl<'a, R: Rule> Fit<'a, R> {
                 numbers,
                 best: None,
                 stale: 0,
+                highest: None,
+                last: f64::NEG_INFINITY,
             }
         };
         Ok(Self {
@@ -213,6 +218,18 @@ impl<'a, R: Rule> Fit<'a, R> {
     pub(super) fn saying(mut self, chosen: Vec<String>) -> Self {
         self.chosen.extend(chosen);
         self
+    }
+
+    /// What is to be said of a fit that explains its rows much worse in the end than on its way.
+    fn came_apart(&self) -> Option<String> {
+        /// Nats of a row: rates fall, and with them the noise, so that it should have risen.
+        const MUCH: f64 = 0.5;
+        let State { highest, last, .. } = self.state;
+        let (high, pass) =
+            highest.filter(|(high, _)| high - last > MUCH && self.state.best.is_none())?;
+        Some(format!(
+            "the fit came apart: the log-likelihood of a row was {high:.2} in pass {pass} and is {last:.2} in the last; fewer passes, a lower rate or another algorithm are to be preferred"
+        ))
     }
 
     fn is_over(&self) -> bool {
@@ -281,7 +298,9 @@ impl<R: Rule> Fitting for Fit<'_, R> {
     }
 
     fn cautions(&self) -> Vec<String> {
-        self.rule.cautions()
+        let mut cautions = self.rule.cautions();
+        cautions.extend(self.came_apart());
+        cautions
     }
 
     fn updates_of_a_pass(&self) -> Option<usize> {
@@ -305,6 +324,11 @@ impl<R: Rule> Stepwise for Fit<'_, R> {
         }
         let (log_likelihood, undone) = self.pass()?;
         self.state.passes += 1;
+        let state = &mut self.state;
+        state.last = log_likelihood;
+        if state.highest.is_none_or(|(high, _)| log_likelihood > high) {
+            state.highest = Some((log_likelihood, state.passes));
+        }
         let held_out = self.judge()?;
         let updates = self.plan.batches.count();
         let done = self.state.passes as f64 / self.plan.passes as f64;
@@ -344,7 +368,7 @@ impl<R: Rule> Stepwise for Fit<'_, R> {
             density,
             self.streams,
             self.plan.leaves,
-            self.rule.cautions(),
+            self.cautions(),
         )
     }
 }
