@@ -4,9 +4,9 @@ example `mnist --infer mean-field`, whose passes are timed in turns with it.
     cargo build --release --example mnist
     python benches/peers/svi_numpyro.py --data DIR --mnist target/release/examples/mnist
 
-DIR holds the four IDX files. One draw for every mini-batch of 128 rows; compilation is not counted.
+DIR holds the four IDX files. One draw for every mini-batch of 128 rows; compilation is not counted in seconds. Memory is the largest resident set of each process.
 """
-import argparse, gzip, json, os, pathlib, statistics, struct, subprocess, time
+import argparse, gzip, json, os, pathlib, resource, statistics, struct, subprocess, time
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -74,4 +74,6 @@ for round in range(a.rounds):
         seconds.append(json.loads(done.stdout.strip().splitlines()[-1])["seconds"])
     ours.append((seconds[1] - seconds[0]) / a.passes)
 print(json.dumps({"numpyro_seconds_a_pass": statistics.median(theirs), "seconds_a_pass": statistics.median(ours),
-                  "ratio": statistics.median(o / t for o, t in zip(ours, theirs))}))
+                  "ratio": statistics.median(o / t for o, t in zip(ours, theirs)),
+                  "numpyro_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                  "peak_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}))
