@@ -33,7 +33,7 @@ struct Args {
     #[arg(long)]
     data: Option<PathBuf>,
     /// Splits, each with its seed.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// Algorithms, with no argument at all.
     #[arg(long, num_args = 1.., default_values = ["smc", "mcmc", "auto"])]

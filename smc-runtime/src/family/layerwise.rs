@@ -256,6 +256,14 @@ impl Layerwise {
         }
     }
 
+    /// Whether layers have priors that are normal and the same for all units.
+    ///
+    /// # Errors
+    /// If not, naming the field.
+    pub fn suits(&self, layered: &dyn Layered, model: &dyn Predictor) -> Result<()> {
+        self.scales(layered, model.prior()).map(|_| ())
+    }
+
     /// Computes bases and precisions again from factors and prior.
     ///
     /// # Errors

@@ -64,9 +64,9 @@ impl Cloud {
         }
     }
 
-    /// Its first particles, so many or all.
-    pub(crate) fn first(&self, particles: usize) -> Self {
-        let some = 0..particles.min(self.len());
+    /// One of its particles.
+    pub(crate) fn one(&self, i: usize) -> Self {
+        let some = i..i + 1;
         Self {
             positions: self.positions.part(some.clone()),
             terms: self.terms[some.clone()].to_vec(),

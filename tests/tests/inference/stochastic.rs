@@ -530,7 +530,49 @@ fn auto_compares_where_exact_moves_are_too_dear() {
     );
 }
 
-/// A run of `auto()` goes on to the bit from within the comparison, between two that are compared, and after it.
+/// What layerwise inference is not for is compared without it, and the report says why.
+#[test]
+fn what_cannot_be_compared_is_left_out() {
+    let data = table(300, 2, 3, |_, x| (x[0] + 0.5 * x[1]).sin());
+    let run = Pointed::infer(&data).with(auto().gradients(1_000_000));
+    let text = run.run().unwrap().report().chosen.join("\n");
+    assert!(text.contains("by 30 rows held out"), "{text}");
+    assert!(
+        text.contains("left out") && text.contains("`hidden` is not normal"),
+        "{text}"
+    );
+    assert!(!text.contains("layerwise fits -"), "{text}");
+}
+
+#[bayes_model]
+#[likelihood(Normal(mean = output, sd = 0.3))]
+struct Pointed {
+    #[prior(Laplace(0.0, 1.0))]
+    hidden: Linear<2, 6>,
+    activation: Tanh,
+    #[prior(Normal(0.0, 1.0))]
+    output: Linear<6, 1>,
+}
+
+/// A folder for draws changes nothing, whatever wins.
+#[test]
+fn draws_of_what_is_chosen_can_be_kept() {
+    let data = table(300, 2, 3, |_, x| (x[0] + 0.5 * x[1]).sin());
+    let run = || {
+        Small::infer(&data)
+            .with(auto().gradients(1_000_000))
+            .seed(2)
+    };
+    let folder = std::env::temp_dir().join(format!("smc-auto-{}", std::process::id()));
+    let kept = run().keep(&folder).run().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(
+        kept.positions().values(),
+        run().run().unwrap().positions().values()
+    );
+}
+
+/// A run of `auto()` goes on to the bit from within the comparison and after it.
 #[test]
 fn a_comparison_is_resumed_to_the_bit() {
     let real = table(300, 2, 3, |_, x| (x[0] + 0.5 * x[1]).sin());
@@ -553,7 +595,7 @@ fn a_comparison_is_resumed_to_the_bit() {
             whole.positions().values(),
             "{stop}"
         );
-        assert_eq!(again.report().chosen[0], whole.report().chosen[0]);
+        assert_eq!(again.report().chosen, whole.report().chosen);
     }
 }
 

@@ -75,7 +75,7 @@ fn algorithms() -> Vec<Box<dyn Inference>> {
                 .final_moves(5)
                 .recycle(true),
         ),
-        Box::new(auto().gradients(8_000_000)),
+        Box::new(auto().gradients(200_000)),
     ]
 }
 

@@ -891,6 +891,21 @@ fn a_budget_of_a_mixture_is_shared_by_as_many_fits_as_can_be_trained() {
             "{passes} passes"
         );
     }
+    // Seconds are timed, and the report says what repeats the run.
+    let run = |algorithm: Modes| {
+        let run = Line::<2>::infer(&data).with(algorithm).seed(3);
+        run.run().unwrap()
+    };
+    let timed = run(modes(bali(), 4).seconds(0.05));
+    let said = timed.report().chosen.join(" ");
+    let numbers = said.split(|c: char| !c.is_ascii_digit());
+    let numbers: Vec<usize> = numbers.filter_map(|n| n.parse().ok()).collect();
+    let &[k, passes, again] = &numbers[..] else {
+        panic!("{said}")
+    };
+    assert_eq!(k, again);
+    let repeated = run(modes(bali().passes(passes), k));
+    assert_eq!(repeated.positions().values(), timed.positions().values());
     // No more than asked for.
     let two = infer(&modes(bali(), 2).gradients(300_000)).unwrap();
     let same = infer(&modes(bali().passes(500), 2)).unwrap();

@@ -10,9 +10,12 @@ use crate::sampling::adapt::Metric;
 use crate::sampling::anneal::{SmoothDataAnnealing, Tempering};
 use crate::sampling::kernel::Hmc;
 
-/// Shares of a budget: of each of three that are compared, and of the one that goes on. Timings take the rest.
+/// Shares of a budget: of each of those that are compared, and of the one that goes on where the budget is one of seconds, of which timings take some.
 pub(super) const TRIAL: f64 = 0.08;
 pub(super) const FINAL: f64 = 0.7;
+
+/// Rows below which nothing is held out for a comparison.
+const FEWEST: usize = 100;
 
 /// Layerwise fits at the most.
 const FITS: usize = 16;
@@ -71,22 +74,24 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Those that a problem and row-gradients for chains allow: chains alone, unless it is a network with hidden layers; an ensemble alone, where
-    /// each would have less than two passes in a comparison.
-    pub(super) fn of(problem: &dyn Problem, chains: u64) -> Vec<Self> {
+    /// Those that a problem and row-gradients for chains allow, with why layerwise fits are not among them: chains alone, unless it is a network
+    /// with hidden layers and rows enough to hold some out; an ensemble alone, where each would have less than two passes in a comparison.
+    pub(super) fn of(problem: &dyn Problem, chains: u64) -> (Vec<Self>, Option<String>) {
         let deep = problem.layered().is_ok_and(|l| l.layers().len() > 1);
-        if !deep {
-            return vec![Self::Chains];
+        if !deep || problem.rows() < FEWEST {
+            return (vec![Self::Chains], None);
         }
         let two_passes = (2 * PARTICLES * problem.rows()) as f64;
         if TRIAL * (chains as f64) < two_passes {
-            return vec![Self::Members];
+            return (vec![Self::Members], None);
         }
-        let mut all = vec![Self::Members, Self::Chains];
-        if begin_layerwise(problem, Streams::new(0)).is_ok() {
-            all.insert(1, Self::Fits);
+        match begin_layerwise(problem, Streams::new(0)) {
+            Ok(_) => (vec![Self::Members, Self::Fits, Self::Chains], None),
+            Err(why) => {
+                let why = format!("layerwise fits are left out: {why}");
+                (vec![Self::Members, Self::Chains], Some(why))
+            }
         }
-        all
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -189,9 +194,7 @@ impl Choice {
             format!(
                 "16 chains from the prior by mini-batches, then exact moves: {sizes} are many, and the budget is {passes} passes over them"
             ),
-            format!(
-                "{gradients} row-gradients; where nothing is compared, `auto().gradients({gradients})` repeats the run"
-            ),
+            format!("{gradients} row-gradients, {walk} of them by mini-batches"),
         ];
         Self::new(exact, said)
     }

@@ -72,12 +72,14 @@ impl Problem for Part<'_> {
 /// Draws that predictions are made from.
 const DRAWS: usize = 32;
 
-/// The log of the predictive density of every one of `rows`, from draws evenly apart, which count alike.
+/// The log of the predictive density of every one of `rows`, from draws evenly apart, with their weights.
 pub(super) fn score(problem: &dyn Problem, draws: &Draws, rows: Range<usize>) -> Vec<f64> {
     let positions = draws.positions();
     let n = positions.len().min(DRAWS);
     let places: Vec<usize> = (0..n).map(|i| i * positions.len() / n).collect();
     let some = positions.gather(&places);
+    let weights: Vec<f64> = places.iter().map(|i| draws.log_weights()[*i]).collect();
+    let all = log_sum_exp(&weights);
     let each = |row| Segment {
         rows: row..row + 1,
         weight: 0.0,
@@ -86,8 +88,11 @@ pub(super) fn score(problem: &dyn Problem, draws: &Draws, rows: Range<usize>) ->
     let segments: Vec<Segment> = rows.map(each).collect();
     let sums = problem.log_likelihood(&some, &segments, None);
     let of_row = |row: usize| {
-        let logs: Vec<f64> = sums.each().map(|of_draw| of_draw[row]).collect();
-        log_sum_exp(&logs) - (n as f64).ln()
+        let logs = sums
+            .each()
+            .zip(&weights)
+            .map(|(of_draw, w)| of_draw[row] + w);
+        log_sum_exp(&logs.collect::<Vec<_>>()) - all
     };
     (0..held).map(of_row).collect()
 }

@@ -21,13 +21,14 @@ use crate::problem::Problem;
 ///
 /// - Where the rows times the parameters are few, it is Sequential Monte Carlo from the prior with data annealing: eight islands of two
 ///   particles, and then as many moves on the posterior as the budget allows, which are kept.
-/// - Where they are many, or the budget is too short for that, the choice for a network with hidden layers is made by rows held out: an
-///   [ensemble](crate::infer::ensemble()), a mixture of [layerwise fits](crate::infer::bali()) and sixteen chains by
-///   [mini-batches](crate::infer::sghmc()) learn from the other rows for a twelfth of the budget each, and the one that predicts those
-///   best has the rest, on all rows: chains, where nothing is ahead of them by a standard error. A budget that is too short for that goes to an ensemble. Where that is not the chains, what is left is no sample of the posterior, and the report says so; `smc()` and `mcmc()` are
-///   exact at any size, for their price.
-/// - Everything else that is large goes from the prior to the posterior in such chains; where the budget allows exact moves on all rows too, they go
-///   on from there, and the draws on the way count beside theirs.
+/// - Where they are many, or the budget is too short for that, the choice for a network with hidden layers and a hundred rows or more is made by rows
+///   held out: an [ensemble](crate::infer::ensemble()), a mixture of [layerwise fits](crate::infer::bali()) and sixteen chains by
+///   [mini-batches](crate::infer::sghmc()) learn from the other rows for a twelfth of the budget each, and the one that predicts those best
+///   goes on with what is left of it (.7 where it is one of seconds), on all rows: chains, where nothing is ahead of them by a standard error. A
+///   budget that is too short for a comparison goes to an ensemble. An ensemble and layerwise fits are no sample of the posterior, and the report says
+///   so; `smc()` and `mcmc()` are exact at any size, for their price.
+/// - Everything else goes from the prior to the posterior in such chains; where the budget allows exact moves on all rows too, they go on from there, and
+///   the draws on the way count beside theirs.
 ///
 /// The report says what was chosen, and why.
 ///
@@ -67,7 +68,7 @@ enum Budget {
 
 impl Auto {
     /// About so many seconds of this machine at its present load: a short timing turns them into row-gradients, which are what is
-    /// spent. The report gives a call that repeats the run to the bit.
+    /// spent. The report says what repeats the run to the bit.
     pub fn seconds(self, seconds: impl Into<f64>) -> Self {
         Self {
             budget: Budget::Seconds(seconds.into()),
@@ -126,9 +127,9 @@ impl Auto {
                     return Means::Small(exact, "the usual budget".to_owned());
                 }
                 Means::Large {
-                    members: worth(OF_AN_ENSEMBLE),
-                    fits: Share::Gradients(worth(OF_LAYERS)),
-                    chains: worth(HALF_A_MINUTE),
+                    members: worth(OF_AN_ENSEMBLE).min(exact),
+                    fits: Share::Gradients(worth(OF_LAYERS).min(exact)),
+                    chains: exact,
                 }
             }
             Budget::Gradients(all) if is_small(problem, all) => {
@@ -178,12 +179,17 @@ impl Inference for Auto {
                     let choice = Choice::of(*kind, problem, (members, fits, chains), 1.0);
                     choice.algorithm.cost(problem)
                 };
-                let kinds = Kind::of(problem, chains);
+                let (kinds, _) = Kind::of(problem, chains);
                 let costs: Option<Vec<Cost>> = kinds.iter().map(of).collect();
-                let by_vectors = |a: &Cost, b: &Cost| a.vectors.total_cmp(&b.vectors);
-                let dearest = costs?.into_iter().max_by(by_vectors)?;
-                let guess = dearest.guess || kinds.len() > 1;
-                Some(Cost { guess, ..dearest })
+                let mut costs = costs?.into_iter().rev();
+                // Chains are the last, and the budget is theirs.
+                let last = costs.next()?;
+                let vectors = costs.fold(last.vectors, |most, cost| most.max(cost.vectors));
+                Some(Cost {
+                    vectors,
+                    guess: last.guess || kinds.len() > 1,
+                    ..last
+                })
             }
         }
     }

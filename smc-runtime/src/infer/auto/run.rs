@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::choice::{Choice, FINAL, Kind, Means, TRIAL, sizes};
+use super::choice::{Choice, FINAL, Kind, Means, Share, TRIAL, sizes};
 use super::held_out::{Part, lead, mean, score};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::base::saved::Saved;
 use crate::infer::observe::Step;
-use crate::infer::{Generation, Outcome, Stepwise};
+use crate::infer::{DrawnFrom, Generation, Outcome, Stepwise};
 use crate::problem::Problem;
 use crate::sampling::anneal::Plan;
 
@@ -33,6 +33,8 @@ pub(super) struct AutoRun<'a> {
     kinds: Vec<Kind>,
     /// Of those that were compared so far, for every row held out.
     scores: Vec<Vec<f64>>,
+    /// Why something is not compared.
+    left_out: Option<String>,
     /// Steps of the comparison.
     steps: usize,
     said: Vec<String>,
@@ -63,11 +65,13 @@ impl<'a> AutoRun<'a> {
     }
 
     fn before(problem: Arc<dyn Problem + 'a>, streams: Streams, means: Means) -> Self {
+        let (kinds, left_out) = match means {
+            Means::Small(..) => (Vec::new(), None),
+            Means::Large { chains, .. } => Kind::of(&*problem, chains),
+        };
         Self {
-            kinds: match means {
-                Means::Small(..) => Vec::new(),
-                Means::Large { chains, .. } => Kind::of(&*problem, chains),
-            },
+            kinds,
+            left_out,
             problem,
             streams,
             means,
@@ -89,8 +93,17 @@ impl<'a> AutoRun<'a> {
         rows - (rows / 10).clamp(1, HELD_OUT).min(rows - 1)
     }
 
-    /// Begins what is next, or goes on with it from a state.
+    /// Begins what is next, or goes on with it from a state. What cannot be begun is out of the comparison.
     fn enter(&mut self, state: Option<&Saved>) -> Result<()> {
+        loop {
+            match self.begin(state) {
+                Err(_) if self.compares() && state.is_none() => self.scores.push(LOST.to_vec()),
+                other => return other,
+            }
+        }
+    }
+
+    fn begin(&mut self, state: Option<&Saved>) -> Result<()> {
         let compares = self.compares();
         let (choice, problem, streams) = match &self.means {
             Means::Small(gradients, because) => {
@@ -113,7 +126,11 @@ impl<'a> AutoRun<'a> {
                     let streams = self.streams.branch(Purpose::Trial);
                     (choice, part, streams.member(self.scores.len()))
                 } else {
-                    let share = if self.kinds.len() > 1 { FINAL } else { 1.0 };
+                    let share = match (self.kinds.len(), fits) {
+                        (0 | 1, _) => 1.0,
+                        (_, Share::Seconds(_)) => FINAL,
+                        (compared, Share::Gradients(_)) => 1.0 - TRIAL * compared as f64,
+                    };
                     let choice = Choice::of(self.best(), &*self.problem, all, share);
                     (choice, self.problem.clone(), self.streams)
                 }
@@ -121,14 +138,18 @@ impl<'a> AutoRun<'a> {
         };
         self.said = if compares {
             let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
-            vec![format!(
-                "{} are compared on rows held out: {} are many for exact moves",
+            let compared = format!(
+                "{} are compared on rows held out: for {} and this budget exact moves from the prior are too dear",
                 names.join(", "),
                 sizes(&*self.problem)
-            )]
+            );
+            std::iter::once(compared)
+                .chain(self.left_out.clone())
+                .collect()
         } else {
             self.outcome_of_the_comparison()
                 .into_iter()
+                .chain(self.left_out.clone())
                 .chain(choice.said)
                 .collect()
         };
@@ -179,17 +200,13 @@ impl<'a> AutoRun<'a> {
         scores.map_or(f64::NEG_INFINITY, |scores| mean(scores))
     }
 
-    /// Scores what has been compared.
-    fn take(&mut self, compared: Box<dyn Stepwise + 'a>) -> Result<()> {
+    /// Scores what has been compared; what left nothing is out of the question.
+    fn take(&mut self, compared: Box<dyn Stepwise + 'a>) {
         let held = self.learned()..self.problem.rows();
-        let score = match compared.finish() {
+        self.scores.push(match compared.finish() {
             Ok(left) => score(&*self.problem, &left.draws, held),
-            // It is out of the question then.
-            Err(Error::Diverged { .. } | Error::Collapse { .. }) => vec![f64::NEG_INFINITY],
-            Err(other) => return Err(other),
-        };
-        self.scores.push(score);
-        Ok(())
+            Err(_) => LOST.to_vec(),
+        });
     }
 }
 
@@ -221,12 +238,7 @@ impl Stepwise for AutoRun<'_> {
             match inside.step() {
                 Ok(Some(step)) => {
                     self.steps += usize::from(compares);
-                    let before = if compares { 0 } else { self.steps };
-                    let number = if compares {
-                        self.steps
-                    } else {
-                        before + step.step
-                    };
+                    let number = self.steps + if compares { 0 } else { step.step };
                     return Ok(Some(Step {
                         step: number,
                         done: from + span * step.done,
@@ -236,12 +248,12 @@ impl Stepwise for AutoRun<'_> {
                 Ok(None) if !compares => return Ok(None),
                 Ok(None) => {
                     if let Some(compared) = self.inside.take() {
-                        self.take(compared)?;
+                        self.take(compared);
                     }
                 }
-                Err(Error::Diverged { .. } | Error::Collapse { .. }) if compares => {
+                Err(_) if compares => {
                     self.inside = None;
-                    self.scores.push(vec![f64::NEG_INFINITY]);
+                    self.scores.push(LOST.to_vec());
                 }
                 Err(other) => return Err(other),
             }
@@ -264,8 +276,10 @@ impl Stepwise for AutoRun<'_> {
     }
 
     fn gathered(&self) -> Option<usize> {
-        let inside = self.inside.as_ref().filter(|_| !self.compares());
-        inside.and_then(|inside| inside.gathered())
+        if self.compares() {
+            return Some(0);
+        }
+        self.inside.as_ref().and_then(|inside| inside.gathered())
     }
 
     fn hand_out(&mut self) -> Vec<Generation> {
@@ -275,7 +289,8 @@ impl Stepwise for AutoRun<'_> {
     }
 
     fn take_back(&mut self, generations: Vec<Generation>, every: usize) {
-        if let Some(inside) = &mut self.inside {
+        let compares = self.compares();
+        if let Some(inside) = self.inside.as_mut().filter(|_| !compares) {
             inside.take_back(generations, every);
         }
     }
@@ -284,6 +299,8 @@ impl Stepwise for AutoRun<'_> {
         let compares = self.compares();
         let held = self.learned()..self.problem.rows();
         let promised = self.promised();
+        let compared_now = self.kinds.get(self.scores.len()).copied();
+        let kind = compared_now.unwrap_or(Kind::Chains);
         let (why, compared) = (
             "this one failed between a comparison and what follows it",
             self.kinds.len() > 1,
@@ -292,9 +309,15 @@ impl Stepwise for AutoRun<'_> {
         let inside = inside.ok_or_else(|| Error::lacks("what a run leaves", why))?;
         let mut left = inside.finish()?;
         if compares {
+            left.draws = left.draws.meant_for(DrawnFrom::Stage {
+                rows: held.start as f64,
+                all_rows: held.end,
+            });
             left.cautions.push(format!(
-                "ended while algorithms were still compared: learned from {} of {} rows",
-                held.start, held.end
+                "ended while algorithms were still compared: {} by {} of {} rows",
+                kind.name(),
+                held.start,
+                held.end
             ));
         } else if compared {
             // It has learned from these rows since: if it says less of them than before, it came apart.
@@ -311,3 +334,6 @@ impl Stepwise for AutoRun<'_> {
 
 /// Nats of a row by which a run is worse than it promised.
 const WORSE: f64 = 0.1;
+
+/// Scores of what could not be compared.
+const LOST: [f64; 1] = [f64::NEG_INFINITY];

@@ -259,7 +259,6 @@ impl<'a> SmcRun<'a> {
     /// Trial moves, for an adaptation that makes some.
     fn try_out(&mut self) {
         let (at, pooled) = (self.at(0), self.pooled());
-        let before = self.problem.counts().row_gradients;
         let state = &mut self.state;
         let target = target_of(&self.settings, &*self.problem, &state.stage);
         let (kernel, cloud) = (&*self.settings.kernel, &state.cloud);
@@ -272,7 +271,6 @@ impl<'a> SmcRun<'a> {
             &pooled,
             at.trial(),
         );
-        state.spent += self.problem.counts().row_gradients - before;
     }
 
     /// One move on the present target, which is recycled if that is the posterior.

@@ -148,7 +148,9 @@ pub(in crate::infer) fn begin(problem: &dyn Problem, streams: Streams) -> Result
     let share = if rows > MANY { 0.05 } else { 0.1 };
     let factors = Factors::suited(problem, layered).following(share);
     let Start { mean, sd, widest } = start(problem, streams);
-    Layerwise::new(layered, rows, &mean, &sd, &widest, factors)
+    let begun = Layerwise::new(layered, rows, &mean, &sd, &widest, factors)?;
+    begun.suits(layered, problem.model())?;
+    Ok(begun)
 }
 
 struct Regressions {

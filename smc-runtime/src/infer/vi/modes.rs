@@ -84,7 +84,7 @@ fn fits_for(updates: f64, most: usize) -> usize {
 impl Modes {
     /// About so many seconds of this machine at its present load for all fits together, by a short timing. Of the `k` fits there are then as many as can
     /// be trained to the end: the root of the thousands of updates that the budget buys, at least 1. The report gives the call that
-    /// repeats the run to the bit.
+    /// repeats the run to the bit, all other settings as they are.
     ///
     /// ```
     /// use smc_runtime::prelude::*;
@@ -167,7 +167,11 @@ impl Modes {
         });
         let mut each: f64 = 0.0;
         for seconds in timed {
-            each = each.max(seconds?.unwrap_or_default());
+            let lacks = || {
+                let expected = "a budget in seconds needs a fit whose passes can be timed";
+                Error::config("modes", self.vi.name(), expected)
+            };
+            each = each.max(seconds?.ok_or_else(lacks)?);
         }
         let in_turn = seconds / each.max(f64::MIN_POSITIVE);
         let k = fits_for(abreast as f64 * in_turn * updates, self.k);
@@ -202,6 +206,9 @@ impl Inference for Modes {
     fn cost(&self, problem: &dyn Problem) -> Option<Cost> {
         let one = self.vi.cost(problem)?;
         let k = self.k as f64;
+        // What is left is one set of draws.
+        let draws = self.passes.leaves(problem.dim()).draws as f64;
+        let vectors = k * (one.vectors - draws).max(1.0) + draws;
         if let Some(budget) = self.budget {
             let known = match budget {
                 Budget::Gradients(all) => Some(all as f64),
@@ -209,14 +216,14 @@ impl Inference for Modes {
             };
             return Some(Cost {
                 row_gradients: known.unwrap_or(k * one.row_gradients),
-                vectors: k * one.vectors,
+                vectors,
                 guess: known.is_none(),
                 ..one
             });
         }
         Some(Cost {
             row_gradients: k * one.row_gradients,
-            vectors: k * one.vectors,
+            vectors,
             ..one
         })
     }
@@ -231,9 +238,8 @@ impl Inference for Modes {
             None => (self.vi.clone(), self.k, None),
             Some(budget) => {
                 let Shares { k, passes } = self.shares(budget, &problem, streams)?;
-                let name = self.vi.name();
                 let said = format!(
-                    "{k} fits of {passes} passes each; `modes({name}().passes({passes}), {k})` repeats the run"
+                    "a budget shared by {k} fits; `.passes({passes})` for each of {k} repeats the run"
                 );
                 (self.planned_for(passes)?, k, Some(said))
             }
@@ -250,7 +256,7 @@ impl Inference for Modes {
         state: &Saved,
     ) -> Result<Box<dyn Stepwise + 'a>> {
         self.check()?;
-        let states: Vec<Saved> = state.read()?;
+        let (states, said): (Vec<Saved>, Option<String>) = state.read()?;
         let fits_it = match self.budget {
             None => states.len() == self.k,
             Some(_) => (1..=self.k).contains(&states.len()),
@@ -267,7 +273,7 @@ impl Inference for Modes {
         let fits =
             fits.map(|(k, state)| self.vi.fit(problem.clone(), streams.member(k), Some(state)));
         let fits = fits.collect::<Result<Vec<_>>>()?;
-        Ok(self.run(problem, streams, fits, None))
+        Ok(self.run(problem, streams, fits, said))
     }
 }
 
@@ -316,7 +322,7 @@ impl Stepwise for ModesRun<'_> {
 
     fn state(&self) -> Result<Saved> {
         let states = self.fits.iter().map(|fit| fit.state());
-        Saved::of(&states.collect::<Result<Vec<_>>>()?)
+        Saved::of(&(states.collect::<Result<Vec<_>>>()?, &self.said))
     }
 
     fn finish(self: Box<Self>) -> Result<Outcome> {
@@ -332,7 +338,9 @@ impl Stepwise for ModesRun<'_> {
         let leaves = self.settings.passes.leaves(dim);
         let mut cautions: Vec<String> = Vec::new();
         for caution in self.fits.iter().flat_map(|fit| fit.cautions()) {
-            if !cautions.contains(&caution) {
+            // Numbers differ from fit to fit, what is wrong does not.
+            let what = |text: &str| text.split(':').next().unwrap_or_default().to_owned();
+            if !cautions.iter().any(|said| what(said) == what(&caution)) {
                 cautions.push(caution);
             }
         }

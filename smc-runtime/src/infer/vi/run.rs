@@ -156,6 +156,16 @@ fn seconds_of_a_pass<R: Rule>(
     }
 }
 
+/// What is to be said of a fit that explains its rows much worse in the `last` pass than in the best, of which it is the number.
+fn came_apart(highest: Option<(f64, usize)>, last: f64) -> Option<String> {
+    /// Nats of a row: rates fall, and with them the noise, so that it should have risen.
+    const MUCH: f64 = 0.5;
+    let (high, pass) = highest.filter(|(high, _)| high - last > MUCH)?;
+    Some(format!(
+        "the fit came apart: the log-likelihood of a row was {high:.2} in pass {pass} and is {last:.2} in the last; fewer passes, a lower rate or another algorithm are to be preferred"
+    ))
+}
+
 impl<'a, R: Rule> Fit<'a, R> {
     /// Before the first pass, with the numbers that `begin` gives, or as it was when it saved `state`.
     ///
@@ -220,25 +230,13 @@ impl<'a, R: Rule> Fit<'a, R> {
         self
     }
 
-    /// What is to be said of a fit that explains its rows much worse in the end than on its way.
-    fn came_apart(&self) -> Option<String> {
-        /// Nats of a row: rates fall, and with them the noise, so that it should have risen.
-        const MUCH: f64 = 0.5;
-        let State { highest, last, .. } = self.state;
-        let (high, pass) =
-            highest.filter(|(high, _)| high - last > MUCH && self.state.best.is_none())?;
-        Some(format!(
-            "the fit came apart: the log-likelihood of a row was {high:.2} in pass {pass} and is {last:.2} in the last; fewer passes, a lower rate or another algorithm are to be preferred"
-        ))
-    }
-
     fn is_over(&self) -> bool {
         let stopped = self.plan.judged.is_some() && self.state.stale >= self.plan.patience();
         self.state.passes == self.plan.passes || stopped
     }
 
-    /// Updates by every batch of a pass; the mean log-likelihood of a row, and the updates that were undone.
-    fn pass(&mut self) -> Result<(f64, usize)> {
+    /// Updates by every batch of a pass; the mean log-likelihood of a row, if any was made, and the updates that were undone.
+    fn pass(&mut self) -> Result<(Option<f64>, usize)> {
         let all = self.plan.updates();
         let (mut sum, mut made, before) = (0.0, 0, self.state.undone);
         let number = self.state.passes + 1;
@@ -272,7 +270,8 @@ impl<'a, R: Rule> Fit<'a, R> {
                 });
             }
         }
-        Ok((sum / f64::from(made.max(1)), self.state.undone - before))
+        let mean = (made > 0).then(|| sum / f64::from(made));
+        Ok((mean, self.state.undone - before))
     }
 
     fn judge(&mut self) -> Result<Option<f64>> {
@@ -299,7 +298,10 @@ impl<R: Rule> Fitting for Fit<'_, R> {
 
     fn cautions(&self) -> Vec<String> {
         let mut cautions = self.rule.cautions();
-        cautions.extend(self.came_apart());
+        // One that was stopped early is that of its best pass.
+        if self.state.best.is_none() {
+            cautions.extend(came_apart(self.state.highest, self.state.last));
+        }
         cautions
     }
 
@@ -324,10 +326,12 @@ impl<R: Rule> Stepwise for Fit<'_, R> {
         }
         let (log_likelihood, undone) = self.pass()?;
         self.state.passes += 1;
-        let state = &mut self.state;
-        state.last = log_likelihood;
-        if state.highest.is_none_or(|(high, _)| log_likelihood > high) {
-            state.highest = Some((log_likelihood, state.passes));
+        if let Some(log) = log_likelihood {
+            let state = &mut self.state;
+            state.last = log;
+            if state.highest.is_none_or(|(high, _)| log > high) {
+                state.highest = Some((log, state.passes));
+            }
         }
         let held_out = self.judge()?;
         let updates = self.plan.batches.count();
@@ -343,7 +347,7 @@ impl<R: Rule> Stepwise for Fit<'_, R> {
             proposals: updates,
             detail: Detail::Fit(FitDetail {
                 batch: self.plan.batch,
-                log_likelihood,
+                log_likelihood: log_likelihood.unwrap_or_default(),
                 held_out,
             }),
             counts: Counts::default(),
@@ -370,5 +374,18 @@ impl<R: Rule> Stepwise for Fit<'_, R> {
             self.plan.leaves,
             self.cautions(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fit_that_ends_far_below_its_best_pass_came_apart() {
+        assert_eq!(came_apart(None, f64::NEG_INFINITY), None);
+        assert_eq!(came_apart(Some((1.2, 7)), 0.8), None);
+        let said = came_apart(Some((1.2, 7)), -13.0).unwrap();
+        assert!(said.contains("1.20 in pass 7 and is -13.00"), "{said}");
     }
 }

@@ -11,7 +11,7 @@ use crate::sampling::weights::{Weights, cess};
 /// default of every algorithm.
 ///
 /// A cloud from a start is as narrow as the start, which no scale of a prior says: there the first step is found by trial moves of one
-/// particle, at most eight, each of which goes on at 0.4 of the step if less than half of the acceptance aimed at was found.
+/// particle after the other, at most eight, each of which goes on at 0.4 of the step if less than half of the acceptance aimed at was found.
 ///
 /// ```
 /// use smc_runtime::prelude::*;
@@ -52,13 +52,14 @@ impl StepSize for Follow {
             return;
         };
         let before = std::mem::replace(tuning.step_memory.of::<bool>(), true);
-        if before || target.start.is_none() {
+        if before || target.start.is_none() || cloud.is_empty() {
             return;
         }
-        let one = cloud.first(1);
         for trial in 0..TRIALS {
             let draw = at.draw + trial;
-            let moved = kernel.step(tuning, target, &mut one.clone(), At { draw, ..at });
+            // Another one each time: one that stands badly says nothing of the others.
+            let mut one = cloud.one(trial % cloud.len().max(1));
+            let moved = kernel.step(tuning, target, &mut one, At { draw, ..at });
             let found = moved.mean_acceptance();
             if found >= 0.5 * aim {
                 // Half-way back to the one that was refused.
