@@ -164,6 +164,8 @@ struct Regressions {
 impl Rule for Regressions {
     type Numbers = Layerwise;
 
+    const GOES_BACK: bool = true;
+
     fn dim(numbers: &Layerwise) -> usize {
         numbers.dim()
     }
@@ -197,7 +199,7 @@ impl Rule for Regressions {
         if let Some(others) = others {
             self.follow(numbers, at, theta, others, &noise);
         }
-        let rate = self.rate * falling(at.done, LEAST) as f32;
+        let rate = self.rate * (at.left * falling(at.done, LEAST)) as f32;
         numbers.step(&mut gradient, rate, self.trust);
         let first = at.number * at.rows < rows;
         let each = RENEW[usize::from(!first)];

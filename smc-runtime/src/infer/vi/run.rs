@@ -25,6 +25,9 @@ pub(super) trait Rule: Send {
     /// The numbers, and what they remember.
     type Numbers: Clone + Serialize + DeserializeOwned + Send;
 
+    /// Whether a fit that comes apart goes back to its best pass, and on with half the rates: one that can, keeps the numbers of that pass.
+    const GOES_BACK: bool = false;
+
     /// Number of coordinates.
     fn dim(numbers: &Self::Numbers) -> usize;
 
@@ -51,6 +54,8 @@ pub(super) struct Batch<'a> {
     pub(super) number: usize,
     /// The share of all updates that is done.
     pub(super) done: f64,
+    /// What is left of the rates after the fit came apart and went back.
+    pub(super) left: f64,
 }
 
 /// What is kept of the running mean of slopes at an update.
@@ -76,7 +81,7 @@ impl Batch<'_> {
         Now {
             rows: rows as f32,
             noise: (rows / self.rows as f64).sqrt() as f32,
-            rate: falling(self.done, least) as f32,
+            rate: (self.left * falling(self.done, least)) as f32,
             grown: [self.number.saturating_add(1), self.number].map(|updates| {
                 let of_all = 1.0 - KEPT.powi(updates.min(1000) as i32);
                 if updates == 0 { 0.0 } else { 1.0 / of_all }
@@ -97,9 +102,11 @@ struct State<N> {
     /// The best so far by the rows held out, and the passes since.
     best: Option<(f64, N)>,
     stale: usize,
-    /// The highest mean log-likelihood of a row in a pass, with its number, and the last.
-    highest: Option<(f64, usize)>,
+    /// The highest mean log-likelihood of a row in a pass, with its number and, for a rule that goes back, the density after it; and the last.
+    highest: Option<(f64, usize, Option<N>)>,
     last: f64,
+    /// How often it went back there.
+    went_back: usize,
 }
 
 /// The run.
@@ -140,6 +147,7 @@ fn seconds_of_a_pass<R: Rule>(
                 // After a beginning that costs more.
                 number: made + if made < FEWEST { 0 } else { LATER },
                 done: 0.0,
+                left: 1.0,
             };
             rule.update(&mut numbers, &batch)?;
             made += 1;
@@ -156,10 +164,14 @@ fn seconds_of_a_pass<R: Rule>(
     }
 }
 
+/// Nats of a row by which a pass may be below the best: rates fall, and with them the noise, so that it should have risen.
+const MUCH: f64 = 0.5;
+
+/// How often a fit goes back at the most.
+const BACK: usize = 6;
+
 /// What is to be said of a fit that explains its rows much worse in the `last` pass than in the best, of which it is the number.
 fn came_apart(highest: Option<(f64, usize)>, last: f64) -> Option<String> {
-    /// Nats of a row: rates fall, and with them the noise, so that it should have risen.
-    const MUCH: f64 = 0.5;
     let (high, pass) = highest.filter(|(high, _)| high - last > MUCH)?;
     Some(format!(
         "the fit came apart: the log-likelihood of a row was {high:.2} in pass {pass} and is {last:.2} in the last; fewer passes, a lower rate or another algorithm are to be preferred"
@@ -207,6 +219,7 @@ impl<'a, R: Rule> Fit<'a, R> {
                 stale: 0,
                 highest: None,
                 last: f64::NEG_INFINITY,
+                went_back: 0,
             }
         };
         Ok(Self {
@@ -230,6 +243,23 @@ impl<'a, R: Rule> Fit<'a, R> {
         self
     }
 
+    /// Remembers the best pass, or goes back to it, and on with half the rates.
+    fn go_back_where_it_comes_apart(&mut self) {
+        let state = &mut self.state;
+        match &state.highest {
+            Some((high, _, Some(best))) if high - state.last > MUCH && state.went_back < BACK => {
+                state.numbers = best.clone();
+                state.went_back += 1;
+                state.last = *high;
+            }
+            Some((high, ..)) if *high >= state.last => (),
+            _ => {
+                let kept = R::GOES_BACK.then(|| state.numbers.clone());
+                state.highest = Some((state.last, state.passes, kept));
+            }
+        }
+    }
+
     fn is_over(&self) -> bool {
         let stopped = self.plan.judged.is_some() && self.state.stale >= self.plan.patience();
         self.state.passes == self.plan.passes || stopped
@@ -249,6 +279,7 @@ impl<'a, R: Rule> Fit<'a, R> {
                 segments: &segments,
                 number: state.updates,
                 done: state.updates as f64 / all as f64,
+                left: 0.5f64.powi(state.went_back as i32),
             };
             let log = self.rule.update(&mut state.numbers, &batch)?;
             state.updates += 1;
@@ -298,9 +329,19 @@ impl<R: Rule> Fitting for Fit<'_, R> {
 
     fn cautions(&self) -> Vec<String> {
         let mut cautions = self.rule.cautions();
+        if self.state.went_back > 0 {
+            cautions.push(format!(
+                "it came apart {} and went back to its best pass, and on with half the rates",
+                match self.state.went_back {
+                    1 => "once".to_owned(),
+                    times => format!("{times} times"),
+                }
+            ));
+        }
         // One that was stopped early is that of its best pass.
         if self.state.best.is_none() {
-            cautions.extend(came_apart(self.state.highest, self.state.last));
+            let highest = self.state.highest.as_ref();
+            cautions.extend(came_apart(highest.map(|h| (h.0, h.1)), self.state.last));
         }
         cautions
     }
@@ -327,11 +368,8 @@ impl<R: Rule> Stepwise for Fit<'_, R> {
         let (log_likelihood, undone) = self.pass()?;
         self.state.passes += 1;
         if let Some(log) = log_likelihood {
-            let state = &mut self.state;
-            state.last = log;
-            if state.highest.is_none_or(|(high, _)| log > high) {
-                state.highest = Some((log, state.passes));
-            }
+            self.state.last = log;
+            self.go_back_where_it_comes_apart();
         }
         let held_out = self.judge()?;
         let updates = self.plan.batches.count();
