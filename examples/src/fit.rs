@@ -1,7 +1,7 @@
 //! Fits of a density by name, with the flags that they take.
 
 use clap::{Args, ValueEnum};
-use smc_runtime::infer::{Curvature, Variational};
+use smc_runtime::infer::{Bali, Curvature, Variational};
 use smc_runtime::posterior::Inputs;
 use smc_runtime::prelude::*;
 
@@ -127,14 +127,10 @@ impl FitFlags {
             Algorithm::MeanField => self.several(settled!(mean_field(), self, flags, each)),
             Algorithm::Ivon => self.several(settled!(ivon(), self, flags, each)),
             Algorithm::Evon => self.several(settled!(evon(), self, flags, each)),
-            Algorithm::Bali => {
-                let fit = bali().temperature(self.temperature.unwrap_or(0.1));
-                self.several(settled!(fit, self, flags, each))
-            }
+            Algorithm::Bali => self.several(settled!(self.bali(), self, flags, each)),
             Algorithm::ModesBali => {
                 if let (None, None, Some(seconds)) = (self.modes, self.passes, seconds) {
-                    let one = bali().temperature(self.temperature.unwrap_or(0.1));
-                    return Some(Box::new(modes(one, MOST).seconds(seconds)));
+                    return Some(Box::new(modes(self.bali(), MOST).seconds(seconds)));
                 }
                 let modes = self.modes.or(Some(BALI));
                 return Self { modes, ..self }.fit(Algorithm::Bali, flags, seconds);
@@ -150,6 +146,10 @@ impl FitFlags {
             Algorithm::Bam => self.several(iterated!(bam(), self, flags)),
             _ => return None,
         })
+    }
+
+    fn bali(self) -> Bali {
+        bali().temperature(self.temperature.unwrap_or(0.1))
     }
 
     /// Laplace's approximation around a mode that so many epochs search for, if they are given.

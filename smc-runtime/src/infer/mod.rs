@@ -1,6 +1,7 @@
 //! Algorithms: from a problem to posterior draws, step by step. One file or folder each.
 
 mod auto;
+mod budget;
 mod draws;
 #[doc(hidden)]
 pub mod elsewhere;

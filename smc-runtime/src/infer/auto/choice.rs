@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::rng::Streams;
+use crate::infer::budget::Budget;
 use crate::infer::vi::begin_layerwise;
 use crate::infer::{Inference, Smc, bali, ensemble, modes, sghmc, smc};
 use crate::problem::Problem;
@@ -53,16 +54,10 @@ pub(super) enum Means {
     /// What each kind may take where those are too dear.
     Large {
         members: u64,
-        fits: Share,
+        /// Their rows cost more than a gradient.
+        fits: Budget,
         chains: u64,
     },
-}
-
-/// What layerwise fits may take, whose rows cost more than a gradient.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) enum Share {
-    Gradients(u64),
-    Seconds(f64),
 }
 
 /// What is chosen among where exact moves from the prior would be too dear.
@@ -141,7 +136,7 @@ impl Choice {
     pub(super) fn of(
         kind: Kind,
         problem: &dyn Problem,
-        (members, fits, chains): (u64, Share, u64),
+        (members, fits, chains): (u64, Budget, u64),
         share: f64,
     ) -> Self {
         let some = |all: u64| ((all as f64 * share) as u64).max(1);
@@ -156,8 +151,8 @@ impl Choice {
             Kind::Fits => {
                 let modes = modes(bali(), FITS);
                 let modes = match fits {
-                    Share::Gradients(all) => modes.gradients(some(all)),
-                    Share::Seconds(all) => modes.seconds(all * share),
+                    Budget::Gradients(all) => modes.gradients(some(all)),
+                    Budget::Seconds(all) => modes.seconds(all * share),
                 };
                 let said = "a mixture of layerwise fits, a cold approximation of the posterior";
                 Self::new(modes, [said.to_owned()])

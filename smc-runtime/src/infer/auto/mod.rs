@@ -6,12 +6,13 @@ mod run;
 
 use std::sync::Arc;
 
-use self::choice::{Choice, Kind, LEAPFROGS, Means, PARTICLES, Share, is_small};
+use self::choice::{Choice, Kind, LEAPFROGS, Means, PARTICLES, is_small};
 use self::run::AutoRun;
+use super::budget::Budget;
 use super::optimise::usual_batch;
 use super::rate::rate;
 use super::{Cost, Inference, Stepwise};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::problem::Problem;
@@ -48,22 +49,14 @@ use crate::problem::Problem;
 /// # Ok::<(), Error>(())
 /// ```
 pub fn auto() -> Auto {
-    Auto {
-        budget: Budget::Usual,
-    }
+    Auto { budget: None }
 }
 
 /// A budget, and all else chosen; see [`auto`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Auto {
-    budget: Budget,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Budget {
-    Usual,
-    Gradients(u64),
-    Seconds(f64),
+    /// The usual one, unless it is set.
+    budget: Option<Budget>,
 }
 
 impl Auto {
@@ -71,27 +64,19 @@ impl Auto {
     /// spent. The report says what repeats the run to the bit.
     pub fn seconds(self, seconds: impl Into<f64>) -> Self {
         Self {
-            budget: Budget::Seconds(seconds.into()),
+            budget: Some(Budget::Seconds(seconds.into())),
         }
     }
 
     /// So many row-gradients, gradients of one row's log-likelihood for one particle: the same run on any machine.
     pub fn gradients(self, row_gradients: u64) -> Self {
         Self {
-            budget: Budget::Gradients(row_gradients),
+            budget: Some(Budget::Gradients(row_gradients)),
         }
     }
 
     fn check(&self) -> Result<()> {
-        match self.budget {
-            Budget::Gradients(0) => Err(Error::config("gradients", 0, "at least 1 is needed")),
-            Budget::Seconds(s) if !(s > 0.0 && s.is_finite()) => Err(Error::config(
-                "seconds",
-                s,
-                "a positive, finite number is needed",
-            )),
-            _ => Ok(()),
-        }
+        self.budget.map_or(Ok(()), Budget::check)
     }
 }
 
@@ -118,7 +103,7 @@ impl Auto {
     /// What the budget comes to for a problem.
     fn means(&self, problem: &dyn Problem) -> Means {
         match self.budget {
-            Budget::Usual => {
+            None => {
                 let worth = |of: f64| ((of / (problem.dim() as f64 + OVERHEAD)) as u64).max(1);
                 let rows = problem.rows();
                 let moves = MOST_MOVES.min(MOVES_A_ROW * rows) * PARTICLES * LEAPFROGS;
@@ -128,19 +113,19 @@ impl Auto {
                 }
                 Means::Large {
                     members: worth(OF_AN_ENSEMBLE).min(exact),
-                    fits: Share::Gradients(worth(OF_LAYERS).min(exact)),
+                    fits: Budget::Gradients(worth(OF_LAYERS).min(exact)),
                     chains: exact,
                 }
             }
-            Budget::Gradients(all) if is_small(problem, all) => {
+            Some(Budget::Gradients(all)) if is_small(problem, all) => {
                 Means::Small(all, "as asked for".to_owned())
             }
-            Budget::Gradients(all) => Means::Large {
+            Some(Budget::Gradients(all)) => Means::Large {
                 members: all,
-                fits: Share::Gradients(all),
+                fits: Budget::Gradients(all),
                 chains: all,
             },
-            Budget::Seconds(seconds) => {
+            Some(Budget::Seconds(seconds)) => {
                 let worth = |a_second: f64| ((seconds * a_second) as u64).max(1);
                 let a_second = rate(problem, TIMED_ROWS, 0);
                 let exact = worth(a_second);
@@ -151,7 +136,7 @@ impl Auto {
                 let mini = rate(problem, BATCHES * usual_batch(problem.rows()), 0);
                 Means::Large {
                     members: worth(FOLDED * mini),
-                    fits: Share::Seconds(seconds),
+                    fits: Budget::Seconds(seconds),
                     chains: worth(mini).min(exact),
                 }
             }

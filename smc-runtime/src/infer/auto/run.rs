@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::choice::{Choice, FINAL, Kind, Means, Share, TRIAL, sizes};
+use super::choice::{Choice, FINAL, Kind, Means, TRIAL, sizes};
 use super::held_out::{Part, lead, mean, score};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Purpose, Streams};
 use crate::base::saved::Saved;
+use crate::infer::budget::Budget;
 use crate::infer::observe::Step;
 use crate::infer::{DrawnFrom, Generation, Outcome, Stepwise};
 use crate::problem::Problem;
@@ -128,8 +129,8 @@ impl<'a> AutoRun<'a> {
                 } else {
                     let share = match (self.kinds.len(), fits) {
                         (0 | 1, _) => 1.0,
-                        (_, Share::Seconds(_)) => FINAL,
-                        (compared, Share::Gradients(_)) => 1.0 - TRIAL * compared as f64,
+                        (_, Budget::Seconds(_)) => FINAL,
+                        (compared, Budget::Gradients(_)) => 1.0 - TRIAL * compared as f64,
                     };
                     let choice = Choice::of(self.best(), &*self.problem, all, share);
                     (choice, self.problem.clone(), self.streams)
@@ -226,12 +227,8 @@ impl Stepwise for AutoRun<'_> {
     fn step(&mut self) -> Result<Option<Step>> {
         loop {
             let compares = self.compares();
-            let (from, span) = if compares {
-                (TRIAL * self.scores.len() as f64, TRIAL)
-            } else {
-                let from = TRIAL * self.scores.len() as f64;
-                (from, 1.0 - from)
-            };
+            let from = TRIAL * self.scores.len() as f64;
+            let span = if compares { TRIAL } else { 1.0 - from };
             let Some(inside) = &mut self.inside else {
                 return Ok(None);
             };
@@ -297,18 +294,16 @@ impl Stepwise for AutoRun<'_> {
 
     fn finish(self: Box<Self>) -> Result<Outcome> {
         let compares = self.compares();
+        let now = self.kinds.get(self.scores.len()).copied();
         let held = self.learned()..self.problem.rows();
         let promised = self.promised();
-        let compared_now = self.kinds.get(self.scores.len()).copied();
-        let kind = compared_now.unwrap_or(Kind::Chains);
-        let (why, compared) = (
-            "this one failed between a comparison and what follows it",
-            self.kinds.len() > 1,
-        );
-        let inside = self.inside;
-        let inside = inside.ok_or_else(|| Error::lacks("what a run leaves", why))?;
+        let compared = self.kinds.len() > 1;
+        let why = "this one failed between a comparison and what follows it";
+        let inside = self
+            .inside
+            .ok_or_else(|| Error::lacks("what a run leaves", why))?;
         let mut left = inside.finish()?;
-        if compares {
+        if let Some(kind) = now.filter(|_| compares) {
             left.draws = left.draws.meant_for(DrawnFrom::Stage {
                 rows: held.start as f64,
                 all_rows: held.end,

@@ -12,6 +12,7 @@ use crate::base::exec;
 use crate::base::rng::Streams;
 use crate::base::saved::Saved;
 use crate::family::Mixture;
+use crate::infer::budget::Budget;
 use crate::infer::observe::Step;
 use crate::infer::{Cost, Inference, Outcome, Stepwise};
 use crate::problem::density::Density;
@@ -57,15 +58,9 @@ pub struct Modes {
     vi: Arc<dyn Variational>,
     k: usize,
     by_bound: bool,
+    /// What all fits together may take.
     budget: Option<Budget>,
     passes: Passes,
-}
-
-/// What all fits together may take.
-#[derive(Clone, Copy, Debug)]
-enum Budget {
-    Gradients(u64),
-    Seconds(f64),
 }
 
 /// Fits and the passes of each.
@@ -118,16 +113,10 @@ impl Modes {
                 "at least 1 is needed",
             ));
         }
-        match self.budget {
-            Some(Budget::Gradients(0)) => {
-                Err(Error::config("gradients", 0, "at least 1 is needed"))
-            }
-            Some(Budget::Seconds(s)) if !(s > 0.0 && s.is_finite()) => {
-                let expected = "a positive, finite number is needed";
-                Err(Error::config("seconds", s, expected))
-            }
-            _ => self.passes.check(),
+        if let Some(budget) = self.budget {
+            budget.check()?;
         }
+        self.passes.check()
     }
 
     /// The fit that is repeated, planned for `passes`.

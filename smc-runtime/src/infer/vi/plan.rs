@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::base::error::{Error, Result};
 use crate::infer::Cost;
+use crate::infer::budget::Budget;
 use crate::problem::{Batches, Problem, Ring};
 
 /// The settings; where there is `None`, the problem decides.
@@ -155,11 +156,8 @@ impl Passes {
                 return Err(Error::config(what, 0, "at least 1 is needed"));
             }
         }
-        if let Some(seconds) = self.seconds
-            && !(seconds > 0.0 && seconds.is_finite())
-        {
-            let expected = "a positive, finite number is needed";
-            return Err(Error::config("seconds", seconds, expected));
+        if let Some(seconds) = self.seconds {
+            Budget::Seconds(seconds).check()?;
         }
         if !(0.0..1.0).contains(&self.validation) {
             let expected = "a fraction of the rows, at least 0 and below 1, is needed";

@@ -58,7 +58,7 @@ impl StepSize for Follow {
         for trial in 0..TRIALS {
             let draw = at.draw + trial;
             // Another one each time: one that stands badly says nothing of the others.
-            let mut one = cloud.one(trial % cloud.len().max(1));
+            let mut one = cloud.one(trial % cloud.len());
             let moved = kernel.step(tuning, target, &mut one, At { draw, ..at });
             let found = moved.mean_acceptance();
             if found >= 0.5 * aim {
